@@ -1,0 +1,3 @@
+"""Asyncio client for imin's Seller Accounts API."""
+
+__version__ = "0.1.0"

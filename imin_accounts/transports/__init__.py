@@ -1,0 +1,5 @@
+"""Transports: what moves bytes. ``Transport`` is the protocol, ``AiohttpTransport`` the usual one."""
+
+from imin_accounts.transports.base import Headers, Request, Response, Transport
+
+__all__ = ["Headers", "Request", "Response", "Transport"]

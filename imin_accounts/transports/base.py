@@ -1,0 +1,87 @@
+"""The seam between deciding and moving bytes: one protocol and the two values that cross it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import attrs
+
+__all__ = ["Headers", "Request", "Response", "Transport"]
+
+
+class Headers(Mapping[str, str]):
+    """Read-only header fields. Their repr shows names only, since a value may be the API key."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._fields = dict(fields)
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self._fields)})"
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One HTTP request, ready to send as it is.
+
+    Attributes:
+        method: ``"GET"`` or ``"DELETE"``.
+        url: The absolute URL, percent-encoded: to be sent byte for byte. Not shown in a repr, since
+            it names the customer.
+        headers: The fields to send, the API key among them.
+        fresh: Ask for a connection of this request's own, closed afterwards.
+    """
+
+    method: str
+    url: str = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(converter=Headers)
+    fresh: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """One HTTP reply, read whole.
+
+    Attributes:
+        status: The status code.
+        headers: The fields, names in lower case; values of a repeated field joined by ``", "``.
+        body: The decoded body. Not shown in a repr. A transport may leave it empty where the status
+            is not 200: nothing but an error's description is read from it then.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(converter=Headers)
+    body: bytes = attrs.field(repr=False)
+
+
+class Transport(Protocol):
+    """Whatever can send one request once.
+
+    A transport may also have ``async discard_idle()``, which drops pooled connections: the session
+    calls it after a reply for another customer.
+    """
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        """Send ``request`` exactly once and read the whole reply.
+
+        Redirects are not followed, cookies not kept, nothing is sent a second time.
+
+        Args:
+            request: What to send; ``request.url`` goes out as it is.
+            timeout: Seconds that the attempt may take. Advice: the session cancels what takes
+                longer.
+
+        Raises:
+            TransportError: No usable reply. ``maybe_sent=False`` only where the request certainly
+                did not reach the server.
+        """
+        ...
