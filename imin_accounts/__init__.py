@@ -1,3 +1,5 @@
 """Asyncio client for imin's Seller Accounts API."""
 
-__version__ = "0.1.0"
+from imin_accounts._version import __version__
+
+__all__ = ["__version__"]

@@ -20,6 +20,7 @@ Errors are plain data. They pickle, they chain nothing, and what they print neve
 an identifier, an address or a word of a reply: those may be personal data or secrets.
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -147,10 +148,12 @@ class TransportError(IminError):
     Attributes:
         reason: A short word: ``"refused"``, ``"dns"``, ``"tls"``, ``"connect"``, ``"connect timeout"``,
             ``"timeout"``, ``"dropped"``, ``"malformed"``, ``"too large"`` or the transport's own.
+            Whatever is not a short word (an exception's text may quote the URL) becomes ``"other"``.
         maybe_sent: False only where the request certainly did not reach imin.
     """
 
     def __init__(self, reason: str, *, maybe_sent: bool) -> None:
+        reason = reason if re.fullmatch(r"[A-Za-z][A-Za-z_ -]{0,39}", reason) else "other"
         fate = "may have been sent" if maybe_sent else "was not sent"
         super().__init__(f"no reply ({reason}); the request {fate}")
         self.reason = reason

@@ -11,11 +11,14 @@ the documented one. Nothing of a reply is lost between ``from_jsonld`` and ``to_
 API page: "Seller Accounts [BETA]", section "Get Seller Accounts".
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import attrs
 from yarl import URL
@@ -25,11 +28,23 @@ from imin_accounts.errors import InvalidRequest
 PRIVATE = object()
 Private = Annotated[str, PRIVATE]
 """Text that is a secret or says who somebody is: shown as ``'***'`` in every repr."""
+Link = Annotated[str, PRIVATE, "link"]
+"""Private text that a browser may be sent to: an absolute http(s) URL."""
+Context = Annotated[tuple[str, ...], "context"]
+"""The URLs of JSON-LD contexts."""
+
+MAX_URL = 2048
+"""Characters that a URL for imin may have."""
 
 
-def member(key: str, *aliases: str, **options: Any) -> Any:
-    """A field that stands for the JSON member ``key``; ``aliases`` are read as the same."""
-    return attrs.field(metadata={"key": key, "aliases": aliases}, **options)
+def names(key: str, *aliases: str) -> dict[str, tuple[str, ...]]:
+    """Metadata of a field that stands for the JSON member ``key``; ``aliases`` are read as the same."""
+    return {"keys": (key, *aliases)}
+
+
+def member(key: str, *aliases: str, default: Any = None) -> Any:
+    """An optional field that stands for the JSON member ``key``, see ``names``."""
+    return attrs.field(default=default, metadata=names(key, *aliases))
 
 
 def _masked(value: object) -> str:
@@ -46,7 +61,11 @@ def _mask_private(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.
 
 
 class Extra(Mapping[str, Any]):
-    """Read-only JSON members as received; the repr is a count, since they may hold anything."""
+    """Read-only JSON members as received; the repr is a count, since they may hold anything.
+
+    It hands out copies, so a caller can't change a model through it. It equals a mapping with the same
+    JSON values: unlike in a dict, ``1``, ``1.0`` and ``True`` differ.
+    """
 
     __slots__ = ("_members",)
 
@@ -54,7 +73,10 @@ class Extra(Mapping[str, Any]):
         self._members = dict(members)
 
     def __getitem__(self, key: str) -> Any:
-        return self._members[key]
+        return deepcopy(self._members[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._members
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
@@ -62,11 +84,16 @@ class Extra(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._members)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and _same(self._members, dict(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return f"<{len(self._members)} members>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_extra, (self._members,))
+        return _extra, (self._members,)
 
 
 NOTHING_EXTRA = Extra({})
@@ -74,6 +101,16 @@ NOTHING_EXTRA = Extra({})
 
 def _extra(members: Mapping[str, Any]) -> Extra:
     return Extra(members) if members else NOTHING_EXTRA
+
+
+def _same(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
 
 
 class ActionStatus(StrEnum):
@@ -86,81 +123,81 @@ class ActionStatus(StrEnum):
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class Image:
-    """A seller's logo. ``url`` is as received: escape it before it goes into a page."""
+class Node:
+    """What every JSON-LD object has.
 
-    id: str | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    url: str | None = member("url", default=None)
+    Attributes:
+        id: The identifier (``@id``), byte for byte as received.
+        type: The class (``@type``).
+        extra: Members without a field, and spellings other than the documented one, as received.
+    """
+
+    id: str | None = member("@id", "id")
+    type: str | None = member("@type", "type")
     extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class Seller:
+class Image(Node):
+    """A seller's logo. ``url`` is as received: escape it before it goes into a page."""
+
+    url: str | None = member("url")
+
+
+@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+class Seller(Node):
     """Who sells places: an organisation with a database of customers of its own.
 
     Attributes:
         id: The key for ``delete_seller_account``, byte for byte as received.
     """
 
-    id: str = member("@id", "id")
-    type: str | None = member("@type", "type", default=None)
-    name: str | None = member("name", default=None)
-    url: str | None = member("url", default=None)
-    logo: Image | None = member("logo", default=None)
-    email: Private | None = member("email", default=None)
-    telephone: Private | None = member("telephone", default=None)
+    id: str = attrs.field(metadata=names("@id", "id"))
+    name: str | None = member("name")
+    url: str | None = member("url")
+    logo: Image | None = member("logo")
+    email: Private | None = member("email")
+    telephone: Private | None = member("telephone")
     same_as: tuple[str, ...] = member("sameAs", default=())
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class Customer:
+class Customer(Node):
     """The person as the seller's own database knows them."""
 
-    id: Private | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    email: Private | None = member("email", default=None)
-    date_modified: datetime | None = member("dateModified", default=None)
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
+    id: Private | None = member("@id", "id")
+    email: Private | None = member("email")
+    date_modified: datetime | None = member("dateModified")
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class AccessPass:
+class AccessPass(Node):
     """What opens the seller's door: the text of a barcode."""
 
-    id: Private | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    text: Private | None = member("text", default=None)
-    date_modified: datetime | None = member("dateModified", default=None)
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
+    id: Private | None = member("@id", "id")
+    text: Private | None = member("text")
+    date_modified: datetime | None = member("dateModified")
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class EntitlementUpdateError:
+class EntitlementUpdateError(Node):
     """Why the seller could not apply an entitlement, e.g. an ``EntitlementConflict``."""
 
-    context: tuple[str, ...] = member("@context", default=())
-    id: str | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    name: str | None = member("name", default=None)
-    description: Private | None = member("description", default=None)
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
+    context: Context = member("@context", default=())
+    name: str | None = member("name")
+    description: Private | None = member("description")
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class EntitlementType:
+class EntitlementType(Node):
     """Which discount an entitlement is: a concept in a seller's or a council's scheme."""
 
-    id: str | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    pref_label: str | None = member("prefLabel", default=None)
-    in_scheme: str | None = member("inScheme", default=None)
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
+    pref_label: str | None = member("prefLabel")
+    in_scheme: str | None = member("inScheme")
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class EvidenceRequest:
+class EvidenceRequest(Node):
     """A request to upload proof of an entitlement.
 
     Attributes:
@@ -169,12 +206,10 @@ class EvidenceRequest:
         action_status: None where it was absent or of a kind unknown here; the text is in ``extra``.
     """
 
-    id: str | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    url: Private | None = member("url", default=None)
-    expiry: datetime | None = member("expiry", default=None)
-    action_status: ActionStatus | None = member("actionStatus", default=None)
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
+    id: Private | None = member("@id", "id")
+    url: Private | None = member("url")
+    expiry: datetime | None = member("expiry")
+    action_status: ActionStatus | None = member("actionStatus")
 
     @property
     def is_outstanding(self) -> bool:
@@ -183,7 +218,7 @@ class EvidenceRequest:
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class Entitlement:
+class Entitlement(Node):
     """A discount that a customer has, or has asked for.
 
     Attributes:
@@ -191,15 +226,10 @@ class Entitlement:
         evidence_request: The proof asked for; None where none is.
     """
 
-    context: tuple[str, ...] = member("@context", default=())
-    id: str | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    expires: datetime | None = member("expires", "validUntil", default=None)
-    evidence_request: EvidenceRequest | None = member(
-        "evidenceRequest", "evidenceRequestAction", default=None
-    )
-    entitlement_type: EntitlementType | None = member("entitlementType", default=None)
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
+    context: Context = member("@context", default=())
+    expires: datetime | None = member("expires", "validUntil")
+    evidence_request: EvidenceRequest | None = member("evidenceRequest", "evidenceRequestAction")
+    entitlement_type: EntitlementType | None = member("entitlementType")
 
     def expires_within(self, within: timedelta, *, now: datetime | None = None) -> bool:
         """Whether it ends between ``now`` and ``now + within``, both included.
@@ -215,11 +245,22 @@ class Entitlement:
         now = datetime.now(UTC) if now is None else now
         if now.utcoffset() is None:
             raise InvalidRequest("now must be an aware datetime")
-        return self.expires is not None and now <= self.expires <= now + within
+        return self.expires is not None and timedelta() <= self.expires - now <= within
+
+
+def is_link(text: str) -> bool:
+    """Whether a browser may be sent there: absolute http(s), with a host, nothing invisible in it."""
+    if not text.isprintable() or text != text.strip():
+        return False
+    try:
+        url = URL(text, encoded=True)
+        return url.scheme in ("http", "https") and bool(url.raw_host) and url.port is not None
+    except ValueError:
+        return False
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class ConnectAction:
+class ConnectAction(Node):
     """A way to connect: ``RegisterAction`` to an existing account, ``CreateAction`` to a new one.
 
     Attributes:
@@ -227,19 +268,23 @@ class ConnectAction:
             http(s). It holds a short-lived token: fetch it at the click, never keep it.
     """
 
-    id: str | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    target: Private | None = member("target", default=None)
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
+    target: Link | None = member("target")
 
     @property
     def url(self) -> URL | None:
-        """``target`` as a URL, never re-encoded."""
-        return None if self.target is None else URL(self.target, encoded=True)
+        """``target`` as a URL, never re-encoded; None where it is nothing that a browser may open."""
+        return URL(self.target, encoded=True) if self.target and is_link(self.target) else None
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class ConnectedAccount:
+class _Account(Node):
+    id: Private | None = member("@id", "id")
+    seller: Seller = attrs.field(metadata=names("seller"))
+    problems: tuple[str, ...] = attrs.field(default=(), eq=False)
+
+
+@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+class ConnectedAccount(_Account):
     """The customer's account with the seller is connected to the broker.
 
     Attributes:
@@ -250,32 +295,20 @@ class ConnectedAccount:
         problems: What could not be read, one sentence each, without values; ``()`` if all was.
     """
 
-    id: str | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    seller: Seller = member("seller")
-    date_linked: datetime | None = member("dateLinked", default=None)
-    hidden_entitlements: bool | None = member(
-        "hiddenEntitlements", "hasHiddenEntitlements", default=None
-    )
-    customer: Customer | None = member("customer", default=None)
-    access_pass: AccessPass | None = member("accessPass", default=None)
+    date_linked: datetime | None = member("dateLinked")
+    hidden_entitlements: bool | None = member("hiddenEntitlements", "hasHiddenEntitlements")
+    customer: Customer | None = member("customer")
+    access_pass: AccessPass | None = member("accessPass")
     entitlement_update_errors: tuple[EntitlementUpdateError, ...] = member(
         "imin:entitlementUpdateErrors", default=()
     )
     evidence_requests: tuple[Entitlement, ...] = member("imin:evidenceRequests", default=())
     entitlements: tuple[Entitlement, ...] = member("entitlement", default=())
-    problems: tuple[str, ...] = attrs.field(default=(), eq=False)
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class _NotConnected:
-    id: str | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    seller: Seller = member("seller")
+class _NotConnected(_Account):
     potential_action: tuple[ConnectAction, ...] = member("potentialAction", default=())
-    problems: tuple[str, ...] = attrs.field(default=(), eq=False)
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
 
     @property
     def register_url(self) -> URL | None:
@@ -324,7 +357,7 @@ class UnrecognisedAccount:
     """
 
     seller: Seller | None = None
-    document: Any = attrs.field(repr=False, hash=False)
+    document: Any = attrs.field(repr=False, hash=False, eq=lambda document: Extra({"": document}))
     problems: tuple[str, ...] = attrs.field(default=(), eq=False)
     extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
 
@@ -333,7 +366,7 @@ SellerAccount: TypeAlias = ConnectedAccount | UnconnectedAccount | NoAccount | U
 
 
 @attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class SellerAccounts:
+class SellerAccounts(Node):
     """A customer's accounts, one item for each seller, in the order received.
 
     Attributes:
@@ -343,13 +376,11 @@ class SellerAccounts:
         problems: What could not be read of the envelope; each account has its own.
     """
 
-    context: tuple[str, ...] = member("@context", default=())
-    id: Private | None = member("@id", "id", default=None)
-    type: str | None = member("@type", "type", default=None)
-    entitlement_filter: Private | None = member("imin:entitlementFilter", default=None)
+    context: Context = member("@context", default=())
+    id: Private | None = member("@id", "id")
+    entitlement_filter: Private | None = member("imin:entitlementFilter")
     item: tuple[SellerAccount, ...] = member("imin:item", default=())
     problems: tuple[str, ...] = attrs.field(default=(), eq=False)
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
 
     def __iter__(self) -> Iterator[SellerAccount]:
         return iter(self.item)
@@ -379,8 +410,8 @@ class SellerAccounts:
         """A Search URL that shows this customer's prices.
 
         Args:
-            url: An absolute http(s) URL. Its own query is kept as it is; a filter already there is
-                replaced.
+            url: An absolute http(s) URL, percent-encoded. Its own query is kept as it is; a filter
+                already there is replaced.
 
         Returns:
             ``url`` with the token, percent-encoded, as ``entitlementFilter``; ``url`` unchanged where
@@ -388,14 +419,83 @@ class SellerAccounts:
 
         Raises:
             InvalidRequest: Not an absolute http(s) URL, or over 2,048 characters with the token.
+
+        API page: "Entitlement Filter (Search) [BETA]".
         """
-        raise NotImplementedError
+        text = str(url)
+        if not text.isascii() or " " in text or not is_link(text):
+            raise InvalidRequest("the URL must be absolute, http(s) and percent-encoded")
+        if self.entitlement_filter:
+            rest, hash_sign, fragment = text.partition("#")
+            path, _, query = rest.partition("?")
+            pairs = [p for p in query.split("&") if unquote_plus(p.partition("=")[0]) != "entitlementFilter"]
+            pairs = [*filter(None, pairs)] if pairs == [""] else pairs
+            pairs.append(f"entitlementFilter={quote(self.entitlement_filter, safe='')}")
+            text = f"{path}?{'&'.join(pairs)}{hash_sign}{fragment}"
+        if len(text) > MAX_URL:
+            raise InvalidRequest(f"the URL has {len(text)} characters; imin takes {MAX_URL}")
+        return URL(text, encoded=True)
 
     def drift(self) -> dict[str, int]:
         """What the API has changed: unknown members, unknown types, unreadable items.
+
+        A missing ``@id`` counts too: without it nobody can tell whose accounts these are. Another
+        spelling of a known member does not.
 
         Returns:
             How often each was met, by a sentence with its JSON path (``[*]`` for any index); ``{}``
             where the reply is as documented.
         """
-        raise NotImplementedError
+        seen = Counter[str]() if self.id else Counter(["missing member $['@id']"])
+        _note_drift(self, "$", seen)
+        return dict(seen)
+
+
+_TYPES: dict[type, tuple[str, ...]] = {
+    Image: ("ImageObject",),
+    Seller: ("Organization",),
+    Customer: ("Person",),
+    AccessPass: ("Barcode",),
+    EntitlementUpdateError: ("EntitlementConflict", "BarcodeInvalidError", "UpdateFailedError"),
+    EntitlementType: ("Concept",),
+    EvidenceRequest: ("EvidenceRequestAction",),
+    Entitlement: ("Entitlement",),
+    ConnectAction: ("RegisterAction", "CreateAction"),
+    ConnectedAccount: ("Account",),
+    UnconnectedAccount: ("Account",),
+    NoAccount: ("Account",),
+    SellerAccounts: ("imin:Collection",),
+}
+_NAME = re.compile(r"@?[A-Za-z_][A-Za-z0-9_:/.#-]{0,99}")
+
+
+def _shown(name: str) -> str:
+    return name if _NAME.fullmatch(name) else "…"  # may be data: an address or a number as a key
+
+
+def path_step(key: str) -> str:
+    """The step of a JSON path to ``key``; a key that does not look like a name shows as ``…``."""
+    return f".{key}" if key.isidentifier() and _NAME.fullmatch(key) else f"['{_shown(key)}']"
+
+
+def known_keys(cls: type) -> frozenset[str]:
+    """Every key, in every spelling, that has a field in ``cls``."""
+    return frozenset(key for field in attrs.fields(cls) for key in field.metadata.get("keys", ()))
+
+
+def _note_drift(value: object, path: str, seen: Counter[str]) -> None:
+    if isinstance(value, UnrecognisedAccount):
+        seen[f"unrecognised item {path}"] += 1
+    elif isinstance(value, tuple):
+        for each in value:
+            _note_drift(each, f"{path}[*]", seen)
+    elif isinstance(value, Node):
+        known = known_keys(type(value))
+        if isinstance(value, ConnectedAccount):
+            known |= known_keys(UnconnectedAccount)  # a contradiction, which is a problem of its own
+        seen.update(f"unknown member {path}{path_step(key)}" for key in value.extra if key not in known)
+        if value.type is not None and value.type not in _TYPES[type(value)]:
+            seen[f"unknown type {path}['@type']: {_shown(value.type)}"] += 1
+        for field in attrs.fields(type(value)):
+            if keys := field.metadata.get("keys"):
+                _note_drift(getattr(value, field.name), path + path_step(keys[0]), seen)

@@ -1,0 +1,467 @@
+"""The session: the only place that decides whether, when and how often a request goes out.
+
+What each event becomes (a hold, a retry, a re-read, an error) is decided here, with ``_retry`` for the
+verdicts. Everything below moves bytes or reads them; nothing below knows of a second attempt.
+"""
+
+import asyncio
+import inspect
+import os
+import random as random_module
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import attrs
+from yarl import URL
+
+from imin_accounts._apikey import ApiKey
+from imin_accounts._gate import Clock, Gate, Limiter, Pacer, Sleep
+from imin_accounts._record import Call, OnAttempt
+from imin_accounts._retry import (
+    RetryPolicy,
+    RetryQuota,
+    Verdict,
+    check_seconds,
+    may_have_acted,
+    next_delay,
+    verdict_on,
+)
+from imin_accounts._wire import (
+    BASE_URL,
+    ROUTE,
+    accounts_request,
+    check_base_url,
+    check_disconnected,
+    disconnect_request,
+    is_connected,
+    read_accounts,
+    with_key,
+)
+from imin_accounts.errors import (
+    DecodeError,
+    IminError,
+    InvalidRequest,
+    OutcomeUnknown,
+    ResponseError,
+    SessionStateError,
+    TransportError,
+    UnexpectedResponse,
+    WrongCustomer,
+)
+from imin_accounts.models import SellerAccounts
+from imin_accounts.results import Deletion
+from imin_accounts.transports.aiohttp import AiohttpTransport
+from imin_accounts.transports.base import Request, Response, Transport
+
+T = TypeVar("T")
+KeySource = Callable[[], str | Awaitable[str]]
+
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
+
+class AccountsSession:
+    """A client for the Seller Accounts of one broker: one per application and API key.
+
+    Making one does no I/O and needs no event loop; ``async with`` opens it. One session serves any
+    number of concurrent calls.
+
+    Args:
+        api_key: The key, or a callable (sync or async) that is asked for it before every attempt, for
+            keys that rotate. Its exceptions reach the caller unchanged.
+        base_url: Where the API is: https, or http to this machine. May carry a path, such as a
+            gateway's prefix.
+        transport: What moves the bytes. Yours stays open when the session closes, and several
+            sessions may share it; if none is given the session makes and closes its own.
+        retry: How often to try and how long to wait.
+        timeout: Seconds for a whole call: key, rate limit, waits, every attempt, the body.
+        rate_limit: Requests per second, retries counted, or any object with ``async acquire()``.
+        max_connections: How many requests may be under way at once; further ones wait their turn.
+        verify_customer: Refuse a reply whose ``@id`` names another customer than the one asked for.
+        on_attempt: Called with an ``Attempt`` after each request. What it raises is logged.
+        clock: Monotonic seconds. Like the next three for tests, which then take no time.
+        sleep: Waits for some seconds.
+        random: From 0 to below 1, for the jitter.
+        wall_clock: Seconds since the epoch, for a ``Retry-After`` date in a reply without ``Date``.
+
+    Raises:
+        InvalidRequest: An argument is unusable. The text never shows the key.
+    """
+
+    def __init__(
+        self,
+        api_key: str | ApiKey | KeySource,
+        *,
+        base_url: str | URL = BASE_URL,
+        transport: Transport | None = None,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
+        timeout: float = 30.0,
+        rate_limit: float | Limiter | None = None,
+        max_connections: int = 100,
+        verify_customer: bool = True,
+        on_attempt: OnAttempt | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        random: Callable[[], float] = random_module.random,
+        wall_clock: Clock = time.time,
+    ) -> None:
+        api_key = api_key if callable(api_key) else ApiKey(api_key)
+        if isinstance(api_key, ApiKey) and api_key.fault is not None:
+            raise InvalidRequest(api_key.fault)
+        self._key = api_key
+        self._base_url = check_base_url(base_url)
+        self._transport = transport
+        self._owned: AiohttpTransport | None = None
+        self._retry = retry
+        self._timeout = check_seconds("timeout", timeout)
+        if rate_limit is not None and not hasattr(rate_limit, "acquire"):
+            rate_limit = Pacer(rate_limit, clock=clock, sleep=sleep)
+        self._gate = Gate(places=max_connections, limiter=rate_limit, clock=clock, sleep=sleep)
+        self._quota = RetryQuota()
+        self._verify_customer = verify_customer
+        self._on_attempt = on_attempt
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random
+        self._wall_clock = wall_clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._forks = _forks
+        self._closed = False
+        self._timers: set[asyncio.Timeout] = set()
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """A session as the environment says; nothing else in this package reads it.
+
+        ``IMIN_API_KEY`` is the key, or ``IMIN_API_KEY_FILE`` names a file that holds it (white space
+        around it is dropped). ``IMIN_BASE_URL`` is optional.
+
+        Args:
+            options: As for the class itself; ``base_url`` wins over the environment's.
+
+        Raises:
+            InvalidRequest: No key, both variables, an unreadable file, or an unusable value.
+        """
+        file = os.environ.get("IMIN_API_KEY_FILE")
+        if (file is None) == ("IMIN_API_KEY" not in os.environ):
+            raise InvalidRequest("set one of IMIN_API_KEY and IMIN_API_KEY_FILE")
+        if "IMIN_BASE_URL" in os.environ:
+            options = {"base_url": os.environ["IMIN_BASE_URL"], **options}
+        return cls(ApiKey(os.environ["IMIN_API_KEY"]) if file is None else _key_in(Path(file)), **options)
+
+    async def __aenter__(self) -> Self:
+        if self._loop is not None:
+            raise SessionStateError("a session opens once: make a new one")
+        self._loop = asyncio.get_running_loop()
+        self._forks = _forks
+        if self._transport is None:
+            self._transport = self._owned = AiohttpTransport()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the session, and its transport if that is its own. Closing twice is fine.
+
+        Calls that are still under way end with ``SessionStateError``; a disconnect whose DELETE is out
+        ends with ``OutcomeUnknown``.
+        """
+        self._closed = True
+        now = 0.0 if self._loop is None else self._loop.time()
+        for timer in self._timers:
+            if not timer.expired():
+                timer.reschedule(now)
+        for _ in range(10):  # passes of the event loop: until they have let go of the transport
+            if not self._timers:
+                break
+            await asyncio.sleep(0)
+        if self._owned is not None:
+            await self._owned.aclose()
+
+    async def get_seller_accounts(
+        self, customer: str, *, redirect_uri: str | URL | None = None, timeout: float | None = None
+    ) -> SellerAccounts:
+        """Whether a customer has an account with each seller, and what each account holds.
+
+        API page: "Get Seller Accounts".
+
+        Args:
+            customer: The broker's own identifier for the customer.
+            redirect_uri: Where imin sends the customer's browser after connecting: absolute https, or
+                http to this machine. Without it the accounts carry no connect URLs.
+            timeout: Seconds for the whole call; the session's if not given.
+
+        Returns:
+            The accounts in the order received; none means that the broker has no sellers.
+
+        Raises:
+            InvalidRequest: An argument can't be sent as it is; nothing was sent.
+            SessionStateError: The session is not open here.
+            DeadlineExceeded: The time ran out.
+            TransportError: No reply came.
+            ResponseError: imin answered with an error status; ``AuthenticationError``, ``NotFound``
+                and ``RateLimited`` are kinds of it.
+            UnexpectedResponse: imin answered what the API does not document; ``DecodeError`` where the
+                reply can't be read, ``WrongCustomer`` where it is about somebody else.
+        """
+        self._check_open()
+        request = accounts_request(self._base_url, customer, redirect_uri)
+        call = self._call("GET", timeout)
+        return await self._run(call, self._read(call, request, partial(self._accounts, customer)))
+
+    async def delete_seller_account(
+        self, customer: str, seller: str, *, timeout: float | None = None
+    ) -> Deletion:
+        """Disconnect a customer's account with one seller, and be certain of it.
+
+        Where the answer to the DELETE is lost or odd, the accounts are read again: only they tell.
+
+        API page: "Delete Seller Account".
+
+        Args:
+            customer: The broker's own identifier for the customer.
+            seller: The seller's ``@id``, byte for byte as in ``account.seller.id``.
+            timeout: Seconds for the whole call; the session's if not given.
+
+        Returns:
+            How it is certain: ``"confirmed"`` by imin's 204, or ``"verified"`` by a re-read.
+
+        Raises:
+            OutcomeUnknown: The account may or may not be disconnected; nobody could tell in time.
+            NotFound: imin knows no such account, and no earlier attempt can have removed it.
+            InvalidRequest, SessionStateError, DeadlineExceeded, TransportError, ResponseError,
+            UnexpectedResponse: As for ``get_seller_accounts``. The account was not touched.
+        """
+        self._check_open()
+        delete = disconnect_request(self._base_url, customer, seller)
+        look = accounts_request(self._base_url, customer, fresh=True)
+        call = self._call("DELETE", timeout)
+        work = self._disconnect(call, delete, look, partial(self._is_connected, customer, seller))
+        return Deletion(await self._run(call, work), tuple(call.attempts))
+
+    # --- One call ---------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._loop is None:
+            raise SessionStateError("the session is not open: use `async with AccountsSession(...)`")
+        if self._closed:
+            raise SessionStateError("the session is closed: make a new one")
+        if self._forks != _forks:
+            raise SessionStateError("the session is another process's: open one after the fork")
+        if asyncio.get_running_loop() is not self._loop:
+            raise SessionStateError("the session is another event loop's: open one in this loop")
+
+    def _call(self, method: str, timeout: float | None) -> Call:
+        seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
+        return Call(method, ROUTE, timeout=seconds, started=self._clock(), refund=RetryQuota.REFUND)
+
+    async def _run(self, call: Call, work: Awaitable[T]) -> T:
+        """Await the work of a call; its error goes out whole: attempts, honesty, one log line."""
+        try:
+            result = await work
+        except IminError as error:
+            failure = error
+        else:
+            self._quota.give(call.refund)
+            call.log(self._clock())
+            return result
+        if call.in_doubt:
+            failure = OutcomeUnknown(type(failure).__name__)
+        failure.attempts = tuple(call.attempts)
+        call.log(self._clock())
+        raise failure
+
+    async def _read(self, call: Call, request: Request, read: Callable[[Response], T]) -> T:
+        """GET until a reply can be read; raises the last error once no further try is allowed."""
+        for tries in count(1):
+            outcome = await self._attempt(call, request, read)
+            if not isinstance(outcome, IminError):
+                return outcome
+            if isinstance(outcome, WrongCustomer):
+                await self._within(call, self._discard_idle())
+            if isinstance(outcome, UnexpectedResponse):  # do not trust that connection's next reply
+                request = attrs.evolve(request, fresh=True)
+            await self._pause(call, tries, outcome, verdict_on(outcome), last=tries >= self._retry.attempts)
+        raise AssertionError("unreachable")
+
+    async def _disconnect(
+        self, call: Call, delete: Request, look: Request, is_connected: Callable[[Response], bool]
+    ) -> Literal["confirmed", "verified"]:
+        """DELETE until a clean 204, a plain refusal, or a re-read that shows the account gone.
+
+        After one send that may have acted every further answer but a clean 204 is in doubt too: a 404
+        may be our own doing. Only a re-read that shows the account connected sends the DELETE again.
+        """
+        for tries in count(1):
+            doubted = call.in_doubt
+            outcome = await self._attempt(call, delete, self._check_disconnected)
+            call.in_doubt = outcome is not None and (doubted or may_have_acted(outcome))
+            if outcome is None:
+                return "confirmed"
+            last = tries >= self._retry.attempts
+            verdict = verdict_on(outcome)
+            if not call.in_doubt:
+                await self._pause(call, tries, outcome, verdict, last=last)
+                continue
+            if verdict is Verdict.FINAL:
+                verdict = Verdict.TRANSIENT
+            await self._pause(call, tries, outcome, verdict, last=False)
+            if not await self._read(call, look, is_connected):
+                call.in_doubt = False
+                return "verified"
+            if last:
+                raise outcome
+        raise AssertionError("unreachable")
+
+    async def _pause(self, call: Call, tries: int, error: IminError, verdict: Verdict, *, last: bool) -> None:
+        """Wait before the next request; raises where there is to be none.
+
+        A throttled session is held back even if this call goes no further: imin asked everybody.
+        """
+        delay = next_delay(self._retry, tries, error, self._random())
+        if verdict is Verdict.THROTTLED:
+            assert isinstance(error, ResponseError)
+            self._gate.hold(delay, error.status)
+        if verdict is Verdict.FINAL or last:
+            raise error
+        if delay > self._remaining(call):
+            raise error if verdict is Verdict.THROTTLED else call.expired()
+        cost = self._quota.take(verdict)
+        if cost is None:
+            raise error
+        call.refund = cost
+        if verdict is Verdict.TRANSIENT:  # a throttled call waits at the gate, like every other
+            await self._within(call, self._sleep(delay))
+
+    # --- One attempt ------------------------------------------------------------------------------
+
+    async def _attempt(self, call: Call, request: Request, read: Callable[[Response], T]) -> T | IminError:
+        """Send once and read the reply. An error comes back as a value, so that none is chained."""
+        key = await self._within(call, self._admit(call))
+        try:
+            remaining = self._remaining(call)
+            limit = min(self._retry.attempt_timeout, remaining)
+            if request.method == "DELETE":
+                limit = min(limit, remaining / 2)
+                call.in_doubt = True
+            started = self._clock()
+            reply = await self._send(with_key(request, key), limit)
+            seconds = self._clock() - started
+        finally:
+            self._gate.leave()
+        outcome: T | IminError = reply if isinstance(reply, IminError) else _value_of(read, reply)
+        call.record(request.method, reply, outcome, seconds, self._on_attempt)
+        if limit == remaining and isinstance(reply, TransportError) and reply.reason == "timeout":
+            raise call.expired()
+        return outcome
+
+    async def _admit(self, call: Call) -> ApiKey:
+        """Get the key and pass the gate; whoever calls has to leave it again."""
+        key = self._key if isinstance(self._key, ApiKey) else await _ask(self._key)
+        if key.fault is not None:
+            raise InvalidRequest(key.fault)
+        await self._gate.enter(call.deadline)
+        return key
+
+    async def _send(self, request: Request, limit: float) -> Response | IminError:
+        """Let the transport send, for ``limit`` seconds at most, whatever it does about its own timeout."""
+        assert self._transport is not None
+        timer = asyncio.timeout(limit)
+        self._timers.add(timer)
+        try:
+            async with timer:
+                return await self._transport.send(request, timeout=limit)
+        except TransportError as error:  # a new one, free of what hangs on a transport's own
+            reason, maybe_sent = error.reason, error.maybe_sent
+        except SessionStateError as error:
+            return error
+        except TimeoutError:
+            reason, maybe_sent = "timeout", True
+        except Exception as error:  # noqa: BLE001 - of a transport that breaks its contract nothing else is known
+            reason, maybe_sent = type(error).__name__, True
+        finally:
+            self._timers.discard(timer)
+        return TransportError(reason, maybe_sent=maybe_sent)
+
+    async def _within(self, call: Call, work: Awaitable[T]) -> T:
+        """Await ``work`` for as long as the call has time."""
+        timer = asyncio.timeout(max(0.0, call.deadline - self._clock()))
+        self._timers.add(timer)
+        try:
+            async with timer:
+                return await work
+        except TimeoutError:
+            if not timer.expired():
+                raise  # the key callable's own
+        finally:
+            self._timers.discard(timer)
+        if self._closed:
+            raise SessionStateError("the session was closed during the call")
+        raise call.expired()
+
+    def _remaining(self, call: Call) -> float:
+        """Seconds that the call has left.
+
+        Raises:
+            DeadlineExceeded: None.
+            SessionStateError: The session was closed meanwhile.
+        """
+        if self._closed:
+            raise SessionStateError("the session was closed during the call")
+        remaining = call.deadline - self._clock()
+        if remaining <= 0:
+            raise call.expired()
+        return remaining
+
+    # --- Readers of replies -----------------------------------------------------------------------
+
+    def _accounts(self, customer: str, reply: Response) -> SellerAccounts:
+        return read_accounts(reply, customer if self._verify_customer else None, now=self._wall_clock())
+
+    def _check_disconnected(self, reply: Response) -> None:
+        check_disconnected(reply, now=self._wall_clock())
+
+    def _is_connected(self, customer: str, seller: str, reply: Response) -> bool:
+        connected = is_connected(self._accounts(customer, reply), seller)
+        if connected is None:
+            raise DecodeError("the re-read does not tell whether the account is connected", status=200)
+        return connected
+
+    async def _discard_idle(self) -> None:
+        discard = getattr(self._transport, "discard_idle", None)
+        if discard is not None:
+            await discard()
+
+
+def _value_of(read: Callable[[Response], T], reply: Response) -> T | IminError:
+    try:
+        return read(reply)
+    except IminError as error:
+        return error
+
+
+async def _ask(source: KeySource) -> ApiKey:
+    answer = source()
+    return ApiKey(await answer if inspect.isawaitable(answer) else answer)
+
+
+def _key_in(file: Path) -> ApiKey:
+    with suppress(OSError, UnicodeDecodeError):
+        return ApiKey(file.read_text(encoding="utf-8").strip())
+    raise InvalidRequest("the file that IMIN_API_KEY_FILE names can't be read")

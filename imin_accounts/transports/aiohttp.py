@@ -1,0 +1,224 @@
+"""The usual transport: one request, once, over aiohttp.
+
+aiohttp is a client for everything; what it does beyond sending one request is switched off here:
+resending, redirects, cookies, the environment's proxies, unlimited bodies, and errors that quote the
+request.
+"""
+
+import asyncio
+import errno
+from collections.abc import Sequence
+from ssl import SSLContext
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from imin_accounts.errors import SessionStateError, TransportError
+from imin_accounts.transports.base import Request, Response
+
+__all__ = ["AiohttpTransport"]
+
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes. A reply with 1,000 sellers takes about 1.5 MB; 1 MB of gzip can become 2 GB."""
+
+
+class AiohttpTransport:
+    """Sends each request exactly once over connections of its own making.
+
+    Its ``aiohttp.ClientSession`` is made at the first request and belongs to that request's event
+    loop. Whoever makes the transport closes it: with ``async with`` or ``aclose()``.
+
+    Args:
+        ssl: A context for TLS, e.g. one that trusts a private authority; True for the usual checks.
+        proxy: A proxy's URL. The environment's proxies are not used unless passed here, e.g. as
+            ``urllib.request.getproxies().get("https")``.
+        resolver: Looks host names up instead of aiohttp's own resolver.
+        trace_configs: aiohttp's hooks, for tracing. What they are handed includes the API key.
+        max_body: Bytes of a decoded body, at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        ssl: SSLContext | bool = True,
+        proxy: str | URL | None = None,
+        resolver: AbstractResolver | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        max_body: int = MAX_BODY,
+    ) -> None:
+        self._ssl = ssl
+        self._proxy = proxy
+        self._resolver = resolver
+        self._trace_configs = list(trace_configs)
+        self._max_body = max_body
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._pooled: _Lane | None = None
+        self._fresh: _Lane | None = None
+        self._retired: set[_Lane] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection. Closing twice is fine."""
+        self._closed = True
+        for lane in (self._pooled, self._fresh, *self._retired):
+            if lane is not None:
+                await lane.client.close()
+        self._retired.clear()
+
+    async def discard_idle(self) -> None:
+        """Drop pooled connections: idle ones now, those in use when their request ends."""
+        lane, self._pooled = self._pooled, None
+        if lane is not None:
+            self._retired.add(lane)
+            await self._close_if_unused(lane)
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        """Send ``request`` once; see ``Transport.send``.
+
+        Args:
+            timeout: Half of it is for connecting, so that a host that does not answer is known not to
+                have been sent anything. The rest is the caller's to enforce.
+
+        Raises:
+            TransportError: No usable reply.
+            SessionStateError: The transport is closed, or another event loop's.
+        """
+        lane = self._lane(request.fresh)
+        lane.in_use += 1
+        try:
+            return await self._exchange(lane.client, request, timeout)
+        except TransportError as error:
+            reason, maybe_sent = error.reason, error.maybe_sent
+        except (aiohttp.ClientError, OSError) as error:
+            reason, maybe_sent = _explain(error)
+        finally:
+            lane.in_use -= 1
+            if lane in self._retired:
+                await self._close_if_unused(lane)
+        raise TransportError(reason, maybe_sent=maybe_sent)
+
+    async def _exchange(self, client: aiohttp.ClientSession, request: Request, timeout: float) -> Response:
+        async with client.request(
+            request.method,
+            URL(request.url, encoded=True),
+            headers=request.headers,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, connect=timeout / 2, ceil_threshold=float("inf")),
+        ) as reply:
+            try:
+                body = await self._body(reply)
+            except (aiohttp.ClientError, OSError, TransportError):
+                if reply.status == 200:
+                    raise
+                body = b""  # any other status says it all
+                reply.close()
+            headers = {name.lower(): ", ".join(reply.headers.getall(name)) for name in reply.headers}
+            return Response(status=reply.status, headers=headers, body=body)
+
+    async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
+        chunks: list[bytes] = []
+        room = self._max_body - (reply.content_length or 0)
+        if room >= 0:
+            room = self._max_body
+            async for chunk in reply.content.iter_any():
+                chunks.append(chunk)
+                room -= len(chunk)
+                if room < 0:
+                    break
+        if room < 0:
+            reply.close()
+            raise TransportError("too large", maybe_sent=True)
+        return b"".join(chunks)
+
+    def _lane(self, fresh: bool) -> "_Lane":
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise SessionStateError("the transport is closed: make a new one")
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise SessionStateError("the transport is another event loop's: make one for this loop")
+        if fresh:
+            self._fresh = self._fresh or self._open(force_close=True)
+            return self._fresh
+        self._pooled = self._pooled or self._open(force_close=False)
+        return self._pooled
+
+    def _open(self, *, force_close: bool) -> "_Lane":
+        # limit=0: waiting for a connection must not burn an attempt's time; the session counts requests.
+        connector = aiohttp.TCPConnector(
+            limit=0, force_close=force_close, ssl=self._ssl, resolver=self._resolver
+        )
+        client = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            proxy=self._proxy,
+            trace_configs=self._trace_configs,
+            middlewares=(_send_once,),
+        )
+        return _Lane(client)
+
+    async def _close_if_unused(self, lane: "_Lane") -> None:
+        if not lane.in_use:
+            self._retired.discard(lane)
+            await lane.client.close()
+
+
+class _Lane:
+    """A client and how many requests are on it: one that is used up is closed after the last."""
+
+    def __init__(self, client: aiohttp.ClientSession) -> None:
+        self.client = client
+        self.in_use = 0
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from resending: it sends GET and DELETE once more when a connection drops.
+
+    So a DELETE could be processed twice while the caller sees the second one's 404. It resends on its
+    own errors only; a TransportError passes through.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientError, OSError) as error:
+        reason, maybe_sent = _explain(error)
+    raise TransportError(reason, maybe_sent=maybe_sent)
+
+
+def _explain(error: aiohttp.ClientError | OSError) -> tuple[str, bool]:
+    """What an error of aiohttp's means: a word, and whether the request may have been sent."""
+    match error:
+        case (
+            aiohttp.ClientConnectorCertificateError()
+            | aiohttp.ClientConnectorSSLError()
+            | aiohttp.ServerFingerprintMismatch()
+        ):
+            return "tls", False
+        case aiohttp.ClientConnectorDNSError():
+            return "dns", False
+        case aiohttp.ConnectionTimeoutError():
+            return "connect timeout", False
+        case aiohttp.ClientConnectorError(errno=errno.ECONNREFUSED):
+            return "refused", False
+        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
+            return "connect", False
+        case aiohttp.ClientResponseError():
+            return "malformed", True
+        case TimeoutError():
+            return "timeout", True
+        case _:
+            return "dropped", True
