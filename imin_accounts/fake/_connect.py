@@ -1,0 +1,185 @@
+"""The connect flow: a link in a reply, a visit to the seller's page, and the way back.
+
+A link's token may be used once and for a while; using it opens a visit, which lasts as long again and
+ends when the customer consents or declines. Both are handles into the tables here and mean nothing
+elsewhere. ``redirectUri`` comes from the table too, never from what a browser sends.
+"""
+
+import base64
+import random
+import string
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Literal
+from urllib.parse import quote
+
+import attrs
+
+from imin_accounts.fake._settings import Undocumented
+from imin_accounts.fake._world import World
+
+__all__ = ["Action", "ConnectFlow", "ConnectRefused", "Refusal", "Visit"]
+
+Action = Literal["RegisterAction", "CreateAction"]
+Refusal = Literal["forged", "expired", "used", "wrong password", "already a member", "no email"]
+
+_KEPT = 100_000
+"""Handles remembered, used and expired ones included; then the oldest are forgotten."""
+
+
+class ConnectRefused(Exception):
+    """The connect flow ended without connecting, and nothing changed.
+
+    Attributes:
+        reason: ``"forged"``, ``"expired"`` and ``"used"`` are about the link or the visit;
+            ``"wrong password"``, ``"already a member"`` and ``"no email"`` about what was entered.
+    """
+
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(f"the account was not connected: {reason}")
+        self.reason: Refusal = reason
+
+
+@attrs.frozen(kw_only=True)
+class Visit:
+    """Who is connecting what, how, and where they go afterwards."""
+
+    customer: str = attrs.field(repr=False)
+    seller: str
+    action: Action
+    redirect_uri: str = attrs.field(repr=False)
+    expires: datetime
+
+
+class _Handles:
+    """Unguessable names for visits, each of them good once."""
+
+    def __init__(self, random: random.Random) -> None:
+        self._random = random
+        self._visits: dict[str, Visit | None] = {}
+
+    def add(self, visit: Visit) -> str:
+        handle = base64.urlsafe_b64encode(self._random.randbytes(32)).rstrip(b"=").decode()
+        self._visits[handle] = visit
+        if len(self._visits) > _KEPT:
+            del self._visits[next(iter(self._visits))]
+        return handle
+
+    def get(self, handle: str, now: datetime) -> Visit:
+        if handle not in self._visits:
+            raise ConnectRefused("forged")
+        visit = self._visits[handle]
+        if visit is None:
+            raise ConnectRefused("used")
+        if visit.expires <= now:
+            raise ConnectRefused("expired")
+        return visit
+
+    def use(self, handle: str, now: datetime) -> Visit:
+        visit = self.get(handle, now)
+        self._visits[handle] = None
+        return visit
+
+
+class ConnectFlow:
+    """Links, visits and what comes of them."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        now: Callable[[], datetime],
+        random: random.Random,
+        undocumented: Callable[[], Undocumented],
+    ) -> None:
+        self._world = world
+        self._now = now
+        self._random = random
+        self._undocumented = undocumented
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget every link and visit."""
+        self._links = _Handles(self._random)
+        self._visits = _Handles(self._random)
+
+    def link(self, customer: str, seller: str, action: Action, redirect_uri: str) -> str:
+        """A token for a link in a reply."""
+        return self._links.add(
+            Visit(
+                customer=customer,
+                seller=seller,
+                action=action,
+                redirect_uri=redirect_uri,
+                expires=self._now() + self._lifetime,
+            )
+        )
+
+    def begin(self, token: str) -> str:
+        """Use a link. Returns the handle of the visit that it opens.
+
+        Raises:
+            ConnectRefused: The token is forged, expired or used.
+        """
+        with self._world.lock:
+            now = self._now()
+            return self._visits.add(attrs.evolve(self._links.use(token, now), expires=now + self._lifetime))
+
+    def visit(self, handle: str) -> Visit:
+        """A visit that is still open.
+
+        Raises:
+            ConnectRefused: The handle is forged, expired or used.
+        """
+        with self._world.lock:
+            return self._visits.get(handle, self._now())
+
+    def consent(self, handle: str, *, email: str | None, password: str) -> str:
+        """Log in or register, and connect. Returns where the browser goes next.
+
+        A refusal over what was entered leaves the visit open, to try again.
+
+        Raises:
+            ConnectRefused: Nothing was connected.
+        """
+        with self._world.lock:
+            visit = self._visits.get(handle, self._now())
+            known = self._world.password(visit.seller, email)
+            if not email:
+                raise ConnectRefused("no email")
+            if visit.action == "RegisterAction" and known != password:
+                raise ConnectRefused("wrong password")
+            if visit.action == "CreateAction" and known is not None:
+                raise ConnectRefused("already a member")
+            self._visits.use(handle, self._now())
+            if known is None:
+                self._world.add_member(visit.seller, email, password=password)
+            pass_text = self._world.barcode()
+            self._world.connect(visit.customer, visit.seller, email=email, access_pass=pass_text)
+            return _landing(visit.redirect_uri, self._undocumented().completed_query)
+
+    def decline(self, handle: str) -> str | None:
+        """End a visit without connecting. Returns where the browser goes next; None if nowhere.
+
+        Raises:
+            ConnectRefused: The handle is forged, expired or used.
+        """
+        with self._world.lock:
+            visit = self._visits.use(handle, self._now())
+            manner = self._undocumented()
+            return _landing(visit.redirect_uri, manner.declined_query) if manner.decline_returns else None
+
+    @property
+    def _lifetime(self) -> timedelta:
+        return timedelta(seconds=self._undocumented().link_lifetime)
+
+
+def _landing(uri: str, query: str) -> str:
+    """Where ``redirectUri`` leads: its own query untouched, ``query`` after that.
+
+    Only what can't stand in a Location header, spaces and non-ASCII, is percent-encoded.
+    """
+    if query:
+        before, hash, fragment = uri.partition("#")
+        uri = f"{before}{'&' if '?' in before else '?'}{query}{hash}{fragment}"
+    return quote(uri, safe=string.punctuation)

@@ -1,0 +1,134 @@
+"""The JSON-LD that the service answers with, written from what it knows.
+
+Members stand in the documented order. What is null and what is an empty array is left out, as
+everywhere in imin's platform. It is written without the package's own converter, so that what the
+converter reads in a test was not written by its own hand.
+
+API page: "Seller Accounts [BETA]", section "Get Seller Accounts".
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+__all__ = ["Connection", "Node", "collection", "connected", "not_connected", "seller"]
+
+Node = Mapping[str, Any]
+"""A JSON-LD object."""
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """What a seller shares about one connected account.
+
+    Attributes:
+        email: Of the account with the seller: it may differ from the one that the broker knows.
+        date_linked: When it was connected.
+        date_modified: When the seller last changed what it shares.
+        access_pass: The barcode's text.
+        entitlements, evidence, update_errors: JSON-LD objects, sent as they are.
+    """
+
+    email: str | None = attrs.field(repr=False)
+    date_linked: datetime
+    date_modified: datetime
+    hidden_entitlements: bool | None = False
+    access_pass: str | None = attrs.field(default=None, repr=False)
+    entitlements: tuple[Node, ...] = attrs.field(default=(), repr=False)
+    evidence: tuple[Node, ...] = attrs.field(default=(), repr=False)
+    update_errors: tuple[Node, ...] = attrs.field(default=(), repr=False)
+
+
+def collection(url: str, items: Iterable[Node], entitlement_filter: str | None) -> dict[str, Any]:
+    """The whole reply about one customer; ``url`` is its ``@id``."""
+    members = {
+        "@context": ["https://openactive.io/", "https://schema.imin.co/"],
+        "@id": url,
+        "@type": "imin:Collection",
+        "imin:entitlementFilter": entitlement_filter,
+        "imin:item": list(items),
+    }
+    return {key: _pruned(value) for key, value in members.items() if not _absent(value)}
+
+
+def seller(
+    id: str,
+    *,
+    name: str | None,
+    url: str | None,
+    logo: str | None,
+    email: str | None,
+    telephone: str | None,
+    same_as: Iterable[str],
+) -> dict[str, Any]:
+    """An organisation that sells places."""
+    members = {
+        "@type": "Organization",
+        "@id": id,
+        "name": name,
+        "url": url,
+        "logo": None if logo is None else {"@type": "ImageObject", "url": logo},
+        "email": email,
+        "telephone": telephone,
+        "sameAs": list(same_as),
+    }
+    return {key: value for key, value in members.items() if not _absent(value)}
+
+
+def not_connected(seller: Node, *, matching_email: bool, targets: Mapping[str, str]) -> Node:
+    """The account of a customer who has not connected one; ``targets`` by the action's type."""
+    actions = [{"@type": type, "target": target} for type, target in targets.items()]
+    return {
+        "@type": "Account",
+        "seller": seller,
+        "potentialAction": actions,
+        "imin:matchingEmailExists": matching_email,
+    }
+
+
+def connected(seller: Node, connection: Connection, now: datetime) -> Node:
+    """A connected account. Entitlements that have ended are no longer listed.
+
+    Evidence requests stay listed whatever their dates, as the completed one of the documented
+    reply does.
+    """
+    modified = date_text(connection.date_modified)
+    barcode = {"@type": "Barcode", "text": connection.access_pass, "dateModified": modified}
+    return {
+        "@type": "Account",
+        "seller": seller,
+        "dateLinked": date_text(connection.date_linked),
+        "hiddenEntitlements": connection.hidden_entitlements,
+        "customer": {"@type": "Person", "email": connection.email, "dateModified": modified},
+        "accessPass": None if connection.access_pass is None else barcode,
+        "entitlement": [node for node in connection.entitlements if not _has_ended(node, now)],
+        "imin:entitlementUpdateErrors": connection.update_errors,
+        "imin:evidenceRequests": connection.evidence,
+    }
+
+
+def date_text(moment: datetime) -> str:
+    """A time as imin writes it: UTC, whole seconds, ``Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _has_ended(node: Node, now: datetime) -> bool:
+    try:
+        ends = datetime.fromisoformat(str(node.get("expires", node.get("validUntil"))))
+        return ends <= now
+    except (TypeError, ValueError):  # none given, or a spelling that is for the reader to judge
+        return False
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (isinstance(value, list | tuple) and not value)
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _pruned(member) for key, member in value.items() if not _absent(member)}
+    if isinstance(value, list | tuple):
+        return [_pruned(member) for member in value]
+    return value

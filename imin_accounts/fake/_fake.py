@@ -1,0 +1,194 @@
+"""``FakeImin``: the emulated service as a Transport, and the door to serving it over HTTP."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+from yarl import URL
+
+from imin_accounts.fake._api import Api
+from imin_accounts.fake._call import Call
+from imin_accounts.fake._connect import ConnectFlow
+from imin_accounts.fake._settings import Undocumented
+from imin_accounts.fake._world import World
+from imin_accounts.transports.base import Request, Response
+
+__all__ = ["FakeImin", "Received"]
+
+_KEPT = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class Received:
+    """One request that the service received. Holds no key; names nobody in its repr.
+
+    Attributes:
+        method: As it came.
+        route: The path with its parameter unfilled; ``"other"`` where it is not one of the API's.
+        status: Of the reply; None where none was sent.
+        customer: The customer identifier; ``""`` where the route has none.
+        seller: The ``seller`` parameter; None where there was none.
+    """
+
+    method: str
+    route: str
+    status: int | None
+    customer: str = attrs.field(repr=False)
+    seller: str | None = attrs.field(repr=False)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class FakeImin(World):
+    """A stateful imin in memory: a Transport for tests, which can serve itself over HTTP too.
+
+    The same calls give the same replies both ways. It may be shared by sessions, event loops and
+    threads; making one does no I/O.
+
+    Args:
+        api_key: The key that ``X-Api-Key`` must carry.
+        clock: Returns the present as an aware ``datetime``; the real time if not given.
+        seed: Makes every reply reproducible. Without one, links are unguessable.
+        sleep: Waits some seconds, for late replies in memory; ``asyncio.sleep`` if not given.
+        undocumented: How to behave where imin's pages don't say; may be assigned later too.
+    """
+
+    def __init__(
+        self,
+        api_key: str = "test-key",
+        *,
+        clock: Callable[[], datetime] = _utc_now,
+        seed: int | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        undocumented: Undocumented | None = None,
+    ) -> None:
+        self.undocumented = undocumented or Undocumented()
+        self._initially = self.undocumented
+        self._clock = clock
+        self._ahead = timedelta()
+        self._seed = seed
+        self._sleep = sleep
+        self._received: deque[Received] = deque(maxlen=_KEPT)
+        dice = random.SystemRandom() if seed is None else random.Random(seed)
+        super().__init__(now=self.now, random=dice)
+        self._flow = ConnectFlow(self, now=self.now, random=dice, undocumented=self._manner)
+        self._api = Api(self, self._flow, api_key=api_key, now=self.now, undocumented=self._manner)
+
+    def __repr__(self) -> str:
+        return f"<FakeImin: {len(self._people)} customers, {len(self._sellers)} sellers>"
+
+    # -- time
+
+    def now(self) -> datetime:
+        """The service's present: the clock's time and whatever it was advanced by."""
+        return self._clock() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for the service: entitlements and links may expire."""
+        with self.lock:
+            self._ahead += timedelta(seconds=seconds)
+
+    # -- what came in
+
+    @property
+    def requests(self) -> tuple[Received, ...]:
+        """What the service received, in order of arrival; the last 10,000."""
+        with self.lock:
+            return tuple(self._received)
+
+    def reset(self) -> None:
+        """Be as new: no people, no links, no record; a seed starts over."""
+        with self.lock:
+            if self._seed is not None:
+                self._random.seed(self._seed)
+            self.clear()
+            self._flow.clear()
+            self._received.clear()
+            self._ahead = timedelta()
+            self.undocumented = self._initially
+
+    # -- the browser's part, in memory
+
+    def complete(self, target: str | URL, *, email: str | None = None, password: str = "password") -> str:
+        """Go through the seller's page that ``target`` leads to, and connect.
+
+        Args:
+            target: A link from a reply: ``register_url`` logs in, ``create_url`` makes an account.
+            email: What the customer enters; the email that the broker knows if not given.
+            password: What they enter, or choose.
+
+        Returns:
+            Where the browser is sent: ``redirectUri``.
+
+        Raises:
+            ConnectRefused: Nothing was connected. The link is used up nevertheless, unless it was
+                not good any more.
+        """
+        with self.lock:
+            handle = self._flow.begin(_token(target))
+            email = self.email(self._flow.visit(handle).customer) if email is None else email
+            return self._flow.consent(handle, email=email, password=password)
+
+    def decline(self, target: str | URL) -> str | None:
+        """Go to the seller's page that ``target`` leads to, and decline.
+
+        Returns:
+            Where the browser is sent: ``redirectUri``; None where it stays on the seller's page.
+
+        Raises:
+            ConnectRefused: The link is forged, expired or used.
+        """
+        with self.lock:
+            return self._flow.decline(self._flow.begin(_token(target)))
+
+    # -- requests
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109  (the seam is ours)
+        """Answer ``request`` out of memory. See ``Transport.send``."""
+        response = self.exchange(request)
+        await asyncio.sleep(0)  # a real transport lets others run here too
+        return response
+
+    def exchange(self, request: Request) -> Response:
+        """Decide what becomes of ``request`` and do it, at once. What waiting there is comes after."""
+        call = Call.read(request)
+        with self.lock:
+            response = self._api.answer(call)
+            self._received.append(
+                Received(
+                    method=call.method,
+                    route=call.route,
+                    status=response.status,
+                    customer=call.customer,
+                    seller=call.query.get("seller"),
+                )
+            )
+            return response
+
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[str]:
+        """Serve the same state over HTTP, with the seller's pages for a browser.
+
+        Args:
+            host: An address of this machine. What is not loopback lets others in.
+            port: 0 picks a free one.
+
+        Returns:
+            A context manager that gives the base URL, without a slash at its end.
+        """
+        from imin_accounts.fake._served import serving  # aiohttp, which memory does without
+
+        return serving(self, self._flow, host, port)
+
+    def _manner(self) -> Undocumented:
+        return self.undocumented
+
+
+def _token(target: str | URL) -> str:
+    return parse_qs(urlsplit(str(target)).query).get("jwt", [""])[0]

@@ -1,0 +1,109 @@
+"""The emulator over HTTP: a thin shell of aiohttp around the same brain that answers in memory."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeAlias
+
+from aiohttp import web
+
+from imin_accounts.fake import _pages as pages
+from imin_accounts.fake import _replies as replies
+from imin_accounts.fake._api import VISIT_PATH
+from imin_accounts.fake._connect import ConnectFlow, ConnectRefused, Refusal
+from imin_accounts.transports.base import Request, Response
+
+__all__ = ["serving"]
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Brain(Protocol):
+    """What answers the API's requests, and knows the names that the seller's pages show."""
+
+    def exchange(self, request: Request) -> Response: ...
+    def seller_name(self, seller: str) -> str: ...
+    def email(self, customer: str) -> str | None: ...
+
+
+@asynccontextmanager
+async def serving(brain: Brain, flow: ConnectFlow, host: str, port: int) -> AsyncIterator[str]:
+    """Serve until the context ends. Gives the base URL."""
+    app = web.Application()
+    seller_pages = SellerPages(brain, flow)
+    path = f"/{{prefix:(.*/)?}}{VISIT_PATH[1:]}{{visit}}"
+    app.router.add_get(path, seller_pages.show)
+    app.router.add_post(path, seller_pages.submit)
+    app.router.add_route("*", "/{anything:.*}", api_handler(brain))
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        address = runner.addresses[0]
+        yield f"http://{_bracketed(address[0])}:{address[1]}"
+    finally:
+        await runner.cleanup()
+
+
+def api_handler(brain: Brain) -> Handler:
+    """The API's own endpoints, and a 404 for whatever is not one."""
+
+    async def handle(request: web.Request) -> web.Response:
+        url = f"{request.scheme}://{request.host}{request.raw_path}"
+        return _to_aiohttp(brain.exchange(Request(method=request.method, url=url, headers=request.headers)))
+
+    return handle
+
+
+class SellerPages:
+    """The seller's website, as far as connecting goes."""
+
+    def __init__(self, brain: Brain, flow: ConnectFlow) -> None:
+        self._brain = brain
+        self._flow = flow
+
+    async def show(self, request: web.Request) -> web.Response:
+        """The form."""
+        return self._form(request)
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """The form, filled in: connect or decline, and send the browser back."""
+        handle, entered = request.match_info["visit"], await request.post()
+        try:
+            if entered.get("decision") == "decline":
+                location = self._flow.decline(handle)
+                if location is None:
+                    return _page(200, pages.declined())
+            else:
+                location = self._flow.consent(
+                    handle, email=str(entered.get("email", "")), password=str(entered.get("password", ""))
+                )
+        except ConnectRefused as refused:
+            return self._form(request, refused.reason)
+        return _to_aiohttp(replies.redirect(location, status=303))
+
+    def _form(self, request: web.Request, refusal: Refusal | None = None) -> web.Response:
+        try:
+            visit = self._flow.visit(request.match_info["visit"])
+        except ConnectRefused as refused:
+            return _page(*pages.ending(refused.reason))
+        page = pages.form(
+            visit.action,
+            seller=self._brain.seller_name(visit.seller),
+            email=self._brain.email(visit.customer) or "",
+            post_to=request.path,
+            refusal=refusal,
+        )
+        return _page(403 if refusal else 200, page)
+
+
+def _page(status: int, page: str) -> web.Response:
+    return _to_aiohttp(replies.html(status, page))
+
+
+def _to_aiohttp(response: Response) -> web.Response:
+    return web.Response(status=response.status, headers=response.headers, body=response.body)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,40 @@
+"""What the documentation leaves open, each as a switch."""
+
+from typing import Literal
+
+import attrs
+
+from imin_accounts.fake._replies import ErrorBody
+
+__all__ = ["Undocumented"]
+
+
+@attrs.frozen(kw_only=True)
+class Undocumented:
+    """How the emulator behaves where imin's pages don't say. A client should cope with every setting.
+
+    Attributes:
+        unknown_customer: Status of a GET for a customer nobody added: 404, or 200 with no account
+            anywhere.
+        unconnected_delete: Status of a DELETE for an account that is not connected: 404 or 204.
+        not_found: Body of those 404s.
+        bad_request: Body of a 400.
+        unauthorized: Body of the 401 for a wrong key. Without any key a gateway answers, with
+            ``{"message": …}``.
+        link_lifetime: Seconds that a connect link may be used, and that the visit it opens may last.
+        completed_query: Query to append to ``redirectUri`` after connecting; none if empty.
+        declined_query: The same after declining.
+        decline_returns: Whether declining leads back to ``redirectUri``, or ends on the seller's page.
+    """
+
+    unknown_customer: Literal[404, 200] = attrs.field(default=404, validator=attrs.validators.in_((404, 200)))
+    unconnected_delete: Literal[404, 204] = attrs.field(
+        default=404, validator=attrs.validators.in_((404, 204))
+    )
+    not_found: ErrorBody = attrs.field(default=ErrorBody.OPENACTIVE, converter=ErrorBody)
+    bad_request: ErrorBody = attrs.field(default=ErrorBody.NESTED, converter=ErrorBody)
+    unauthorized: ErrorBody = attrs.field(default=ErrorBody.BARE, converter=ErrorBody)
+    link_lifetime: float = attrs.field(default=600.0, validator=attrs.validators.gt(0))
+    completed_query: str = ""
+    declined_query: str = ""
+    decline_returns: bool = True
