@@ -1,9 +1,8 @@
 """The API's nodes as frozen attrs classes: what the session hands out.
 
-Each class is named by its role and each field by the API's own term in snake case, ``imin:`` dropped.
-``member`` states beside a field the JSON member it stands for and the other spellings under which
-imin's pages show it; the converter, and ``drift``, read that. Absent arrays are ``()``, absent
-scalars ``None``.
+Each class is named by its role and each field by the API's own term in snake case. ``names`` states the
+JSON member of a field where that is more than the name in camel case, and the other spellings under
+which imin's pages show it. Absent arrays are ``()``, absent scalars ``None``.
 
 Every class has ``extra``: the members that have no field, and every spelling of a field other than
 the documented one. Nothing of a reply is lost between ``from_jsonld`` and ``to_jsonld``.
@@ -11,106 +10,33 @@ the documented one. Nothing of a reply is lost between ``from_jsonld`` and ``to_
 API page: "Seller Accounts [BETA]", section "Get Seller Accounts".
 """
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import quote, unquote_plus
 
 import attrs
 from yarl import URL
 
+from imin_accounts._node import (
+    NOTHING_EXTRA,
+    Context,
+    Extra,
+    Link,
+    Node,
+    Private,
+    api_names,
+    keys_of,
+    names,
+    shown,
+    step,
+)
 from imin_accounts.errors import InvalidRequest
-
-PRIVATE = object()
-Private = Annotated[str, PRIVATE]
-"""Text that is a secret or says who somebody is: shown as ``'***'`` in every repr."""
-Link = Annotated[str, PRIVATE, "link"]
-"""Private text that a browser may be sent to: an absolute http(s) URL."""
-Context = Annotated[tuple[str, ...], "context"]
-"""The URLs of JSON-LD contexts."""
 
 MAX_URL = 2048
 """Characters that a URL for imin may have."""
-
-
-def names(key: str, *aliases: str) -> dict[str, tuple[str, ...]]:
-    """Metadata of a field that stands for the JSON member ``key``; ``aliases`` are read as the same."""
-    return {"keys": (key, *aliases)}
-
-
-def member(key: str, *aliases: str, default: Any = None) -> Any:
-    """An optional field that stands for the JSON member ``key``, see ``names``."""
-    return attrs.field(default=default, metadata=names(key, *aliases))
-
-
-def _masked(value: object) -> str:
-    return "None" if value is None else "'***'"
-
-
-def _mask_private(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
-    def is_private(annotation: Any) -> bool:
-        return PRIVATE in getattr(annotation, "__metadata__", ()) or any(
-            is_private(part) for part in getattr(annotation, "__args__", ())
-        )
-
-    return [f.evolve(repr=_masked) if is_private(f.type) else f for f in fields]
-
-
-class Extra(Mapping[str, Any]):
-    """Read-only JSON members as received; the repr is a count, since they may hold anything.
-
-    It hands out copies, so a caller can't change a model through it. It equals a mapping with the same
-    JSON values: unlike in a dict, ``1``, ``1.0`` and ``True`` differ.
-    """
-
-    __slots__ = ("_members",)
-
-    def __init__(self, members: Mapping[str, Any]) -> None:
-        self._members = dict(members)
-
-    def __getitem__(self, key: str) -> Any:
-        return deepcopy(self._members[key])
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._members
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and _same(self._members, dict(other))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"<{len(self._members)} members>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _extra, (self._members,)
-
-
-NOTHING_EXTRA = Extra({})
-
-
-def _extra(members: Mapping[str, Any]) -> Extra:
-    return Extra(members) if members else NOTHING_EXTRA
-
-
-def _same(one: Any, other: Any) -> bool:
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)
 
 
 class ActionStatus(StrEnum):
@@ -122,29 +48,14 @@ class ActionStatus(StrEnum):
     FAILED = "https://schema.org/FailedActionStatus"
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
-class Node:
-    """What every JSON-LD object has.
-
-    Attributes:
-        id: The identifier (``@id``), byte for byte as received.
-        type: The class (``@type``).
-        extra: Members without a field, and spellings other than the documented one, as received.
-    """
-
-    id: str | None = member("@id", "id")
-    type: str | None = member("@type", "type")
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
-
-
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class Image(Node):
     """A seller's logo. ``url`` is as received: escape it before it goes into a page."""
 
-    url: str | None = member("url")
+    url: str | None = None
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class Seller(Node):
     """Who sells places: an organisation with a database of customers of its own.
 
@@ -152,51 +63,51 @@ class Seller(Node):
         id: The key for ``delete_seller_account``, byte for byte as received.
     """
 
-    id: str = attrs.field(metadata=names("@id", "id"))
-    name: str | None = member("name")
-    url: str | None = member("url")
-    logo: Image | None = member("logo")
-    email: Private | None = member("email")
-    telephone: Private | None = member("telephone")
-    same_as: tuple[str, ...] = member("sameAs", default=())
+    id: str
+    name: str | None = None
+    url: str | None = None
+    logo: Image | None = None
+    email: Private | None = None
+    telephone: Private | None = None
+    same_as: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class Customer(Node):
     """The person as the seller's own database knows them."""
 
-    id: Private | None = member("@id", "id")
-    email: Private | None = member("email")
-    date_modified: datetime | None = member("dateModified")
+    id: Private | None = None
+    email: Private | None = None
+    date_modified: datetime | None = None
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class AccessPass(Node):
     """What opens the seller's door: the text of a barcode."""
 
-    id: Private | None = member("@id", "id")
-    text: Private | None = member("text")
-    date_modified: datetime | None = member("dateModified")
+    id: Private | None = None
+    text: Private | None = None
+    date_modified: datetime | None = None
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class EntitlementUpdateError(Node):
     """Why the seller could not apply an entitlement, e.g. an ``EntitlementConflict``."""
 
-    context: Context = member("@context", default=())
-    name: str | None = member("name")
-    description: Private | None = member("description")
+    context: Context = ()
+    name: str | None = None
+    description: Private | None = None
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class EntitlementType(Node):
     """Which discount an entitlement is: a concept in a seller's or a council's scheme."""
 
-    pref_label: str | None = member("prefLabel")
-    in_scheme: str | None = member("inScheme")
+    pref_label: str | None = None
+    in_scheme: str | None = None
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class EvidenceRequest(Node):
     """A request to upload proof of an entitlement.
 
@@ -206,10 +117,10 @@ class EvidenceRequest(Node):
         action_status: None where it was absent or of a kind unknown here; the text is in ``extra``.
     """
 
-    id: Private | None = member("@id", "id")
-    url: Private | None = member("url")
-    expiry: datetime | None = member("expiry")
-    action_status: ActionStatus | None = member("actionStatus")
+    id: Private | None = None
+    url: Private | None = None
+    expiry: datetime | None = None
+    action_status: ActionStatus | None = None
 
     @property
     def is_outstanding(self) -> bool:
@@ -217,7 +128,7 @@ class EvidenceRequest(Node):
         return self.action_status is not ActionStatus.COMPLETED
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class Entitlement(Node):
     """A discount that a customer has, or has asked for.
 
@@ -226,10 +137,12 @@ class Entitlement(Node):
         evidence_request: The proof asked for; None where none is.
     """
 
-    context: Context = member("@context", default=())
-    expires: datetime | None = member("expires", "validUntil")
-    evidence_request: EvidenceRequest | None = member("evidenceRequest", "evidenceRequestAction")
-    entitlement_type: EntitlementType | None = member("entitlementType")
+    context: Context = ()
+    expires: datetime | None = attrs.field(default=None, metadata=names("expires", "validUntil"))
+    evidence_request: EvidenceRequest | None = attrs.field(
+        default=None, metadata=names("evidenceRequest", "evidenceRequestAction")
+    )
+    entitlement_type: EntitlementType | None = None
 
     def expires_within(self, within: timedelta, *, now: datetime | None = None) -> bool:
         """Whether it ends between ``now`` and ``now + within``, both included.
@@ -259,7 +172,7 @@ def is_link(text: str) -> bool:
         return False
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class ConnectAction(Node):
     """A way to connect: ``RegisterAction`` to an existing account, ``CreateAction`` to a new one.
 
@@ -268,7 +181,7 @@ class ConnectAction(Node):
             http(s). It holds a short-lived token: fetch it at the click, never keep it.
     """
 
-    target: Link | None = member("target")
+    target: Link | None = None
 
     @property
     def url(self) -> URL | None:
@@ -276,14 +189,14 @@ class ConnectAction(Node):
         return URL(self.target, encoded=True) if self.target and is_link(self.target) else None
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class _Account(Node):
-    id: Private | None = member("@id", "id")
-    seller: Seller = attrs.field(metadata=names("seller"))
-    problems: tuple[str, ...] = attrs.field(default=(), eq=False)
+    id: Private | None = None
+    seller: Seller
+    problems: tuple[str, ...] = attrs.field(default=(), eq=False, metadata=names())
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class ConnectedAccount(_Account):
     """The customer's account with the seller is connected to the broker.
 
@@ -295,20 +208,24 @@ class ConnectedAccount(_Account):
         problems: What could not be read, one sentence each, without values; ``()`` if all was.
     """
 
-    date_linked: datetime | None = member("dateLinked")
-    hidden_entitlements: bool | None = member("hiddenEntitlements", "hasHiddenEntitlements")
-    customer: Customer | None = member("customer")
-    access_pass: AccessPass | None = member("accessPass")
-    entitlement_update_errors: tuple[EntitlementUpdateError, ...] = member(
-        "imin:entitlementUpdateErrors", default=()
+    date_linked: datetime | None = None
+    hidden_entitlements: bool | None = attrs.field(
+        default=None, metadata=names("hiddenEntitlements", "hasHiddenEntitlements")
     )
-    evidence_requests: tuple[Entitlement, ...] = member("imin:evidenceRequests", default=())
-    entitlements: tuple[Entitlement, ...] = member("entitlement", default=())
+    customer: Customer | None = None
+    access_pass: AccessPass | None = None
+    entitlement_update_errors: tuple[EntitlementUpdateError, ...] = attrs.field(
+        default=(), metadata=names("imin:entitlementUpdateErrors")
+    )
+    evidence_requests: tuple[Entitlement, ...] = attrs.field(
+        default=(), metadata=names("imin:evidenceRequests")
+    )
+    entitlements: tuple[Entitlement, ...] = attrs.field(default=(), metadata=names("entitlement"))
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class _NotConnected(_Account):
-    potential_action: tuple[ConnectAction, ...] = member("potentialAction", default=())
+    potential_action: tuple[ConnectAction, ...] = ()
 
     @property
     def register_url(self) -> URL | None:
@@ -328,21 +245,21 @@ class _NotConnected(_Account):
         return next((url for url in urls if url is not None), None)
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class UnconnectedAccount(_NotConnected):
     """The seller knows the customer's email, but the account is not connected."""
 
-    matching_email_exists: bool = member("imin:matchingEmailExists", default=True)
+    matching_email_exists: bool = attrs.field(default=True, metadata=names("imin:matchingEmailExists"))
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class NoAccount(_NotConnected):
     """No account is known under the customer's email.
 
     ``register_url`` applies here too: they may own one under another email.
     """
 
-    matching_email_exists: bool = member("imin:matchingEmailExists", default=False)
+    matching_email_exists: bool = attrs.field(default=False, metadata=names("imin:matchingEmailExists"))
 
 
 @attrs.frozen(kw_only=True)
@@ -358,14 +275,14 @@ class UnrecognisedAccount:
 
     seller: Seller | None = None
     document: Any = attrs.field(repr=False, hash=False, eq=lambda document: Extra({"": document}))
-    problems: tuple[str, ...] = attrs.field(default=(), eq=False)
+    problems: tuple[str, ...] = attrs.field(default=(), eq=False, metadata=names())
     extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
 
 
 SellerAccount: TypeAlias = ConnectedAccount | UnconnectedAccount | NoAccount | UnrecognisedAccount
 
 
-@attrs.frozen(kw_only=True, field_transformer=_mask_private)
+@attrs.frozen(kw_only=True, field_transformer=api_names)
 class SellerAccounts(Node):
     """A customer's accounts, one item for each seller, in the order received.
 
@@ -376,11 +293,11 @@ class SellerAccounts(Node):
         problems: What could not be read of the envelope; each account has its own.
     """
 
-    context: Context = member("@context", default=())
-    id: Private | None = member("@id", "id")
-    entitlement_filter: Private | None = member("imin:entitlementFilter")
-    item: tuple[SellerAccount, ...] = member("imin:item", default=())
-    problems: tuple[str, ...] = attrs.field(default=(), eq=False)
+    context: Context = ()
+    id: Private | None = None
+    entitlement_filter: Private | None = attrs.field(default=None, metadata=names("imin:entitlementFilter"))
+    item: tuple[SellerAccount, ...] = attrs.field(default=(), metadata=names("imin:item"))
+    problems: tuple[str, ...] = attrs.field(default=(), eq=False, metadata=names())
 
     def __iter__(self) -> Iterator[SellerAccount]:
         return iter(self.item)
@@ -466,21 +383,6 @@ _TYPES: dict[type, tuple[str, ...]] = {
     NoAccount: ("Account",),
     SellerAccounts: ("imin:Collection",),
 }
-_NAME = re.compile(r"@?[A-Za-z_][A-Za-z0-9_:/.#-]{0,99}")
-
-
-def _shown(name: str) -> str:
-    return name if _NAME.fullmatch(name) else "…"  # may be data: an address or a number as a key
-
-
-def path_step(key: str) -> str:
-    """The step of a JSON path to ``key``; a key that does not look like a name shows as ``…``."""
-    return f".{key}" if key.isidentifier() and _NAME.fullmatch(key) else f"['{_shown(key)}']"
-
-
-def known_keys(cls: type) -> frozenset[str]:
-    """Every key, in every spelling, that has a field in ``cls``."""
-    return frozenset(key for field in attrs.fields(cls) for key in field.metadata.get("keys", ()))
 
 
 def _note_drift(value: object, path: str, seen: Counter[str]) -> None:
@@ -490,12 +392,12 @@ def _note_drift(value: object, path: str, seen: Counter[str]) -> None:
         for each in value:
             _note_drift(each, f"{path}[*]", seen)
     elif isinstance(value, Node):
-        known = known_keys(type(value))
+        known = keys_of(type(value))
         if isinstance(value, ConnectedAccount):
-            known |= known_keys(UnconnectedAccount)  # a contradiction, which is a problem of its own
-        seen.update(f"unknown member {path}{path_step(key)}" for key in value.extra if key not in known)
+            known |= keys_of(UnconnectedAccount)  # a contradiction, which is a problem of its own
+        seen.update(f"unknown member {path}{step(key)}" for key in value.extra if key not in known)
         if value.type is not None and value.type not in _TYPES[type(value)]:
-            seen[f"unknown type {path}['@type']: {_shown(value.type)}"] += 1
+            seen[f"unknown type {path}['@type']: {shown(value.type)}"] += 1
         for field in attrs.fields(type(value)):
-            if keys := field.metadata.get("keys"):
-                _note_drift(getattr(value, field.name), path + path_step(keys[0]), seen)
+            if keys := field.metadata["keys"]:
+                _note_drift(getattr(value, field.name), path + step(keys[0]), seen)
