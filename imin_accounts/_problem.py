@@ -50,9 +50,9 @@ def _first_text(source: Mapping[str, Any], *keys: str) -> str | None:
 
 # Names and shapes both: a value of another shape might quote the request, and the request is secret.
 _SAFE_HEADERS = {
-    "content-type": re.compile(r"[\w!#$&^.+-]{1,64}/[\w!#$&^.+-]{1,64}"),
-    "date": re.compile(r"[\w,: +-]{1,64}"),
-    "retry-after": re.compile(r"[\w,: +-]{1,64}"),
+    "content-type": re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}"),
+    "date": re.compile(r"[A-Za-z0-9,: +-]{1,64}"),
+    "retry-after": re.compile(r"[A-Za-z0-9,: +-]{1,64}"),
     "x-request-id": re.compile(r"[0-9A-Fa-f-]{8,64}"),
 }
 
@@ -64,7 +64,7 @@ def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
         value = headers.get(name, "")
         if name == "content-type":
             value = value.partition(";")[0].strip()
-        if shape.fullmatch(value, re.ASCII):
+        if shape.fullmatch(value):
             kept[name] = value
     return kept
 

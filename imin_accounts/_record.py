@@ -53,9 +53,9 @@ class Call:
             method=method,
             url_template=self.route,
             resend_count=len(self.attempts),
-            status=response and response.status,
+            status=None if response is None else response.status,
             error_type=_error_type(outcome) if isinstance(outcome, IminError) else None,
-            maybe_sent=not isinstance(reply, TransportError) or reply.maybe_sent,
+            maybe_sent=reply.maybe_sent if isinstance(reply, TransportError) else response is not None,
             seconds=seconds,
             response_bytes=None if response is None else len(response.body),
         )

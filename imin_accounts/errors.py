@@ -170,7 +170,7 @@ class DeadlineExceeded(IminError, TimeoutError):
 
     def __init__(self, timeout: float, *, maybe_sent: bool) -> None:
         fate = "a request may have been sent" if maybe_sent else "nothing was sent"
-        super().__init__(f"the call exceeded its deadline of {timeout:g} s; {fate}")
+        super().__init__(f"the call could not end within its deadline of {timeout:g} s; {fate}")
         self.timeout = timeout
         self.maybe_sent = maybe_sent
 

@@ -5,7 +5,6 @@ verdicts. Everything below moves bytes or reads them; nothing below knows of a s
 """
 
 import asyncio
-import inspect
 import os
 import random as random_module
 import time
@@ -20,29 +19,12 @@ from typing import Any, Literal, Self, TypeVar
 import attrs
 from yarl import URL
 
+from imin_accounts import _retry, _wire
 from imin_accounts._apikey import ApiKey
 from imin_accounts._gate import Clock, Gate, Limiter, Pacer, Sleep
 from imin_accounts._record import Call, OnAttempt
-from imin_accounts._retry import (
-    RetryPolicy,
-    RetryQuota,
-    Verdict,
-    check_seconds,
-    may_have_acted,
-    next_delay,
-    verdict_on,
-)
-from imin_accounts._wire import (
-    BASE_URL,
-    ROUTE,
-    accounts_request,
-    check_base_url,
-    check_disconnected,
-    disconnect_request,
-    is_connected,
-    read_accounts,
-    with_key,
-)
+from imin_accounts._retry import RetryPolicy, Verdict
+from imin_accounts._sender import KeySource, Sender
 from imin_accounts.errors import (
     DecodeError,
     IminError,
@@ -60,7 +42,6 @@ from imin_accounts.transports.aiohttp import AiohttpTransport
 from imin_accounts.transports.base import Request, Response, Transport
 
 T = TypeVar("T")
-KeySource = Callable[[], str | Awaitable[str]]
 
 _forks = 0
 
@@ -105,7 +86,7 @@ class AccountsSession:
         self,
         api_key: str | ApiKey | KeySource,
         *,
-        base_url: str | URL = BASE_URL,
+        base_url: str | URL = _wire.BASE_URL,
         transport: Transport | None = None,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
         timeout: float = 30.0,
@@ -121,18 +102,23 @@ class AccountsSession:
         api_key = api_key if callable(api_key) else ApiKey(api_key)
         if isinstance(api_key, ApiKey) and api_key.fault is not None:
             raise InvalidRequest(api_key.fault)
-        self._key = api_key
-        self._base_url = check_base_url(base_url)
+        self._base_url = _wire.check_base_url(base_url)
         self._transport = transport
         self._owned: AiohttpTransport | None = None
         self._retry = retry
-        self._timeout = check_seconds("timeout", timeout)
+        self._timeout = _retry.check_seconds("timeout", timeout)
         if rate_limit is not None and not hasattr(rate_limit, "acquire"):
             rate_limit = Pacer(rate_limit, clock=clock, sleep=sleep)
         self._gate = Gate(places=max_connections, limiter=rate_limit, clock=clock, sleep=sleep)
-        self._quota = RetryQuota()
+        self._sender = Sender(
+            key=api_key,
+            gate=self._gate,
+            clock=clock,
+            attempt_timeout=retry.attempt_timeout,
+            on_attempt=on_attempt,
+        )
+        self._quota = _retry.RetryQuota()
         self._verify_customer = verify_customer
-        self._on_attempt = on_attempt
         self._clock = clock
         self._sleep = sleep
         self._random = random
@@ -140,7 +126,6 @@ class AccountsSession:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._forks = _forks
         self._closed = False
-        self._timers: set[asyncio.Timeout] = set()
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -169,6 +154,7 @@ class AccountsSession:
         self._forks = _forks
         if self._transport is None:
             self._transport = self._owned = AiohttpTransport()
+        self._sender.transport = self._transport
         return self
 
     async def __aexit__(
@@ -183,14 +169,8 @@ class AccountsSession:
         ends with ``OutcomeUnknown``.
         """
         self._closed = True
-        now = 0.0 if self._loop is None else self._loop.time()
-        for timer in self._timers:
-            if not timer.expired():
-                timer.reschedule(now)
-        for _ in range(10):  # passes of the event loop: until they have let go of the transport
-            if not self._timers:
-                break
-            await asyncio.sleep(0)
+        if self._loop is not None:
+            await self._sender.interrupt()
         if self._owned is not None:
             await self._owned.aclose()
 
@@ -221,7 +201,7 @@ class AccountsSession:
                 reply can't be read, ``WrongCustomer`` where it is about somebody else.
         """
         self._check_open()
-        request = accounts_request(self._base_url, customer, redirect_uri)
+        request = _wire.accounts_request(self._base_url, customer, redirect_uri)
         call = self._call("GET", timeout)
         return await self._run(call, self._read(call, request, partial(self._accounts, customer)))
 
@@ -249,8 +229,8 @@ class AccountsSession:
             UnexpectedResponse: As for ``get_seller_accounts``. The account was not touched.
         """
         self._check_open()
-        delete = disconnect_request(self._base_url, customer, seller)
-        look = accounts_request(self._base_url, customer, fresh=True)
+        delete = _wire.disconnect_request(self._base_url, customer, seller)
+        look = _wire.accounts_request(self._base_url, customer, fresh=True)
         call = self._call("DELETE", timeout)
         work = self._disconnect(call, delete, look, partial(self._is_connected, customer, seller))
         return Deletion(await self._run(call, work), tuple(call.attempts))
@@ -268,8 +248,10 @@ class AccountsSession:
             raise SessionStateError("the session is another event loop's: open one in this loop")
 
     def _call(self, method: str, timeout: float | None) -> Call:
-        seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
-        return Call(method, ROUTE, timeout=seconds, started=self._clock(), refund=RetryQuota.REFUND)
+        seconds = self._timeout if timeout is None else _retry.check_seconds("timeout", timeout)
+        return Call(
+            method, _wire.ROUTE, timeout=seconds, started=self._clock(), refund=_retry.RetryQuota.REFUND
+        )
 
     async def _run(self, call: Call, work: Awaitable[T]) -> T:
         """Await the work of a call; its error goes out whole: attempts, honesty, one log line."""
@@ -283,6 +265,8 @@ class AccountsSession:
             return result
         if call.in_doubt:
             failure = OutcomeUnknown(type(failure).__name__)
+        elif self._closed and isinstance(failure, TransportError):
+            failure = SessionStateError("the session was closed during the call")
         failure.attempts = tuple(call.attempts)
         call.log(self._clock())
         raise failure
@@ -290,14 +274,16 @@ class AccountsSession:
     async def _read(self, call: Call, request: Request, read: Callable[[Response], T]) -> T:
         """GET until a reply can be read; raises the last error once no further try is allowed."""
         for tries in count(1):
-            outcome = await self._attempt(call, request, read)
+            outcome = await self._sender.attempt(call, request, read)
             if not isinstance(outcome, IminError):
                 return outcome
             if isinstance(outcome, WrongCustomer):
-                await self._within(call, self._discard_idle())
+                await self._sender.within(call, self._discard_idle())
             if isinstance(outcome, UnexpectedResponse):  # do not trust that connection's next reply
                 request = attrs.evolve(request, fresh=True)
-            await self._pause(call, tries, outcome, verdict_on(outcome), last=tries >= self._retry.attempts)
+            await self._pause(
+                call, tries, outcome, _retry.verdict_on(outcome), last=tries >= self._retry.attempts
+            )
         raise AssertionError("unreachable")
 
     async def _disconnect(
@@ -310,12 +296,12 @@ class AccountsSession:
         """
         for tries in count(1):
             doubted = call.in_doubt
-            outcome = await self._attempt(call, delete, self._check_disconnected)
-            call.in_doubt = outcome is not None and (doubted or may_have_acted(outcome))
+            outcome = await self._sender.attempt(call, delete, self._check_disconnected)
+            call.in_doubt = outcome is not None and (doubted or _retry.may_have_acted(outcome))
             if outcome is None:
                 return "confirmed"
             last = tries >= self._retry.attempts
-            verdict = verdict_on(outcome)
+            verdict = _retry.verdict_on(outcome)
             if not call.in_doubt:
                 await self._pause(call, tries, outcome, verdict, last=last)
                 continue
@@ -334,111 +320,31 @@ class AccountsSession:
 
         A throttled session is held back even if this call goes no further: imin asked everybody.
         """
-        delay = next_delay(self._retry, tries, error, self._random())
+        delay = _retry.next_delay(self._retry, tries, error, self._random())
         if verdict is Verdict.THROTTLED:
             assert isinstance(error, ResponseError)
             self._gate.hold(delay, error.status)
         if verdict is Verdict.FINAL or last:
             raise error
-        if delay > self._remaining(call):
+        if delay > self._sender.remaining(call):
             raise error if verdict is Verdict.THROTTLED else call.expired()
         cost = self._quota.take(verdict)
         if cost is None:
             raise error
         call.refund = cost
         if verdict is Verdict.TRANSIENT:  # a throttled call waits at the gate, like every other
-            await self._within(call, self._sleep(delay))
-
-    # --- One attempt ------------------------------------------------------------------------------
-
-    async def _attempt(self, call: Call, request: Request, read: Callable[[Response], T]) -> T | IminError:
-        """Send once and read the reply. An error comes back as a value, so that none is chained."""
-        key = await self._within(call, self._admit(call))
-        try:
-            remaining = self._remaining(call)
-            limit = min(self._retry.attempt_timeout, remaining)
-            if request.method == "DELETE":
-                limit = min(limit, remaining / 2)
-                call.in_doubt = True
-            started = self._clock()
-            reply = await self._send(with_key(request, key), limit)
-            seconds = self._clock() - started
-        finally:
-            self._gate.leave()
-        outcome: T | IminError = reply if isinstance(reply, IminError) else _value_of(read, reply)
-        call.record(request.method, reply, outcome, seconds, self._on_attempt)
-        if limit == remaining and isinstance(reply, TransportError) and reply.reason == "timeout":
-            raise call.expired()
-        return outcome
-
-    async def _admit(self, call: Call) -> ApiKey:
-        """Get the key and pass the gate; whoever calls has to leave it again."""
-        key = self._key if isinstance(self._key, ApiKey) else await _ask(self._key)
-        if key.fault is not None:
-            raise InvalidRequest(key.fault)
-        await self._gate.enter(call.deadline)
-        return key
-
-    async def _send(self, request: Request, limit: float) -> Response | IminError:
-        """Let the transport send, for ``limit`` seconds at most, whatever it does about its own timeout."""
-        assert self._transport is not None
-        timer = asyncio.timeout(limit)
-        self._timers.add(timer)
-        try:
-            async with timer:
-                return await self._transport.send(request, timeout=limit)
-        except TransportError as error:  # a new one, free of what hangs on a transport's own
-            reason, maybe_sent = error.reason, error.maybe_sent
-        except SessionStateError as error:
-            return error
-        except TimeoutError:
-            reason, maybe_sent = "timeout", True
-        except Exception as error:  # noqa: BLE001 - of a transport that breaks its contract nothing else is known
-            reason, maybe_sent = type(error).__name__, True
-        finally:
-            self._timers.discard(timer)
-        return TransportError(reason, maybe_sent=maybe_sent)
-
-    async def _within(self, call: Call, work: Awaitable[T]) -> T:
-        """Await ``work`` for as long as the call has time."""
-        timer = asyncio.timeout(max(0.0, call.deadline - self._clock()))
-        self._timers.add(timer)
-        try:
-            async with timer:
-                return await work
-        except TimeoutError:
-            if not timer.expired():
-                raise  # the key callable's own
-        finally:
-            self._timers.discard(timer)
-        if self._closed:
-            raise SessionStateError("the session was closed during the call")
-        raise call.expired()
-
-    def _remaining(self, call: Call) -> float:
-        """Seconds that the call has left.
-
-        Raises:
-            DeadlineExceeded: None.
-            SessionStateError: The session was closed meanwhile.
-        """
-        if self._closed:
-            raise SessionStateError("the session was closed during the call")
-        remaining = call.deadline - self._clock()
-        if remaining <= 0:
-            raise call.expired()
-        return remaining
+            await self._sender.within(call, self._sleep(delay))
 
     # --- Readers of replies -----------------------------------------------------------------------
 
     def _accounts(self, customer: str, reply: Response) -> SellerAccounts:
-        return read_accounts(reply, customer if self._verify_customer else None, now=self._wall_clock())
+        return _wire.read_accounts(reply, customer if self._verify_customer else None, now=self._wall_clock())
 
     def _check_disconnected(self, reply: Response) -> None:
-        check_disconnected(reply, now=self._wall_clock())
+        _wire.check_disconnected(reply, now=self._wall_clock())
 
     def _is_connected(self, customer: str, seller: str, reply: Response) -> bool:
-        connected = is_connected(self._accounts(customer, reply), seller)
+        connected = _wire.is_connected(self._accounts(customer, reply), seller)
         if connected is None:
             raise DecodeError("the re-read does not tell whether the account is connected", status=200)
         return connected
@@ -447,18 +353,6 @@ class AccountsSession:
         discard = getattr(self._transport, "discard_idle", None)
         if discard is not None:
             await discard()
-
-
-def _value_of(read: Callable[[Response], T], reply: Response) -> T | IminError:
-    try:
-        return read(reply)
-    except IminError as error:
-        return error
-
-
-async def _ask(source: KeySource) -> ApiKey:
-    answer = source()
-    return ApiKey(await answer if inspect.isawaitable(answer) else answer)
 
 
 def _key_in(file: Path) -> ApiKey:
