@@ -1,8 +1,40 @@
 """An emulated imin: in memory as a Transport, and over HTTP with the seller's pages for a browser."""
 
 from imin_accounts.fake._connect import ConnectRefused
+from imin_accounts.fake._distort import Drift, Flaw
 from imin_accounts.fake._fake import FakeImin, Received
+from imin_accounts.fake._faults import (
+    Drifted,
+    Drop,
+    Latency,
+    Malformed,
+    OtherCustomer,
+    RateLimit,
+    Rule,
+    Stall,
+    Status,
+)
 from imin_accounts.fake._replies import ErrorBody
+from imin_accounts.fake._scenarios import add_crowd, add_rosie
 from imin_accounts.fake._settings import Undocumented
 
-__all__ = ["ConnectRefused", "ErrorBody", "FakeImin", "Received", "Undocumented"]
+__all__ = [
+    "ConnectRefused",
+    "Drift",
+    "Drifted",
+    "Drop",
+    "ErrorBody",
+    "FakeImin",
+    "Flaw",
+    "Latency",
+    "Malformed",
+    "OtherCustomer",
+    "RateLimit",
+    "Received",
+    "Rule",
+    "Stall",
+    "Status",
+    "Undocumented",
+    "add_crowd",
+    "add_rosie",
+]

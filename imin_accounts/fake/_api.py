@@ -1,18 +1,17 @@
 """The three documented endpoints as one function from request to reply. No I/O."""
 
 import hmac
-from collections.abc import Callable
-from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from imin_accounts.fake import _documents as documents
 from imin_accounts.fake import _pages as pages
 from imin_accounts.fake import _replies as replies
-from imin_accounts.fake._call import ALLOWED, CONNECT, Call
+from imin_accounts.fake._call import ACCOUNTS, ALLOWED, CONNECT, Call
 from imin_accounts.fake._connect import Action, ConnectFlow, ConnectRefused
+from imin_accounts.fake._documents import Node
+from imin_accounts.fake._population import Person
 from imin_accounts.fake._replies import ErrorBody
-from imin_accounts.fake._settings import Undocumented
-from imin_accounts.fake._world import Person, World
+from imin_accounts.fake._world import World
 from imin_accounts.transports.base import Response
 
 __all__ = ["VISIT_PATH", "Api"]
@@ -24,20 +23,10 @@ _ACTIONS: tuple[Action, ...] = ("RegisterAction", "CreateAction")
 class Api:
     """Answers calls out of a world."""
 
-    def __init__(
-        self,
-        world: World,
-        flow: ConnectFlow,
-        *,
-        api_key: str,
-        now: Callable[[], datetime],
-        undocumented: Callable[[], Undocumented],
-    ) -> None:
+    def __init__(self, world: World, flow: ConnectFlow, *, api_key: str) -> None:
         self._world = world
         self._flow = flow
         self._api_key = api_key
-        self._now = now
-        self._undocumented = undocumented
 
     def answer(self, call: Call) -> Response:
         """Do what ``call`` asks and reply."""
@@ -46,7 +35,7 @@ class Api:
         if call.key is None:
             return replies.error(401, ErrorBody.MESSAGE, description="No API key found in request")
         if not hmac.compare_digest(call.key.encode(), self._api_key.encode()):
-            return replies.error(401, self._undocumented().unauthorized)
+            return replies.error(401, self._world.undocumented.unauthorized)
         if call.endpoint == "get_seller_accounts":
             return self._get(call)
         if call.endpoint == "delete_seller_account":
@@ -55,41 +44,45 @@ class Api:
             return replies.error(404, ErrorBody.MESSAGE, description="no Route matched with those values")
         return replies.error(405, ErrorBody.MESSAGE, headers={"allow": ALLOWED[call.route]})
 
+    def about(self, customer: str, call: Call) -> Response:
+        """200 with the accounts of ``customer``, known or not, whoever asked and for whomever."""
+        person = self._world.population.people.get(customer, Person())
+        url = call.base + ACCOUNTS.replace("{customerIdentifier}", quote(customer, safe=""))
+        items = [
+            self._account(customer, person, id, seller, call)
+            for id, seller in self._world.population.sellers.items()
+        ]
+        return replies.document(documents.collection(url, items, person.entitlement_filter))
+
     def _get(self, call: Call) -> Response:
-        manner = self._undocumented()
-        person = self._world.person(call.customer)
         redirect_uri = call.query.get("redirectUri")
         if redirect_uri is not None and not _is_web_address(redirect_uri):
             return self._bad_request("redirectUri must be an absolute http(s) URL")
-        if person is None and manner.unknown_customer == 404:
+        if (
+            call.customer not in self._world.population.people
+            and self._world.undocumented.unknown_customer == 404
+        ):
             return self._not_found("There is no such customer.")
-        return replies.document(self.accounts(call, person or Person(email=None, entitlement_filter=None)))
+        return self.about(call.customer, call)
 
-    def accounts(self, call: Call, person: Person) -> dict[str, object]:
-        """The reply about ``call``'s customer."""
-        redirect_uri = call.query.get("redirectUri")
-        items = []
-        for id, seller in self._world.sellers():
-            connection = self._world.connection(call.customer, id)
-            if connection is not None:
-                items.append(documents.connected(seller, connection, self._now()))
-                continue
-            targets = {} if redirect_uri is None else self._targets(call, id, redirect_uri)
-            matching = self._world.password(id, person.email) is not None
-            items.append(documents.not_connected(seller, matching_email=matching, targets=targets))
-        url = f"{call.base}/api/v2/customers/{call.segment}/accounts"
-        return documents.collection(url, items, person.entitlement_filter)
-
-    def _targets(self, call: Call, seller: str, redirect_uri: str) -> dict[str, str]:
-        tokens = {action: self._flow.link(call.customer, seller, action, redirect_uri) for action in _ACTIONS}
-        return {action: f"{call.base}{CONNECT}?jwt={token}" for action, token in tokens.items()}
+    def _account(self, customer: str, person: Person, id: str, seller: Node, call: Call) -> Node:
+        connection = self._world.population.connections.get((customer, id))
+        if connection is not None:
+            return documents.connected(seller, connection, self._world.now())
+        targets: dict[str, str] = {}
+        if "redirectUri" in call.query:
+            for action in _ACTIONS:
+                token = self._flow.link(customer, id, action, call.query["redirectUri"])
+                targets[action] = f"{call.base}{CONNECT}?jwt={token}"
+        matching = self._world.population.password(id, person.email) is not None
+        return documents.not_connected(seller, matching_email=matching, targets=targets)
 
     def _delete(self, call: Call) -> Response:
         seller = call.query.get("seller")
         if not seller:
             return self._bad_request("seller is required")
         disconnected = self._world.disconnect(call.customer, seller)
-        if disconnected or self._undocumented().unconnected_delete == 204:
+        if disconnected or self._world.undocumented.unconnected_delete == 204:
             return replies.no_content()
         return self._not_found("There is no such connected account.")
 
@@ -102,11 +95,11 @@ class Api:
 
     def _not_found(self, description: str) -> Response:
         return replies.error(
-            404, self._undocumented().not_found, type="NotFoundError", description=description
+            404, self._world.undocumented.not_found, type="NotFoundError", description=description
         )
 
     def _bad_request(self, description: str) -> Response:
-        body = self._undocumented().bad_request
+        body = self._world.undocumented.bad_request
         return replies.error(400, body, type="BadRequestError", description=description)
 
 

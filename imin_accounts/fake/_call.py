@@ -35,8 +35,7 @@ class Call:
         endpoint: Which of the documented ones; None for anything else.
         route: The path with its parameter unfilled; ``"other"`` where it is not one of the API's.
         base: Scheme, host and a gateway's prefix: what the links in a reply start with.
-        segment: The customer's path segment as it came, percent-encoded; ``""`` where there is none.
-        customer: The same decoded.
+        customer: The customer identifier, decoded; ``""`` where there is none.
         query: The decoded parameters; of a repeated one the first.
         key: What came as ``X-Api-Key``; None where nothing did.
     """
@@ -45,7 +44,6 @@ class Call:
     endpoint: Endpoint | None
     route: str
     base: str = attrs.field(repr=False)
-    segment: str = attrs.field(repr=False)
     customer: str = attrs.field(repr=False)
     query: Mapping[str, str] = attrs.field(repr=False)
     key: str | None = attrs.field(repr=False)
@@ -56,14 +54,12 @@ class Call:
         parts = urlsplit(request.url)
         found = {route: path.fullmatch(parts.path) for route, path in _PATHS.items()}
         route, path = next(((route, path) for route, path in found.items() if path), ("other", None))
-        segment = path["customer"] if path and route == ACCOUNTS else ""
         return cls(
             method=request.method,
             endpoint=ENDPOINTS.get((request.method, route)),
             route=route,
             base=f"{parts.scheme}://{parts.netloc}{path['prefix'] if path else ''}",
-            segment=segment,
-            customer=unquote(segment),
+            customer=unquote(path["customer"]) if path and route == ACCOUNTS else "",
             query=dict(reversed(parse_qsl(parts.query, keep_blank_values=True))),
             key=next((value for name, value in request.headers.items() if name.lower() == "x-api-key"), None),
         )

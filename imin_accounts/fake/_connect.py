@@ -8,14 +8,12 @@ elsewhere. ``redirectUri`` comes from the table too, never from what a browser s
 import base64
 import random
 import string
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import quote
 
 import attrs
 
-from imin_accounts.fake._settings import Undocumented
 from imin_accounts.fake._world import World
 
 __all__ = ["Action", "ConnectFlow", "ConnectRefused", "Refusal", "Visit"]
@@ -84,18 +82,9 @@ class _Handles:
 class ConnectFlow:
     """Links, visits and what comes of them."""
 
-    def __init__(
-        self,
-        world: World,
-        *,
-        now: Callable[[], datetime],
-        random: random.Random,
-        undocumented: Callable[[], Undocumented],
-    ) -> None:
+    def __init__(self, world: World, random: random.Random) -> None:
         self._world = world
-        self._now = now
         self._random = random
-        self._undocumented = undocumented
         self.clear()
 
     def clear(self) -> None:
@@ -111,7 +100,7 @@ class ConnectFlow:
                 seller=seller,
                 action=action,
                 redirect_uri=redirect_uri,
-                expires=self._now() + self._lifetime,
+                expires=self._world.now() + self._lifetime,
             )
         )
 
@@ -122,7 +111,7 @@ class ConnectFlow:
             ConnectRefused: The token is forged, expired or used.
         """
         with self._world.lock:
-            now = self._now()
+            now = self._world.now()
             return self._visits.add(attrs.evolve(self._links.use(token, now), expires=now + self._lifetime))
 
     def visit(self, handle: str) -> Visit:
@@ -132,7 +121,7 @@ class ConnectFlow:
             ConnectRefused: The handle is forged, expired or used.
         """
         with self._world.lock:
-            return self._visits.get(handle, self._now())
+            return self._visits.get(handle, self._world.now())
 
     def consent(self, handle: str, *, email: str | None, password: str) -> str:
         """Log in or register, and connect. Returns where the browser goes next.
@@ -143,20 +132,20 @@ class ConnectFlow:
             ConnectRefused: Nothing was connected.
         """
         with self._world.lock:
-            visit = self._visits.get(handle, self._now())
-            known = self._world.password(visit.seller, email)
+            visit = self._visits.get(handle, self._world.now())
+            known = self._world.population.password(visit.seller, email)
             if not email:
                 raise ConnectRefused("no email")
             if visit.action == "RegisterAction" and known != password:
                 raise ConnectRefused("wrong password")
             if visit.action == "CreateAction" and known is not None:
                 raise ConnectRefused("already a member")
-            self._visits.use(handle, self._now())
+            self._visits.use(handle, self._world.now())
             if known is None:
                 self._world.add_member(visit.seller, email, password=password)
-            pass_text = self._world.barcode()
-            self._world.connect(visit.customer, visit.seller, email=email, access_pass=pass_text)
-            return _landing(visit.redirect_uri, self._undocumented().completed_query)
+            barcode = "".join(self._random.choices("0123456789", k=12))
+            self._world.connect(visit.customer, visit.seller, email=email, access_pass=barcode)
+            return _landing(visit.redirect_uri, self._world.undocumented.completed_query)
 
     def decline(self, handle: str) -> str | None:
         """End a visit without connecting. Returns where the browser goes next; None if nowhere.
@@ -165,13 +154,13 @@ class ConnectFlow:
             ConnectRefused: The handle is forged, expired or used.
         """
         with self._world.lock:
-            visit = self._visits.use(handle, self._now())
-            manner = self._undocumented()
+            visit = self._visits.use(handle, self._world.now())
+            manner = self._world.undocumented
             return _landing(visit.redirect_uri, manner.declined_query) if manner.decline_returns else None
 
     @property
     def _lifetime(self) -> timedelta:
-        return timedelta(seconds=self._undocumented().link_lifetime)
+        return timedelta(seconds=self._world.undocumented.link_lifetime)
 
 
 def _landing(uri: str, query: str) -> str:

@@ -11,9 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 from yarl import URL
 
+from imin_accounts.errors import TransportError
 from imin_accounts.fake._api import Api
 from imin_accounts.fake._call import Call
 from imin_accounts.fake._connect import ConnectFlow
+from imin_accounts.fake._faults import Fate, Faults
+from imin_accounts.fake._population import Population
 from imin_accounts.fake._settings import Undocumented
 from imin_accounts.fake._world import World
 from imin_accounts.transports.base import Request, Response
@@ -69,31 +72,20 @@ class FakeImin(World):
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         undocumented: Undocumented | None = None,
     ) -> None:
-        self.undocumented = undocumented or Undocumented()
-        self._initially = self.undocumented
-        self._clock = clock
-        self._ahead = timedelta()
+        # Of its own for each purpose: scripting a fault must not change the next link.
+        self._dice = {use: _dice(seed) for use in ("people", "links", "faults")}
+        self._initially = undocumented or Undocumented()
+        super().__init__(clock=clock, random=self._dice["people"], undocumented=self._initially)
         self._seed = seed
         self._sleep = sleep
         self._received: deque[Received] = deque(maxlen=_KEPT)
-        dice = random.SystemRandom() if seed is None else random.Random(seed)
-        super().__init__(now=self.now, random=dice)
-        self._flow = ConnectFlow(self, now=self.now, random=dice, undocumented=self._manner)
-        self._api = Api(self, self._flow, api_key=api_key, now=self.now, undocumented=self._manner)
+        self._flow = ConnectFlow(self, self._dice["links"])
+        self._api = Api(self, self._flow, api_key=api_key)
+        self.faults = Faults(self, self._dice["faults"])
+        self.reset()
 
     def __repr__(self) -> str:
-        return f"<FakeImin: {len(self._people)} customers, {len(self._sellers)} sellers>"
-
-    # -- time
-
-    def now(self) -> datetime:
-        """The service's present: the clock's time and whatever it was advanced by."""
-        return self._clock() + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass for the service: entitlements and links may expire."""
-        with self.lock:
-            self._ahead += timedelta(seconds=seconds)
+        return f"<FakeImin: {len(self.population.people)} customers, {len(self.population.sellers)} sellers>"
 
     # -- what came in
 
@@ -104,12 +96,13 @@ class FakeImin(World):
             return tuple(self._received)
 
     def reset(self) -> None:
-        """Be as new: no people, no links, no record; a seed starts over."""
+        """Be as new: no people, links, faults or record; a seed starts over."""
         with self.lock:
-            if self._seed is not None:
-                self._random.seed(self._seed)
-            self.clear()
+            for use, dice in self._dice.items():
+                dice.seed(f"{self._seed}/{use}")  # without effect on the system's randomness
+            self.population.become(Population())
             self._flow.clear()
+            self.faults.clear()
             self._received.clear()
             self._ahead = timedelta()
             self.undocumented = self._initially
@@ -133,7 +126,7 @@ class FakeImin(World):
         """
         with self.lock:
             handle = self._flow.begin(_token(target))
-            email = self.email(self._flow.visit(handle).customer) if email is None else email
+            email = self.population.email(self._flow.visit(handle).customer) if email is None else email
             return self._flow.consent(handle, email=email, password=password)
 
     def decline(self, target: str | URL) -> str | None:
@@ -150,27 +143,34 @@ class FakeImin(World):
 
     # -- requests
 
-    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109  (the seam is ours)
+    async def send(self, request: Request, *, timeout: float) -> Response:
         """Answer ``request`` out of memory. See ``Transport.send``."""
-        response = self.exchange(request)
-        await asyncio.sleep(0)  # a real transport lets others run here too
-        return response
+        fate = self.exchange(request)
+        if fate.delay >= timeout:
+            await self._sleep(timeout)
+            raise TransportError("timeout", maybe_sent=True)
+        if fate.delay:
+            await self._sleep(fate.delay)
+        await asyncio.sleep(0)  # a real transport lets others run meanwhile
+        if fate.response is None:
+            raise TransportError("dropped", maybe_sent=True)
+        return fate.response
 
-    def exchange(self, request: Request) -> Response:
-        """Decide what becomes of ``request`` and do it, at once. What waiting there is comes after."""
+    def exchange(self, request: Request) -> Fate:
+        """Do what ``request`` asks, at once, unless a fault prevents it. Waiting is for the caller."""
         call = Call.read(request)
         with self.lock:
-            response = self._api.answer(call)
+            fate = self.faults.decide(call, self._api)
             self._received.append(
                 Received(
                     method=call.method,
                     route=call.route,
-                    status=response.status,
+                    status=None if fate.response is None else fate.response.status,
                     customer=call.customer,
                     seller=call.query.get("seller"),
                 )
             )
-            return response
+            return fate
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[str]:
         """Serve the same state over HTTP, with the seller's pages for a browser.
@@ -186,8 +186,9 @@ class FakeImin(World):
 
         return serving(self, self._flow, host, port)
 
-    def _manner(self) -> Undocumented:
-        return self.undocumented
+
+def _dice(seed: int | None) -> random.Random:
+    return random.SystemRandom() if seed is None else random.Random()
 
 
 def _token(target: str | URL) -> str:

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from imin_accounts._converter import to_jsonld
 from imin_accounts.fake._documents import Node
 from imin_accounts.models import ConnectedAccount, Entitlement, EntitlementUpdateError, Seller, SellerAccounts
 
@@ -31,8 +32,6 @@ def error_nodes(values: UpdateErrors) -> tuple[Node, ...]:
 
 
 def _written(key: str, **fields: Any) -> Node:
-    from imin_accounts._converter import to_jsonld
-
     account = ConnectedAccount(seller=Seller(id="urn:any"), **fields)
     node: Node = to_jsonld(SellerAccounts(item=(account,)))["imin:item"][0][key][0]
     return node

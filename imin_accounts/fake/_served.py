@@ -1,5 +1,7 @@
 """The emulator over HTTP: a thin shell of aiohttp around the same brain that answers in memory."""
 
+import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeAlias
@@ -10,6 +12,8 @@ from imin_accounts.fake import _pages as pages
 from imin_accounts.fake import _replies as replies
 from imin_accounts.fake._api import VISIT_PATH
 from imin_accounts.fake._connect import ConnectFlow, ConnectRefused, Refusal
+from imin_accounts.fake._faults import Fate
+from imin_accounts.fake._population import Population
 from imin_accounts.transports.base import Request, Response
 
 __all__ = ["serving"]
@@ -18,11 +22,11 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Brain(Protocol):
-    """What answers the API's requests, and knows the names that the seller's pages show."""
+    """What decides, of the emulator."""
 
-    def exchange(self, request: Request) -> Response: ...
-    def seller_name(self, seller: str) -> str: ...
-    def email(self, customer: str) -> str | None: ...
+    population: Population
+
+    def exchange(self, request: Request) -> Fate: ...
 
 
 @asynccontextmanager
@@ -50,7 +54,12 @@ def api_handler(brain: Brain) -> Handler:
 
     async def handle(request: web.Request) -> web.Response:
         url = f"{request.scheme}://{request.host}{request.raw_path}"
-        return _to_aiohttp(brain.exchange(Request(method=request.method, url=url, headers=request.headers)))
+        fate = brain.exchange(Request(method=request.method, url=url, headers=request.headers))
+        await _pass(fate.delay)
+        if fate.response is None:
+            _drop(request)
+            return web.Response()
+        return _to_aiohttp(fate.response)
 
     return handle
 
@@ -89,12 +98,23 @@ class SellerPages:
             return _page(*pages.ending(refused.reason))
         page = pages.form(
             visit.action,
-            seller=self._brain.seller_name(visit.seller),
-            email=self._brain.email(visit.customer) or "",
+            seller=self._brain.population.seller_name(visit.seller),
+            email=self._brain.population.email(visit.customer) or "",
             post_to=request.path,
             refusal=refusal,
         )
         return _page(403 if refusal else 200, page)
+
+
+async def _pass(seconds: float) -> None:
+    if seconds == math.inf:
+        await asyncio.Event().wait()  # until the client goes, or the server ends
+    await asyncio.sleep(seconds)
+
+
+def _drop(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _page(status: int, page: str) -> web.Response:

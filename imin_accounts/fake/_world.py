@@ -1,23 +1,20 @@
-"""What the emulated service knows: sellers, customers, members and connections, and how they change.
-
-No HTTP in here. An account is in one of three states, which nothing stores: it is *connected* where
-a connection exists, else *unconnected* where the seller has a member under the customer's email,
-else there is *no account*.
-"""
+"""How what the service knows comes about and changes. No HTTP in here."""
 
 import base64
 import random
 import threading
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import attrs
 
-from imin_accounts.fake._documents import Connection, Node, seller
+from imin_accounts.fake._documents import Connection, seller
 from imin_accounts.fake._nodes import Entitlements, UpdateErrors, entitlement_nodes, error_nodes
+from imin_accounts.fake._population import Person, Population
+from imin_accounts.fake._settings import Undocumented
 from imin_accounts.models import ActionStatus
 
-__all__ = ["Person", "World"]
+__all__ = ["World"]
 
 _EVIDENCE_LIFE = {
     (ActionStatus.POTENTIAL, ActionStatus.ACTIVE),
@@ -27,30 +24,37 @@ _EVIDENCE_LIFE = {
 }
 
 
-@attrs.frozen(kw_only=True)
-class Person:
-    """A customer as the broker told imin of them."""
-
-    email: str | None = attrs.field(repr=False)
-    entitlement_filter: str | None = attrs.field(repr=False)
-
-
 class World:
-    """The population of the emulator. Safe to change from one thread while another serves it."""
+    """The service's state, and what a test may do to it.
 
-    def __init__(self, *, now: Callable[[], datetime], random: random.Random) -> None:
+    Safe to change from one thread while another serves it.
+
+    Attributes:
+        population: Everybody and everything that it remembers: to be read, not written.
+        undocumented: How it behaves where imin's pages don't say; may be assigned at any time.
+        lock: Held while anything changes.
+    """
+
+    def __init__(
+        self, *, clock: Callable[[], datetime], random: random.Random, undocumented: Undocumented
+    ) -> None:
+        self.population = Population()
+        self.undocumented = undocumented
         self.lock = threading.RLock()
-        self._now = now
+        self._clock = clock
+        self._ahead = timedelta()
         self._random = random
-        self.clear()
 
-    def clear(self) -> None:
-        """Forget everybody."""
+    # -- time
+
+    def now(self) -> datetime:
+        """The service's present: the clock's time and whatever it was advanced by."""
+        return self._clock() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for the service: entitlements and links may expire."""
         with self.lock:
-            self._sellers: dict[str, Node] = {}
-            self._people: dict[str, Person] = {}
-            self._members: dict[tuple[str, str], str] = {}
-            self._connections: dict[tuple[str, str], Connection] = {}
+            self._ahead += timedelta(seconds=seconds)
 
     # -- who there is
 
@@ -74,7 +78,7 @@ class World:
         """
         node = seller(id, name=name, url=url, logo=logo, email=email, telephone=telephone, same_as=same_as)
         with self.lock:
-            self._sellers[id] = node
+            self.population.sellers[id] = node
 
     def add_customer(
         self, id: str, email: str | None = None, *, entitlement_filter: str | None = None
@@ -90,7 +94,7 @@ class World:
         with self.lock:
             if entitlement_filter is None:
                 entitlement_filter = base64.b64encode(self._random.randbytes(32)).decode()
-            self._people[id] = Person(email=email, entitlement_filter=entitlement_filter)
+            self.population.people[id] = Person(email=email, entitlement_filter=entitlement_filter)
 
     def add_member(self, seller: str, email: str, *, password: str = "password") -> None:
         """Give ``seller`` a member of its own, so that an account exists under ``email``.
@@ -104,7 +108,7 @@ class World:
         """
         with self.lock:
             self._known(seller)
-            self._members[seller, email.casefold()] = password
+            self.population.members[seller, email.casefold()] = password
 
     def remove_member(self, seller: str, email: str) -> None:
         """Take the seller's own account away. A connection that stands is left as it is.
@@ -113,7 +117,7 @@ class World:
             ValueError: There is no such member.
         """
         with self.lock:
-            if self._members.pop((seller, email.casefold()), None) is None:
+            if self.population.members.pop((seller, email.casefold()), None) is None:
                 raise ValueError("the seller has no such member")
 
     # -- connections
@@ -152,13 +156,13 @@ class World:
         """
         with self.lock:
             self._known(seller)
-            if customer not in self._people:
+            if customer not in self.population.people:
                 self.add_customer(customer)
-            email = self._people[customer].email if email is None else email
+            email = self.population.people[customer].email if email is None else email
             if email is not None:
-                self._members.setdefault((seller, email.casefold()), "password")
-            linked = date_linked or self._now()
-            self._connections[customer, seller] = Connection(
+                self.population.members.setdefault((seller, email.casefold()), "password")
+            linked = date_linked or self.now()
+            self.population.connections[customer, seller] = Connection(
                 email=email,
                 date_linked=linked,
                 date_modified=linked,
@@ -172,7 +176,7 @@ class World:
     def disconnect(self, customer: str, seller: str) -> bool:
         """Disconnect; the seller's own account remains. Returns whether anything was connected."""
         with self.lock:
-            return self._connections.pop((customer, seller), None) is not None
+            return self.population.connections.pop((customer, seller), None) is not None
 
     def set_evidence(self, customer: str, seller: str, entitlement: str, status: ActionStatus) -> None:
         """Move an evidence request on.
@@ -187,7 +191,7 @@ class World:
             ValueError: No such request, or it can't go from where it is to ``status``.
         """
         with self.lock:
-            connection = self._connections.get((customer, seller))
+            connection = self.population.connections.get((customer, seller))
             nodes = [] if connection is None else list(connection.evidence)
             at = next((i for i, node in enumerate(nodes) if node.get("@id") == entitlement), None)
             if connection is None or at is None or not isinstance(nodes[at].get("evidenceRequest"), dict):
@@ -197,41 +201,10 @@ class World:
             if (before, status) not in _EVIDENCE_LIFE:
                 raise ValueError("an evidence request can't take that step")
             nodes[at] = {**nodes[at], "evidenceRequest": {**request, "actionStatus": str(status)}}
-            self._connections[customer, seller] = attrs.evolve(
-                connection, evidence=tuple(nodes), date_modified=self._now()
+            self.population.connections[customer, seller] = attrs.evolve(
+                connection, evidence=tuple(nodes), date_modified=self.now()
             )
 
-    # -- what the API and the connect flow ask
-
-    def person(self, customer: str) -> Person | None:
-        """The customer, if known."""
-        return self._people.get(customer)
-
-    def email(self, customer: str) -> str | None:
-        """The email that the broker knows; None where it knows none."""
-        person = self._people.get(customer)
-        return None if person is None else person.email
-
-    def seller_name(self, seller: str) -> str:
-        """What to call a seller on a page."""
-        return str(self._sellers.get(seller, {}).get("name", "the seller"))
-
-    def sellers(self) -> list[tuple[str, Node]]:
-        """Every seller's ``@id`` and object, in the order added."""
-        return list(self._sellers.items())
-
-    def connection(self, customer: str, seller: str) -> Connection | None:
-        """The connection, if there is one."""
-        return self._connections.get((customer, seller))
-
-    def password(self, seller: str, email: str | None) -> str | None:
-        """The password of the seller's member under that email; None where there is no member."""
-        return None if email is None else self._members.get((seller, email.casefold()))
-
-    def barcode(self) -> str:
-        """A fresh access pass."""
-        return "".join(self._random.choices("0123456789", k=12))
-
     def _known(self, seller: str) -> None:
-        if seller not in self._sellers:
+        if seller not in self.population.sellers:
             raise ValueError("there is no such seller; add_seller first")
