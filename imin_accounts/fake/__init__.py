@@ -3,7 +3,8 @@
 from imin_accounts.fake._connect import ConnectRefused
 from imin_accounts.fake._distort import Drift, Flaw
 from imin_accounts.fake._fake import FakeImin, Received
-from imin_accounts.fake._faults import (
+from imin_accounts.fake._replies import ErrorBody
+from imin_accounts.fake._rules import (
     Drifted,
     Drop,
     Latency,
@@ -14,7 +15,6 @@ from imin_accounts.fake._faults import (
     Stall,
     Status,
 )
-from imin_accounts.fake._replies import ErrorBody
 from imin_accounts.fake._scenarios import add_crowd, add_rosie
 from imin_accounts.fake._settings import Undocumented
 

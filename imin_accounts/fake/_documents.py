@@ -13,6 +13,8 @@ from typing import Any
 
 import attrs
 
+from imin_accounts.fake._checks import aware, flag, text
+
 __all__ = ["Connection", "Node", "collection", "connected", "not_connected", "seller"]
 
 Node = Mapping[str, Any]
@@ -31,11 +33,11 @@ class Connection:
         entitlements, evidence, update_errors: JSON-LD objects, sent as they are.
     """
 
-    email: str | None = attrs.field(repr=False)
-    date_linked: datetime
-    date_modified: datetime
-    hidden_entitlements: bool | None = False
-    access_pass: str | None = attrs.field(default=None, repr=False)
+    email: str | None = attrs.field(validator=text(optional=True), repr=False)
+    date_linked: datetime = attrs.field(validator=aware)
+    date_modified: datetime = attrs.field(validator=aware)
+    hidden_entitlements: bool | None = attrs.field(default=False, validator=flag(optional=True))
+    access_pass: str | None = attrs.field(default=None, validator=text(optional=True), repr=False)
     entitlements: tuple[Node, ...] = attrs.field(default=(), repr=False)
     evidence: tuple[Node, ...] = attrs.field(default=(), repr=False)
     update_errors: tuple[Node, ...] = attrs.field(default=(), repr=False)

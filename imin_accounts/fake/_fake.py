@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
@@ -18,6 +19,7 @@ from imin_accounts.fake._connect import ConnectFlow
 from imin_accounts.fake._faults import Fate, Faults
 from imin_accounts.fake._population import Population
 from imin_accounts.fake._settings import Undocumented
+from imin_accounts.fake._snapshot import read, written
 from imin_accounts.fake._world import World
 from imin_accounts.transports.base import Request, Response
 
@@ -107,6 +109,26 @@ class FakeImin(World):
             self._ahead = timedelta()
             self.undocumented = self._initially
 
+    def snapshot(self) -> dict[str, Any]:
+        """The people, their accounts and ``undocumented`` as JSON values.
+
+        Links, faults, the record and the time are not part of it.
+        """
+        with self.lock:
+            return written(self.population, self.undocumented)
+
+    def restore(self, snapshot: Any) -> None:
+        """Put the people of a snapshot in the place of those that there are. Links end.
+
+        Raises:
+            ValueError: It can't be understood; says where. Nothing changed.
+        """
+        population, undocumented = read(snapshot)
+        with self.lock:
+            self.population.become(population)
+            self.undocumented = undocumented
+            self._flow.clear()
+
     # -- the browser's part, in memory
 
     def complete(self, target: str | URL, *, email: str | None = None, password: str = "password") -> str:
@@ -172,19 +194,26 @@ class FakeImin(World):
             )
             return fate
 
-    def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[str]:
+    def serve(
+        self, *, host: str = "127.0.0.1", port: int = 0, admin: Literal["loopback", "anywhere"] = "loopback"
+    ) -> AbstractAsyncContextManager[str]:
         """Serve the same state over HTTP, with the seller's pages for a browser.
 
         Args:
-            host: An address of this machine. What is not loopback lets others in.
+            host: An address of this machine. One that is not loopback lets other machines in.
             port: 0 picks a free one.
+            admin: Who may use ``/_emulator/``, which reads and changes everything: this machine, or
+                anybody.
 
         Returns:
             A context manager that gives the base URL, without a slash at its end.
+
+        Raises:
+            OSError: On entering, where ``host`` and ``port`` can't be listened on.
         """
         from imin_accounts.fake._served import serving  # aiohttp, which memory does without
 
-        return serving(self, self._flow, host, port)
+        return serving(self, self._flow, host=host, port=port, admin=admin)
 
 
 def _dice(seed: int | None) -> random.Random:

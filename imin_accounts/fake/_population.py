@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
+from imin_accounts.fake._checks import text
 from imin_accounts.fake._documents import Connection, Node
 
 __all__ = ["Pair", "Person", "Population"]
@@ -20,8 +21,8 @@ Pair: TypeAlias = tuple[str, str]
 class Person:
     """A customer as the broker told imin of them."""
 
-    email: str | None = attrs.field(default=None, repr=False)
-    entitlement_filter: str | None = attrs.field(default=None, repr=False)
+    email: str | None = attrs.field(default=None, validator=text(optional=True), repr=False)
+    entitlement_filter: str | None = attrs.field(default=None, validator=text(optional=True), repr=False)
 
 
 @attrs.define

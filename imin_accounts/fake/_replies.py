@@ -13,6 +13,8 @@ __all__ = ["ErrorBody", "document", "error", "html", "no_content", "redirect"]
 
 OPENACTIVE = "application/vnd.openactive.booking+json; version=1"
 
+_BODILESS = {204, 205, 304}
+
 
 class ErrorBody(StrEnum):
     """How an error reply words itself. None of it is documented; all of it has been seen somewhere.
@@ -61,8 +63,8 @@ def error(
     """An error reply.
 
     Args:
-        status: The HTTP status; any number from 100 to 599.
-        body: The shape of the body.
+        status: The HTTP status, 200 to 599.
+        body: The shape of the body; empty anyway where the status allows none.
         type: The error's class; made up from the status where None.
         description: Its details; made up where None.
         headers: Fields to send beside the content type, names in lower case.
@@ -70,7 +72,9 @@ def error(
     name = _phrase(status)
     type = type or name.title().replace(" ", "").replace("-", "") + "Error"
     description = description or f"The emulator was asked to answer {status}."
-    media, content = _WRITERS[body](status, name, type, description)
+    media, content = _WRITERS[ErrorBody.EMPTY if status in _BODILESS else body](
+        status, name, type, description
+    )
     fields = {**({"content-type": media} if media else {}), **headers}
     return Response(status=status, headers=fields, body=content)
 

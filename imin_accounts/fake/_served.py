@@ -4,40 +4,33 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from imin_accounts.fake import _pages as pages
 from imin_accounts.fake import _replies as replies
+from imin_accounts.fake._admin import Admin, Audience
 from imin_accounts.fake._api import VISIT_PATH
 from imin_accounts.fake._connect import ConnectFlow, ConnectRefused, Refusal
-from imin_accounts.fake._faults import Fate
 from imin_accounts.fake._population import Population
 from imin_accounts.transports.base import Request, Response
 
+if TYPE_CHECKING:
+    from imin_accounts.fake._fake import FakeImin
+
 __all__ = ["serving"]
-
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Brain(Protocol):
-    """What decides, of the emulator."""
-
-    population: Population
-
-    def exchange(self, request: Request) -> Fate: ...
 
 
 @asynccontextmanager
-async def serving(brain: Brain, flow: ConnectFlow, host: str, port: int) -> AsyncIterator[str]:
+async def serving(
+    fake: "FakeImin", flow: ConnectFlow, *, host: str, port: int, admin: Audience
+) -> AsyncIterator[str]:
     """Serve until the context ends. Gives the base URL."""
-    app = web.Application()
-    seller_pages = SellerPages(brain, flow)
-    path = f"/{{prefix:(.*/)?}}{VISIT_PATH[1:]}{{visit}}"
-    app.router.add_get(path, seller_pages.show)
-    app.router.add_post(path, seller_pages.submit)
-    app.router.add_route("*", "/{anything:.*}", api_handler(brain))
+    app = web.Application(client_max_size=64 * 1024 * 1024)
+    Admin(fake, admin).add_to(app.router)
+    SellerPages(fake.population, flow).add_to(app.router)
+    app.router.add_route("*", "/{anything:.*}", api_handler(fake))
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
@@ -49,12 +42,12 @@ async def serving(brain: Brain, flow: ConnectFlow, host: str, port: int) -> Asyn
         await runner.cleanup()
 
 
-def api_handler(brain: Brain) -> Handler:
+def api_handler(fake: "FakeImin") -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The API's own endpoints, and a 404 for whatever is not one."""
 
     async def handle(request: web.Request) -> web.Response:
         url = f"{request.scheme}://{request.host}{request.raw_path}"
-        fate = brain.exchange(Request(method=request.method, url=url, headers=request.headers))
+        fate = fake.exchange(Request(method=request.method, url=url, headers=request.headers))
         await _pass(fate.delay)
         if fate.response is None:
             _drop(request)
@@ -67,9 +60,15 @@ def api_handler(brain: Brain) -> Handler:
 class SellerPages:
     """The seller's website, as far as connecting goes."""
 
-    def __init__(self, brain: Brain, flow: ConnectFlow) -> None:
-        self._brain = brain
+    def __init__(self, population: Population, flow: ConnectFlow) -> None:
+        self._population = population
         self._flow = flow
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Add every route, under any prefix that a gateway may have left on."""
+        path = f"/{{prefix:(.*/)?}}{VISIT_PATH[1:]}{{visit}}"
+        router.add_get(path, self.show)
+        router.add_post(path, self.submit)
 
     async def show(self, request: web.Request) -> web.Response:
         """The form."""
@@ -98,8 +97,8 @@ class SellerPages:
             return _page(*pages.ending(refused.reason))
         page = pages.form(
             visit.action,
-            seller=self._brain.population.seller_name(visit.seller),
-            email=self._brain.population.email(visit.customer) or "",
+            seller=self._population.seller_name(visit.seller),
+            email=self._population.email(visit.customer) or "",
             post_to=request.path,
             refusal=refusal,
         )

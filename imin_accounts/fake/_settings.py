@@ -4,6 +4,7 @@ from typing import Literal
 
 import attrs
 
+from imin_accounts.fake._checks import choice, flag, number, text
 from imin_accounts.fake._replies import ErrorBody
 
 __all__ = ["Undocumented"]
@@ -27,14 +28,12 @@ class Undocumented:
         decline_returns: Whether declining leads back to ``redirectUri``, or ends on the seller's page.
     """
 
-    unknown_customer: Literal[404, 200] = attrs.field(default=404, validator=attrs.validators.in_((404, 200)))
-    unconnected_delete: Literal[404, 204] = attrs.field(
-        default=404, validator=attrs.validators.in_((404, 204))
-    )
+    unknown_customer: Literal[404, 200] = attrs.field(default=404, validator=choice(404, 200))
+    unconnected_delete: Literal[404, 204] = attrs.field(default=404, validator=choice(404, 204))
     not_found: ErrorBody = attrs.field(default=ErrorBody.OPENACTIVE, converter=ErrorBody)
     bad_request: ErrorBody = attrs.field(default=ErrorBody.NESTED, converter=ErrorBody)
     unauthorized: ErrorBody = attrs.field(default=ErrorBody.BARE, converter=ErrorBody)
-    link_lifetime: float = attrs.field(default=600.0, validator=attrs.validators.gt(0))
-    completed_query: str = ""
-    declined_query: str = ""
-    decline_returns: bool = True
+    link_lifetime: float = attrs.field(default=600.0, validator=number(0))
+    completed_query: str = attrs.field(default="", validator=text())
+    declined_query: str = attrs.field(default="", validator=text())
+    decline_returns: bool = attrs.field(default=True, validator=flag())

@@ -1,0 +1,177 @@
+"""Rules that say which calls go wrong, and effects that say how: frozen values, nothing else."""
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias, get_args
+
+import attrs
+
+from imin_accounts.fake._call import Call, Endpoint
+from imin_accounts.fake._checks import choice, flag, number, text
+from imin_accounts.fake._distort import Drift, Flaw
+from imin_accounts.fake._replies import ErrorBody
+
+__all__ = [
+    "EFFECTS",
+    "Drifted",
+    "Drop",
+    "Effect",
+    "Latency",
+    "Malformed",
+    "OtherCustomer",
+    "RateLimit",
+    "Rule",
+    "Stall",
+    "Status",
+]
+
+
+def _retry_after(effect: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, str):
+        number(0, optional=True)(effect, field, value)
+
+
+@attrs.frozen
+class Status:
+    """Answer with an error status.
+
+    Attributes:
+        status: 200 to 599.
+        body: The shape of its body.
+        retry_after: Value of ``Retry-After``: seconds, or an HTTP date as text; None for no such header.
+        processed: Whether what was asked is done nevertheless.
+    """
+
+    status: int = attrs.field(validator=number(200, 599, whole=True))
+    body: ErrorBody = attrs.field(default=ErrorBody.OPENACTIVE, converter=ErrorBody, kw_only=True)
+    retry_after: float | str | None = attrs.field(default=None, validator=_retry_after, kw_only=True)
+    processed: bool = attrs.field(default=False, validator=flag(), kw_only=True)
+
+
+@attrs.frozen
+class Latency:
+    """Do what was asked at once, but answer late.
+
+    Attributes:
+        seconds: 0 or more. A client that gives up earlier has had its request done all the same.
+    """
+
+    seconds: float = attrs.field(validator=number(0))
+
+
+@attrs.frozen(kw_only=True)
+class Stall:
+    """Never answer.
+
+    Attributes:
+        processed: Whether what was asked is done.
+    """
+
+    processed: bool = attrs.field(default=False, validator=flag())
+
+
+@attrs.frozen(kw_only=True)
+class Drop:
+    """Drop the connection instead of answering.
+
+    Attributes:
+        processed: Whether what was asked is done before that.
+    """
+
+    processed: bool = attrs.field(default=False, validator=flag())
+
+
+@attrs.frozen
+class OtherCustomer:
+    """Do what was asked, but answer with the accounts of another customer, as if two replies crossed.
+
+    Attributes:
+        customer: Whose; known or not.
+    """
+
+    customer: str = attrs.field(default="somebody-else", validator=text(), repr=lambda _: "'***'")
+
+
+@attrs.frozen
+class Malformed:
+    """Answer a GET with 200 and a body that is not the documented collection."""
+
+    flaw: Flaw = attrs.field(default=Flaw.NOT_JSON, converter=Flaw)
+
+
+@attrs.frozen
+class Drifted:
+    """Answer a GET in a way that the API's pages don't show, though sibling pages may."""
+
+    drift: Drift = attrs.field(default=Drift.SIBLING_SPELLINGS, converter=Drift)
+
+
+Effect: TypeAlias = Status | Latency | Stall | Drop | OtherCustomer | Malformed | Drifted
+EFFECTS: tuple[type[Effect], ...] = get_args(Effect)
+
+
+def _is_effect(rule: object, field: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, EFFECTS):
+        raise ValueError("effect must be one of the effects")
+
+
+def _counts(nth: int | Iterable[int] | None) -> frozenset[int] | None:
+    return None if nth is None else frozenset([nth] if isinstance(nth, int) else nth)
+
+
+def _from_one(rule: object, field: object, nth: frozenset[int] | None) -> None:
+    if not all(type(n) is int and n >= 1 for n in nth or ()):
+        raise ValueError("nth counts from 1")
+
+
+@attrs.frozen
+class Rule:
+    """When something goes wrong, and how.
+
+    Attributes:
+        effect: What happens.
+        endpoint: ``"get_seller_accounts"``, ``"delete_seller_account"`` or ``"connect_account"``;
+            None for any of them.
+        customer: Only for this customer; None for any.
+        nth: Only the nth matching call, from 1; may be several. None for every one.
+        probability: From 0 to 1, of each such call; drawn from the seed.
+    """
+
+    effect: Effect = attrs.field(validator=_is_effect)
+    endpoint: Endpoint | None = attrs.field(
+        default=None, validator=choice(None, *get_args(Endpoint)), kw_only=True
+    )
+    customer: str | None = attrs.field(
+        default=None,
+        validator=text(optional=True),
+        repr=lambda customer: "None" if customer is None else "'***'",
+        kw_only=True,
+    )
+    nth: frozenset[int] | None = attrs.field(
+        default=None, converter=_counts, validator=_from_one, kw_only=True
+    )
+    probability: float = attrs.field(
+        default=1.0,
+        validator=number(0, 1),
+        kw_only=True,
+    )
+
+    def matches(self, call: Call) -> bool:
+        """Whether the rule is about such calls at all."""
+        return call.endpoint is not None and all(
+            wanted in (None, found)
+            for wanted, found in ((self.endpoint, call.endpoint), (self.customer, call.customer))
+        )
+
+
+@attrs.frozen
+class RateLimit:
+    """At most so many API requests in any second of the service's clock; the rest get 429.
+
+    Attributes:
+        per_second: 1 or more.
+        retry_after: Value of ``Retry-After`` in seconds; None for no such header.
+    """
+
+    per_second: int = attrs.field(validator=number(1, whole=True))
+    retry_after: float | None = attrs.field(default=1, validator=number(0, optional=True), kw_only=True)
+    body: ErrorBody = attrs.field(default=ErrorBody.MESSAGE, converter=ErrorBody, kw_only=True)

@@ -1,0 +1,91 @@
+"""The emulator's state as JSON values, to be kept in a file and loaded again."""
+
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from imin_accounts.fake._documents import Connection
+from imin_accounts.fake._population import Pair, Person, Population
+from imin_accounts.fake._reading import build, listed, objects, text
+from imin_accounts.fake._settings import Undocumented
+
+__all__ = ["read", "written"]
+
+VERSION = 1
+_PARTS = {"version", "undocumented", "sellers", "customers", "members", "connections"}
+
+
+def written(population: Population, undocumented: Undocumented) -> dict[str, Any]:
+    """Everything as JSON values; arrays keep the order in which things were added."""
+    return {
+        "version": VERSION,
+        "undocumented": attrs.asdict(undocumented),
+        "sellers": list(population.sellers.values()),
+        "customers": [{"id": id, **attrs.asdict(person)} for id, person in population.people.items()],
+        "members": [
+            {"seller": seller, "email": email, "password": password}
+            for (seller, email), password in population.members.items()
+        ],
+        "connections": [
+            {"customer": customer, "seller": seller, **_plain(connection)}
+            for (customer, seller), connection in population.connections.items()
+        ],
+    }
+
+
+def read(snapshot: Any) -> tuple[Population, Undocumented]:
+    """What ``written`` wrote.
+
+    Raises:
+        ValueError: It can't be understood; says where.
+    """
+    if not isinstance(snapshot, dict) or snapshot.get("version") != VERSION:
+        raise ValueError(f"$: expected an object with version {VERSION}")
+    for name in snapshot.keys() - _PARTS:
+        raise ValueError(f"$: there is no member {name!r}")
+    population = Population()
+    for item, where in listed(snapshot, "sellers", "$"):
+        population.sellers[text(item, "@id", where)] = item
+    for item, where in listed(snapshot, "customers", "$"):
+        id = text(item, "id", where)
+        population.people[id] = build(Person, _without(item, "id"), where)
+    for item, where in listed(snapshot, "members", "$"):
+        seller = _seller(population, item, where)
+        population.members[seller, text(item, "email", where).casefold()] = text(item, "password", where)
+    for item, where in listed(snapshot, "connections", "$"):
+        pair, connection = _connection(population, item, where)
+        population.connections[pair] = connection
+    return population, build(Undocumented, snapshot.get("undocumented", {}), "$.undocumented")
+
+
+def _connection(population: Population, item: Any, where: str) -> tuple[Pair, Connection]:
+    pair = (text(item, "customer", where), _seller(population, item, where))
+    dates = {key: _moment(item, key, where) for key in ("date_linked", "date_modified")}
+    nodes = {key: objects(item, key, where) for key in ("entitlements", "evidence", "update_errors")}
+    return pair, build(Connection, _without(item, "customer", "seller"), where, **dates, **nodes)
+
+
+def _plain(connection: Connection) -> dict[str, Any]:
+    def plain(_: object, __: object, value: Any) -> Any:
+        return value.isoformat() if isinstance(value, datetime) else value
+
+    return attrs.asdict(connection, value_serializer=plain)
+
+
+def _seller(population: Population, item: Any, where: str) -> str:
+    seller = text(item, "seller", where)
+    if seller not in population.sellers:
+        raise ValueError(f"{where}.seller: there is no such seller")
+    return seller
+
+
+def _moment(item: Any, key: str, where: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text(item, key, where))
+    except ValueError:
+        return None  # for Connection to refuse
+
+
+def _without(item: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key not in keys}
