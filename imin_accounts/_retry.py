@@ -101,7 +101,7 @@ def verdict_on(error: IminError) -> Verdict:
         case RateLimited() | ResponseError(status=503, retry_after=float()):
             return Verdict.THROTTLED
         case ResponseError(status=status):
-            return Verdict.TRANSIENT if status == 408 or status >= 500 else Verdict.FINAL
+            return Verdict.TRANSIENT if status == 408 or not 400 <= status <= 499 else Verdict.FINAL
         case TransportError(reason=reason):
             # A certificate that is wrong now is wrong in a second, and no request should go there.
             return Verdict.FINAL if reason == "tls" else Verdict.TRANSIENT

@@ -7,7 +7,7 @@ import ipaddress
 import re
 import unicodedata
 from contextlib import suppress
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from yarl import URL
 
@@ -50,12 +50,14 @@ def check_base_url(base_url: str | URL) -> str:
             query, a fragment or a malformed host.
     """
     text = str(base_url)
-    url = _parse_url("base_url", text)
-    if url.raw_user is not None or url.raw_password is not None or "@" in (url.raw_authority or ""):
+    _parse_url("base_url", text)
+    # The text itself: yarl has already dropped an empty user and resolved "..".
+    authority, _, path = text.partition("//")[2].partition("/")
+    if "@" in authority:
         raise InvalidRequest("base_url must not hold a user or password")
     if "?" in text or "#" in text:
         raise InvalidRequest("base_url must not have a query or a fragment")
-    if {".", ".."} & set(unquote_to_bytes(url.raw_path).decode("latin-1").split("/")):
+    if not {".", ".."}.isdisjoint(unquote(path).split("/")):
         raise InvalidRequest("base_url must not have '.' or '..' in its path")
     return str(URL(text)).rstrip("/")
 
@@ -164,7 +166,7 @@ def read_accounts(response: Response, customer: str | None, *, now: float) -> Se
         now: Seconds since the epoch, for a ``Retry-After`` that is a date.
 
     Raises:
-        ResponseError: A 4xx or 5xx status.
+        ResponseError: A status of 400 or more.
         UnexpectedResponse: Any other status but 200.
         DecodeError: The body is not the documented JSON-LD.
         WrongCustomer: The reply's ``@id`` names another customer, or nobody that could be told.
@@ -189,7 +191,7 @@ def check_disconnected(response: Response, *, now: float) -> None:
     such a body, so the headers have to tell.
 
     Raises:
-        ResponseError: A 4xx or 5xx status.
+        ResponseError: A status of 400 or more.
         UnexpectedResponse: Any other status but 204, or a 204 with a body.
     """
     if response.status != 204:
@@ -242,7 +244,7 @@ _COLLECTION = re.compile(r"/customers/([^/?#]+)/accounts/?(?:[?#].*)?\Z", re.DOT
 
 def _status_error(response: Response, now: float) -> IminError:
     status = response.status
-    if not 400 <= status <= 599:
+    if 100 <= status <= 399:  # one out of range counts as a 5xx (RFC 9110, section 15)
         return UnexpectedResponse(f"imin answered {status}, which the API does not document", status=status)
     kind = _ERRORS.get(status, ResponseError)
     return kind(
