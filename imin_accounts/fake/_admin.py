@@ -93,7 +93,7 @@ class Admin:
 
     def _advance(self, body: Any) -> None:
         seconds = body.get("seconds") if isinstance(body, dict) else None
-        if type(seconds) not in (int, float) or not 0 <= seconds <= 1e9:
+        if not isinstance(seconds, int | float) or not 0 <= seconds <= 1e9:
             raise ValueError("expected an object with seconds, from 0 to 1e9")
         self._fake.advance(seconds)
 
