@@ -64,6 +64,10 @@ class Gate:
             self._held_until = until
             self._held_by = status
 
+    def is_open(self) -> bool:
+        """Whether ``enter`` would not have to wait for anything."""
+        return self._limiter is None and not self._places.locked() and self._held_until <= self._clock()
+
     async def enter(self, deadline: float) -> None:
         """Wait for the hold, a free place and the pace; ``leave`` gives the place back.
 

@@ -49,7 +49,9 @@ class Sender:
         Raises:
             DeadlineExceeded, SessionStateError, RateLimited, InvalidRequest: Before anything was sent.
         """
-        key = await self.within(call, self._admit(call))
+        admitted = self._admit(call)
+        waits = not (isinstance(self._key, ApiKey) and self._gate.is_open())
+        key = await (self.within(call, admitted) if waits else admitted)  # a timer less: 5 us of 30
         try:
             remaining = self.remaining(call)
             # A DELETE leaves half of the time, so that a re-read fits.
