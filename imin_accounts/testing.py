@@ -23,7 +23,7 @@ from imin_accounts.transports import Request, Response, Transport
 
 __all__ = ["BrokenPromises", "check_transport"]
 
-_SECONDS = 10.0
+_TIMEOUT = 60.0  # more than any patience: what a transport makes of it is its own affair
 _KEY = "a-key-that-must-not-leak"
 _ROUTE = "/api/v2/customers/{}/accounts"
 
@@ -43,12 +43,13 @@ class BrokenPromises(AssertionError):
         self.broken = tuple(broken)
 
 
-async def check_transport(factory: Callable[[], Transport]) -> None:
+async def check_transport(factory: Callable[[], Transport], *, patience: float = 10.0) -> None:
     """Try a transport against every promise of ``Transport.send``.
 
     Args:
         factory: Makes a transport; called for each promise anew. One that is an async context manager
             is entered and left.
+        patience: Seconds that each promise may take before it counts as broken.
 
     Raises:
         BrokenPromises: It breaks some; says which.
@@ -56,7 +57,7 @@ async def check_transport(factory: Callable[[], Transport]) -> None:
     broken = []
     for promise in _PROMISES:
         try:
-            async with asyncio.timeout(_SECONDS), AsyncExitStack() as stack:
+            async with asyncio.timeout(patience), AsyncExitStack() as stack:
                 await promise(Stage(factory, stack))
         except TimeoutError:
             broken.append(f"{promise.__doc__} But it did not come to an end.")
@@ -99,7 +100,7 @@ class Stage:
 async def _send(transport: Transport, url: str, method: str = "GET", *, fresh: bool = False) -> Response:
     headers = {"Accept": "application/json", "X-Api-Key": _KEY}
     return await transport.send(
-        Request(method=method, url=url, headers=headers, fresh=fresh), timeout=_SECONDS
+        Request(method=method, url=url, headers=headers, fresh=fresh), timeout=_TIMEOUT
     )
 
 
@@ -157,7 +158,7 @@ async def _decodes_the_body(stage: Stage) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
     server, transport = await stage.server(Reply(head + body)), await stage.transport()
     request = Request(method="GET", url=server.url + "/", headers={"Accept-Encoding": "gzip"})
-    response = await transport.send(request, timeout=_SECONDS)
+    response = await transport.send(request, timeout=_TIMEOUT)
     _expect(response.body == b'{"a":1}', "gzip came back as it was")
 
 
@@ -241,8 +242,7 @@ async def _gives_a_fresh_connection(stage: Stage) -> None:
     await _send(transport, server.url + "/")
     first, own, last = (request.connection for request in server.received)
     _expect(own not in (first, last), "it shared one with another request")
-    async with asyncio.timeout(_SECONDS / 2):
-        await server.ended[own].wait()
+    await server.ended[own].wait()
 
 
 @_promise
@@ -252,8 +252,8 @@ async def _can_be_cancelled(stage: Stage) -> None:
     task = asyncio.ensure_future(_send(transport, server.url + "/"))
     await server.arrived.wait()
     task.cancel()
-    done, _ = await asyncio.wait([task], timeout=_SECONDS / 2)
-    _expect(bool(done) and task.cancelled(), "cancelling it did not end it")
+    await asyncio.wait([task])
+    _expect(task.cancelled(), "it did not end as cancelled")
     response = await _send(transport, server.url + "/")
     _expect(response.body == b"{}", "the next reply was not its own")
 
