@@ -1,5 +1,88 @@
-"""Asyncio client for imin's Seller Accounts API."""
+"""Asyncio client for imin's Seller Accounts API.
 
-from imin_accounts._version import __version__
+Whether a customer has an account with each seller, links to connect one, and its disconnection:
+``AccountsSession`` asks, ``SellerAccounts`` is what comes back, ``IminError`` the root of what can go
+wrong. ``imin_accounts.fake.FakeImin`` stands in for imin in tests.
 
-__all__ = ["__version__"]
+The names are loaded when first used, since aiohttp takes longer to import than the command line may.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from imin_accounts._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from imin_accounts._converter import from_jsonld, to_jsonld
+    from imin_accounts._retry import RetryPolicy
+    from imin_accounts.errors import (
+        AuthenticationError,
+        DeadlineExceeded,
+        DecodeError,
+        IminError,
+        InvalidRequest,
+        NotFound,
+        OutcomeUnknown,
+        RateLimited,
+        ResponseError,
+        SessionStateError,
+        TransportError,
+        UnexpectedResponse,
+        WrongCustomer,
+    )
+    from imin_accounts.models import (
+        ConnectedAccount,
+        NoAccount,
+        SellerAccount,
+        SellerAccounts,
+        UnconnectedAccount,
+        UnrecognisedAccount,
+    )
+    from imin_accounts.results import Deleted, Deletion, Failed, Fetched
+    from imin_accounts.session import AccountsSession
+
+__all__ = [
+    "AccountsSession",
+    "AuthenticationError",
+    "ConnectedAccount",
+    "DeadlineExceeded",
+    "DecodeError",
+    "Deleted",
+    "Deletion",
+    "Failed",
+    "Fetched",
+    "IminError",
+    "InvalidRequest",
+    "NoAccount",
+    "NotFound",
+    "OutcomeUnknown",
+    "RateLimited",
+    "ResponseError",
+    "RetryPolicy",
+    "SellerAccount",
+    "SellerAccounts",
+    "SessionStateError",
+    "TransportError",
+    "UnconnectedAccount",
+    "UnexpectedResponse",
+    "UnrecognisedAccount",
+    "WrongCustomer",
+    "from_jsonld",
+    "to_jsonld",
+]
+
+_HOMES = ("errors", "models", "results", "_retry", "_converter", "session")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for home in _HOMES:  # the lightest first: an error's name needs no HTTP client
+            found = getattr(import_module(f"{__name__}.{home}"), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,69 @@
+"""The command itself: its commands by name, loaded when one is used, and its exit codes."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+import imin_accounts as package
+from imin_accounts.cli._connection import connection_options
+
+COMMANDS = ("accounts", "demo", "disconnect", "emulator", "read")
+
+EXAMPLES_AND_EXIT_CODES = """\b
+Examples:
+  imin-accounts demo
+  imin-accounts accounts 1234 --redirect-uri https://broker.example/back
+  imin-accounts accounts 1234 --json > saved.json
+  imin-accounts read saved.json
+  imin-accounts disconnect 1234 https://id.bookingsystem.example.com/organizers/1
+
+\b
+Exit codes:
+  0  done
+  1  failed; nothing was changed
+  2  wrong usage; nothing was sent
+  3  partly done: part of a reply could not be read, or nobody can tell
+     whether an account was disconnected
+  4  not authorised: the API key is missing, wrong or not allowed to
+  5  unreachable: no reply came, or none in time
+"""
+
+
+class Commands(click.Group):
+    """A group whose commands each are a module of their own, named alike."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"imin_accounts.cli.{name}"), name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except package.IminError as error:
+            from imin_accounts.cli._failures import explain  # what is loaded here is loaded by --version
+
+            code, text = explain(error)
+        click.echo(f"Error: {text}", err=True)
+        ctx.exit(code)
+
+
+@click.group(
+    cls=Commands,
+    epilog=EXAMPLES_AND_EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package.__version__, message="%(prog)s %(version)s")
+@connection_options
+def imin_accounts() -> None:
+    """A customer's Seller Accounts at imin: list, connect, disconnect.
+
+    The API key comes from IMIN_API_KEY, from the file that IMIN_API_KEY_FILE names, or from
+    --api-key-file; never from the command line itself, where others could read it. `demo` and `read`
+    need none.
+    """

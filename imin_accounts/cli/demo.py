@@ -1,0 +1,80 @@
+"""``imin-accounts demo``: the whole of it in a few seconds, against an emulated imin on this machine."""
+
+import asyncio
+
+import click
+from rich.console import Console
+from rich.text import Text
+from yarl import URL
+
+from imin_accounts import AccountsSession, ConnectedAccount, SellerAccounts, UnconnectedAccount
+from imin_accounts.cli._browser import open_page, submit
+from imin_accounts.cli._output import console
+from imin_accounts.cli.accounts import account_table, seller_name
+from imin_accounts.fake import FakeImin, add_rosie
+
+API_KEY = "demo-key"
+CUSTOMER = "rosie"
+PASSWORD = "password"  # what add_rosie gives her account at the seller
+REDIRECT_URI = "https://broker.example/connected"
+
+
+@click.command()
+def demo() -> None:
+    """See an account listed, connected and disconnected, without a key.
+
+    An emulated imin is started on this machine, and asked over real HTTP. Nothing else is contacted.
+    """
+    asyncio.run(_demo(console()))
+
+
+async def _demo(to: Console) -> None:
+    fake = FakeImin(API_KEY)
+    add_rosie(fake)
+    async with fake.serve() as base_url, AccountsSession(API_KEY, base_url=base_url) as imin:
+        to.print(f"An emulated imin answers at {base_url}, on this machine only.", soft_wrap=True)
+
+        _step(to, "1", "List Rosie's account with each seller.")
+        accounts = await imin.get_seller_accounts(CUSTOMER, redirect_uri=REDIRECT_URI)
+        to.print(account_table(accounts))
+        chosen = next(account for account in accounts if isinstance(account, UnconnectedAccount))
+        assert chosen.register_url is not None, "a link comes with every account that is not connected"
+
+        _step(to, "2", f"Rosie clicks on “Connect” beside {seller_name(chosen)}. In her browser:")
+        await asyncio.to_thread(_connect, to, chosen.register_url)
+
+        _step(to, "3", "List them again: only this tells whether it worked.")
+        accounts = await imin.get_seller_accounts(CUSTOMER)
+        to.print(account_table(accounts))
+        _check(accounts, chosen.seller.id, connected=True)
+
+        _step(to, "4", "Disconnect it.")
+        deletion = await imin.delete_seller_account(CUSTOMER, chosen.seller.id)
+        to.print(f"   Done, and {deletion.outcome}.")
+
+        _step(to, "5", "List them once more: Rosie's own account with the seller remains.")
+        accounts = await imin.get_seller_accounts(CUSTOMER)
+        to.print(account_table(accounts))
+        _check(accounts, chosen.seller.id, connected=False)
+
+
+def _connect(to: Console, link: URL) -> None:
+    """What a browser does with a connect link, and Rosie with the page that it leads to."""
+    to.print("   opens the link from imin's reply, which holds a token good once", soft_wrap=True)
+    page = open_page(str(link))
+    while page.location is not None:
+        to.print(f"   is sent on ({page.status}) to the seller's own site", soft_wrap=True)
+        page = open_page(page.location)
+    to.print(Text(f"   shows the seller's page: “{page.form.heading}”"), soft_wrap=True)
+    back = submit(page, password=PASSWORD, decision="consent")
+    to.print("   sends in the password and her consent", soft_wrap=True)
+    to.print(Text(f"   is sent back ({back.status}) to {back.location}"), soft_wrap=True)
+
+
+def _check(accounts: SellerAccounts, seller: str, *, connected: bool) -> None:
+    if isinstance(accounts.for_seller(seller), ConnectedAccount) is not connected:
+        raise click.ClickException("the emulated imin did not do as it was asked")
+
+
+def _step(to: Console, number: str, text: str) -> None:
+    to.print(Text(f"\n{number}. {text}", style="bold"), soft_wrap=True)

@@ -1,0 +1,122 @@
+"""``imin-accounts read``: every field of a saved reply, what is wrong with it, what is new in it."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+import attrs
+import click
+from rich.console import Console
+from rich.text import Text
+
+from imin_accounts import SellerAccount, SellerAccounts, UnrecognisedAccount, from_jsonld, to_jsonld
+from imin_accounts.cli._failures import PARTLY_DONE
+from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
+from imin_accounts.cli.accounts import seller_name
+from imin_accounts.models import ActionStatus, EvidenceRequest
+
+APART = {"item", "problems", "extra", "document"}
+"""Fields that have a place of their own in what is printed."""
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@json_option
+@click.pass_context
+def read(ctx: click.Context, file: BinaryIO, as_json: bool) -> None:
+    """Show every field of a saved reply, personal data and links included.
+
+    FILE is a reply of imin's Get Seller Accounts; - is standard input. After the accounts come the
+    problems (what could not be read: exit code 3) and the drift (what the API does not document).
+
+    --json prints the reply ("accounts"), the state of each account ("states"), "problems" and "drift".
+    """
+    accounts = from_jsonld(file.read())
+    problems = [*accounts.problems, *(problem for account in accounts for problem in account.problems)]
+    if as_json:
+        print_json(_report(accounts, problems))
+    else:
+        _Printer(console(), datetime.now(UTC)).everything(accounts, problems)
+    if problems:
+        ctx.exit(PARTLY_DONE)
+
+
+def _report(accounts: SellerAccounts, problems: list[str]) -> dict[str, Any]:
+    return {
+        "accounts": to_jsonld(accounts),
+        "states": [
+            {"seller": account.seller.id if account.seller else None, "state": state(account)[0]}
+            for account in accounts
+        ],
+        "problems": problems,
+        "drift": accounts.drift(),
+    }
+
+
+@attrs.frozen
+class _Printer:
+    """Walks the models, so that a field added to one shows without a change here."""
+
+    to: Console
+    now: datetime
+
+    def everything(self, accounts: SellerAccounts, problems: list[str]) -> None:
+        self._fields(accounts, indent=0)
+        for account in accounts:
+            self._account(account)
+        self._heading("Problems", "red" if problems else "")
+        for problem in problems or ["none: everything could be read"]:
+            self.to.print(Text(f"  {safe(problem)}"), soft_wrap=True)
+        drift = accounts.drift()
+        self._heading("Drift", "yellow" if drift else "")
+        for sentence, count in drift.items():
+            self.to.print(Text(f"  {safe(sentence)} (met {count}x)"), soft_wrap=True)
+        if not drift:
+            self.to.print("  none: everything is documented")
+
+    def _account(self, account: SellerAccount) -> None:
+        words, style = state(account)
+        self._heading(f"{seller_name(account)}: {words}", style)
+        self._fields(account, indent=1)
+        if isinstance(account, UnrecognisedAccount):
+            line(self.to, "document", json.dumps(account.document), indent=1)
+
+    def _heading(self, text: str, style: str) -> None:
+        self.to.print(Text(f"\n{text}", style=f"bold {style}"), soft_wrap=True)
+
+    def _fields(self, node: Any, indent: int) -> None:
+        for field in attrs.fields(type(node)):
+            if field.name not in APART:
+                self._value(field.name.replace("_", " "), getattr(node, field.name), indent)
+        for key, value in node.extra.items():
+            line(self.to, f"+ {key}", json.dumps(value), indent=indent, style="yellow")
+        if isinstance(node, EvidenceRequest) and node.is_outstanding:
+            line(self.to, "", "the proof is outstanding", indent=indent, style="yellow")
+
+    def _value(self, label: str, value: Any, indent: int) -> None:
+        match value:
+            case None | ():
+                return
+            case bool():
+                line(self.to, label, "yes" if value else "no", indent=indent)
+            case ActionStatus():
+                line(self.to, label, f"{value.name.lower()} ({value})", indent=indent)
+            case str():
+                line(self.to, label, value, indent=indent)
+            case datetime():
+                line(self.to, label, self._date(label, value), indent=indent)
+            case tuple():
+                for each in value:
+                    self._value(label, each, indent)
+            case _:
+                self.to.print(Text("  " * indent + label, style="dim"))
+                self._fields(value, indent + 1)
+
+    def _date(self, label: str, date: datetime) -> str:
+        text = date.isoformat(sep=" ")
+        if label not in ("expires", "expiry"):
+            return text
+        left = date - self.now
+        if left.total_seconds() <= 0:
+            return f"{text} (ended {(-left).days} days ago)"
+        return f"{text} ({left.days} days left)"
