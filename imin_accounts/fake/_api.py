@@ -108,5 +108,5 @@ def _is_web_address(text: str) -> bool:
         parts = urlsplit(text)
     except ValueError:
         return False
-    printable = all(" " < c != "\x7f" for c in text)
+    printable = all(" " <= c != "\x7f" for c in text)
     return printable and parts.scheme in {"http", "https"} and bool(parts.netloc)

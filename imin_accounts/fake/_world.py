@@ -156,13 +156,9 @@ class World:
         """
         with self.lock:
             self._known(seller)
-            if customer not in self.population.people:
-                self.add_customer(customer)
-            email = self.population.people[customer].email if email is None else email
-            if email is not None:
-                self.population.members.setdefault((seller, email.casefold()), "password")
+            email = self.population.email(customer) if email is None else email
             linked = date_linked or self.now()
-            self.population.connections[customer, seller] = Connection(
+            connection = Connection(
                 email=email,
                 date_linked=linked,
                 date_modified=linked,
@@ -172,6 +168,11 @@ class World:
                 evidence=entitlement_nodes(evidence),
                 update_errors=error_nodes(update_errors),
             )
+            if customer not in self.population.people:
+                self.add_customer(customer)
+            if email is not None:
+                self.population.members.setdefault((seller, email.casefold()), "password")
+            self.population.connections[customer, seller] = connection
 
     def disconnect(self, customer: str, seller: str) -> bool:
         """Disconnect; the seller's own account remains. Returns whether anything was connected."""

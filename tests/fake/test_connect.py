@@ -1,0 +1,155 @@
+"""The connect flow in memory: links, what comes of them, and what does not."""
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from imin_accounts.fake import ConnectRefused, FakeImin, Undocumented
+from imin_accounts.fake._connect import ConnectFlow
+from tests.fake.asking import BACK, SELLER, Clock, items, rosies, state, target
+
+PASSWORD = "correct horse"
+
+
+def with_member() -> FakeImin:
+    """Rosie is a member of the seller's, with a password of her own."""
+    fake = rosies()
+    fake.add_member(SELLER, "rosie@example.com", password=PASSWORD)
+    return fake
+
+
+async def test_logging_in_connects() -> None:
+    """RegisterAction: the account she has is connected, and she lands where the broker wanted."""
+    fake = with_member()
+    landed = fake.complete(await target(fake), password=PASSWORD)
+    assert (landed, await state(fake)) == (BACK, "connected")
+    item = (await items(fake))[0]
+    assert item["customer"]["email"] == "rosie@example.com"
+    assert len(item["accessPass"]["text"]) == 12
+
+
+async def test_creating_an_account_connects() -> None:
+    """CreateAction: there is a member afterwards, who remains when the account is disconnected."""
+    fake = rosies()
+    landed = fake.complete(await target(fake, "CreateAction"), password="new")
+    assert (landed, await state(fake)) == (BACK, "connected")
+    fake.disconnect("rosie", SELLER)
+    fake.complete(await target(fake), password="new")
+    assert await state(fake) == "connected"
+
+
+async def test_an_account_under_another_email_can_be_connected() -> None:
+    """What the seller knows her by is what the account then shows."""
+    fake = rosies()
+    fake.add_member(SELLER, "r@work.example")
+    fake.complete(await target(fake), email="R@work.example")
+    assert (await items(fake))[0]["customer"]["email"] == "R@work.example"
+
+
+async def test_declining_changes_nothing() -> None:
+    """She lands where the broker wanted, and is not connected."""
+    fake = with_member()
+    assert (fake.decline(await target(fake)), await state(fake)) == (BACK, "unconnected")
+
+
+@pytest.mark.parametrize(
+    ("action", "attempt", "reason"),
+    [
+        pytest.param("RegisterAction", {"password": "guess"}, "wrong password", id="wrong password"),
+        pytest.param("RegisterAction", {"email": "x@y.example"}, "wrong password", id="no such member"),
+        pytest.param("RegisterAction", {"email": ""}, "no email", id="no email"),
+        pytest.param("CreateAction", {"password": PASSWORD}, "already a member", id="email taken"),
+        pytest.param("CreateAction", {"email": ""}, "no email", id="no email for a new account"),
+    ],
+)
+async def test_a_refusal_changes_nothing(action: str, attempt: dict[str, str], reason: str) -> None:
+    """What was entered is refused with its reason, and the state stays."""
+    fake = with_member()
+    link = await target(fake, action)
+    with pytest.raises(ConnectRefused) as refused:
+        fake.complete(link, **attempt)
+    assert (refused.value.reason, await state(fake)) == (reason, "unconnected")
+
+
+@pytest.mark.parametrize("way", [FakeImin.complete, FakeImin.decline])
+async def test_a_link_works_once(way: Callable[[FakeImin, str], object]) -> None:
+    """Used, for either end, it is used up."""
+    fake = rosies()
+    link = await target(fake, "CreateAction")
+    way(fake, link)
+    for again in (fake.complete, fake.decline):
+        with pytest.raises(ConnectRefused, match="used"):
+            again(link)
+
+
+@pytest.mark.parametrize(
+    "link", ["https://book.imin.co/auth/connect-account?jwt=guess", "https://x.example/", ""]
+)
+async def test_a_forged_link_is_refused(link: str) -> None:
+    """A token that was never given out opens nothing."""
+    fake = with_member()
+    with pytest.raises(ConnectRefused, match="forged"):
+        fake.complete(link, password=PASSWORD)
+    assert await state(fake) == "unconnected"
+
+
+@pytest.mark.parametrize(("seconds", "works"), [(599, True), (600, False)])
+async def test_a_link_expires(seconds: float, works: bool) -> None:
+    """By the injected clock, ten minutes after it was given out."""
+    clock = Clock()
+    fake = rosies(FakeImin(clock=clock))
+    link = await target(fake, "CreateAction")
+    clock.move(seconds)
+    if not works:
+        with pytest.raises(ConnectRefused, match="expired"):
+            fake.complete(link)
+    else:
+        fake.complete(link)
+    assert await state(fake) == ("connected" if works else "no account")
+
+
+async def test_every_link_is_its_own() -> None:
+    """No two replies share a link, nor do the two actions, and none names anybody."""
+    fake = rosies()
+    links = [await target(fake, action) for action in ("RegisterAction", "CreateAction") * 2]
+    assert len(set(links)) == 4
+    assert not any("rosie" in link or "broker" in link for link in links)
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "query", "landing"),
+    [
+        pytest.param(BACK, "", BACK, id="untouched"),
+        pytest.param(BACK, "ok=1", BACK + "&ok=1", id="after its own query"),
+        pytest.param(
+            "https://b.example/x#top", "ok=1", "https://b.example/x?ok=1#top", id="before the fragment"
+        ),
+        pytest.param(
+            "https://b.example/é x?q=%2B+&é", "", "https://b.example/%C3%A9%20x?q=%2B+&%C3%A9", id="unicode"
+        ),
+    ],
+)
+async def test_where_a_browser_lands(redirect_uri: str, query: str, landing: str) -> None:
+    """At redirectUri with its own query as it was; what is appended is a switch."""
+    fake = rosies()
+    fake.undocumented = Undocumented(completed_query=query, declined_query=query)
+    for end in (fake.decline, fake.complete):
+        (item, _) = await items(fake, redirectUri=redirect_uri)
+        assert end(item["potentialAction"][1]["target"]) == landing
+
+
+async def test_declining_may_end_on_the_sellers_page() -> None:
+    """Switched so, a browser is sent nowhere."""
+    fake = rosies()
+    fake.undocumented = Undocumented(decline_returns=False)
+    assert fake.decline(await target(fake)) is None
+
+
+def test_only_so_many_links_are_remembered() -> None:
+    """After 100,000 the oldest is forgotten, so that an emulator may run for long."""
+    flow = ConnectFlow(rosies(), Random(1))
+    first, second, *_ = [flow.link("rosie", SELLER, "CreateAction", BACK) for _ in range(100_001)]
+    with pytest.raises(ConnectRefused, match="forged"):
+        flow.begin(first)
+    flow.begin(second)
