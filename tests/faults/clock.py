@@ -1,0 +1,29 @@
+"""Time that passes when a test says so: real sockets, no waiting."""
+
+import asyncio
+
+
+class ElasticLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock can be put forward. Timers that are due then fire at once."""
+
+    def __init__(self) -> None:
+        self._skipped = 0.0
+        super().__init__()
+
+    def time(self) -> float:
+        return super().time() + self._skipped
+
+    def skip(self, seconds: float) -> None:
+        """Put the clock forward by ``seconds``."""
+        self._skipped += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep by putting the clock forward."""
+        self.skip(max(seconds, 0.0))
+        await asyncio.sleep(0)
+
+
+async def settle(turns: int = 50) -> None:
+    """Let everything that is ready to run do so."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
