@@ -12,35 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from imin_accounts._version import __version__ as __version__
 
-if TYPE_CHECKING:
-    from imin_accounts._converter import from_jsonld, to_jsonld
-    from imin_accounts._retry import RetryPolicy
-    from imin_accounts.errors import (
-        AuthenticationError,
-        DeadlineExceeded,
-        DecodeError,
-        IminError,
-        InvalidRequest,
-        NotFound,
-        OutcomeUnknown,
-        RateLimited,
-        ResponseError,
-        SessionStateError,
-        TransportError,
-        UnexpectedResponse,
-        WrongCustomer,
-    )
-    from imin_accounts.models import (
-        ConnectedAccount,
-        NoAccount,
-        SellerAccount,
-        SellerAccounts,
-        UnconnectedAccount,
-        UnrecognisedAccount,
-    )
-    from imin_accounts.results import Deleted, Deletion, Failed, Fetched
-    from imin_accounts.session import AccountsSession
-
 __all__ = [
     "AccountsSession",
     "AuthenticationError",
@@ -71,17 +42,45 @@ __all__ = [
     "to_jsonld",
 ]
 
-_HOMES = ("errors", "models", "results", "_retry", "_converter", "session")
+if TYPE_CHECKING:
+    from imin_accounts._converter import from_jsonld, to_jsonld
+    from imin_accounts._retry import RetryPolicy
+    from imin_accounts.errors import (
+        AuthenticationError,
+        DeadlineExceeded,
+        DecodeError,
+        IminError,
+        InvalidRequest,
+        NotFound,
+        OutcomeUnknown,
+        RateLimited,
+        ResponseError,
+        SessionStateError,
+        TransportError,
+        UnexpectedResponse,
+        WrongCustomer,
+    )
+    from imin_accounts.models import (
+        ConnectedAccount,
+        NoAccount,
+        SellerAccount,
+        SellerAccounts,
+        UnconnectedAccount,
+        UnrecognisedAccount,
+    )
+    from imin_accounts.results import Deleted, Deletion, Failed, Fetched
+    from imin_accounts.session import AccountsSession
+else:  # a type checker that saw this would take any name for one of ours
+    _HOMES = ("errors", "models", "results", "_retry", "_converter", "session")
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for home in _HOMES:  # the lightest first: an error's name needs no HTTP client
-            found = getattr(import_module(f"{__name__}.{home}"), name, None)
-            if found is not None:
-                globals()[name] = found
-                return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            for home in _HOMES:  # the lightest first: an error's name needs no HTTP client
+                found = getattr(import_module(f"{__name__}.{home}"), name, None)
+                if found is not None:
+                    globals()[name] = found
+                    return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,84 @@
+"""The README: its code runs, its output is what it says, its commands are the ones that CI runs."""
+
+import ast
+import re
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import pytest
+
+import imin_accounts
+from imin_accounts import AccountsSession, IminError
+from imin_accounts.fake import FakeImin, add_rosie
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ACME = "https://id.bookingsystem.example.com/organizers/1"
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of ``language``, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def compiled(source: str) -> CodeType:
+    """``source`` with ``await`` allowed outside functions."""
+    code = compile(source, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert isinstance(code, CodeType)
+    return code
+
+
+def test_the_first_screen_prints_what_it_says() -> None:
+    """The first code block, saved and run, prints the block below it."""
+    run = [sys.executable, "-X", "utf8", "-c", blocks("python")[0]]
+    assert subprocess.run(run, capture_output=True, check=True).stdout.decode() == blocks("text")[0]
+
+
+async def test_the_calls_work(capsys: pytest.CaptureFixture[str]) -> None:
+    """The block on use runs, here on an emulated imin, and the disconnection is confirmed."""
+    fake = FakeImin()
+    add_rosie(fake)
+    fake.add_customer("1234")
+    fake.connect("1234", ACME)
+    there = {"AccountsSession": partial(AccountsSession, transport=fake), "seller_id": ACME}
+    names: dict[str, Any] = {**there, "api_key": "test-key"}
+    await eval(compiled(blocks("python")[1]), names)
+    assert names["deletion"].outcome == "confirmed"
+    assert capsys.readouterr().out == f"{ACME} ()\n"
+
+
+def test_the_example_of_a_test_passes_and_is_short() -> None:
+    """A first test of somebody's own code takes less than ten lines, and passes for code that works."""
+
+    async def connected_names(session: AccountsSession) -> list[str | None]:
+        async with session:
+            return [account.seller.name for account in (await session.get_seller_accounts("1234")).connected]
+
+    names: dict[str, Any] = {"connected_names": connected_names}
+    exec(blocks("python")[2], names)
+    names["test_a_connected_seller_is_named"]()
+    assert blocks("python")[2].count("\n") < 10
+
+
+def test_ci_runs_the_command_that_the_readme_gives_for_testing() -> None:
+    """The two commands of the first screen are there, and what CI runs is the second of them."""
+    first, second = blocks("sh")[0].splitlines()
+    assert first.startswith("python3 -m venv .venv && ")
+    assert first.endswith(" && .venv/bin/imin-accounts demo")
+    assert second == ".venv/bin/python -m pytest"
+    assert " -m pytest" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_every_error_is_explained() -> None:
+    """The table of errors has a row or a mention for every error that the package exports."""
+    section = README.partition("## When it goes wrong")[2].partition("\n## ")[0]
+    exported = [name for name in imin_accounts.__all__ if _is_error(getattr(imin_accounts, name))]
+    assert [name for name in exported if f"`{name}`" not in section] == []
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, IminError)
