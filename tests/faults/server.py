@@ -22,9 +22,9 @@ HEAD_LIMIT = 1 << 16
 
 @attrs.frozen
 class Seen:
-    """One request that reached the server, ``at`` a time of the event loop's clock.
+    """One request that reached the server, with the request line as it came.
 
-    ``nth`` counts from 1 within label and method.
+    ``nth`` counts from 1 within label and method; ``at`` is a time of the event loop's clock.
     """
 
     connection: int
@@ -34,6 +34,7 @@ class Seen:
     seller: str | None
     nth: int
     at: float
+    line: str
     fields: Mapping[str, str]
 
 
@@ -151,7 +152,7 @@ class FaultServer:
     async def _converse(
         self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        nothing = Seen(number, "", "", "", None, 0, 0.0, {})
+        nothing = Seen(number, "", "", "", None, 0, 0.0, "", {})
         for step in self.greeting(number):
             await step(Exchange(self, reader, writer, nothing))
         while not writer.is_closing():
@@ -178,6 +179,7 @@ class FaultServer:
             parse_qs(query).get("seller", [None])[0],
             self._counts[label, method],
             asyncio.get_running_loop().time(),
+            line,
             fields,
         )
         self.seen.append(seen)
