@@ -61,7 +61,7 @@ class FakeImin(World):
         api_key: The key that ``X-Api-Key`` must carry.
         clock: Returns the present as an aware ``datetime``; the real time if not given.
         seed: Makes every reply reproducible. Without one, links are unguessable.
-        sleep: Waits some seconds, for late replies in memory; ``asyncio.sleep`` if not given.
+        sleep: Waits some seconds, for late replies; ``asyncio.sleep`` if not given.
         undocumented: How to behave where imin's pages don't say; may be assigned later too.
     """
 
@@ -79,7 +79,7 @@ class FakeImin(World):
         self._initially = undocumented or Undocumented()
         super().__init__(clock=clock, random=self._dice["people"], undocumented=self._initially)
         self._seed = seed
-        self._sleep = sleep
+        self.sleep = sleep
         self._received: deque[Received] = deque(maxlen=_KEPT)
         self._flow = ConnectFlow(self, self._dice["links"])
         self._api = Api(self, self._flow, api_key=api_key)
@@ -169,10 +169,10 @@ class FakeImin(World):
         """Answer ``request`` out of memory. See ``Transport.send``."""
         fate = self.exchange(request)
         if fate.delay >= timeout:
-            await self._sleep(timeout)
+            await self.sleep(timeout)
             raise TransportError("timeout", maybe_sent=True)
         if fate.delay:
-            await self._sleep(fate.delay)
+            await self.sleep(fate.delay)
         await asyncio.sleep(0)  # a real transport lets others run meanwhile
         if fate.response is None:
             raise TransportError("dropped", maybe_sent=True)

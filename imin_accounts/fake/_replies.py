@@ -13,6 +13,14 @@ __all__ = ["ErrorBody", "document", "error", "html", "no_content", "redirect"]
 
 OPENACTIVE = "application/vnd.openactive.booking+json; version=1"
 
+# No form-action: browsers apply it to where a form's reply redirects, which is the broker's site.
+_PAGE = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
 _BODILESS = {204, 205, 304}
 
 
@@ -48,8 +56,8 @@ def redirect(location: str, *, status: int = 302) -> Response:
 
 
 def html(status: int, page: str) -> Response:
-    """A page for a browser."""
-    return Response(status=status, headers={"content-type": "text/html; charset=utf-8"}, body=page.encode())
+    """A page for a browser, whose address is a secret and whose buttons nobody else may frame."""
+    return Response(status=status, headers=_PAGE, body=page.encode())
 
 
 def error(

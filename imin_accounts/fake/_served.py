@@ -48,7 +48,9 @@ def api_handler(fake: "FakeImin") -> Callable[[web.Request], Awaitable[web.Strea
     async def handle(request: web.Request) -> web.Response:
         url = f"{request.scheme}://{request.host}{request.raw_path}"
         fate = fake.exchange(Request(method=request.method, url=url, headers=request.headers))
-        await _pass(fate.delay)
+        if fate.delay == math.inf:
+            await asyncio.Event().wait()  # until the client goes, or the server ends
+        await fake.sleep(fate.delay)
         if fate.response is None:
             _drop(request)
             return web.Response()
@@ -103,12 +105,6 @@ class SellerPages:
             refusal=refusal,
         )
         return _page(403 if refusal else 200, page)
-
-
-async def _pass(seconds: float) -> None:
-    if seconds == math.inf:
-        await asyncio.Event().wait()  # until the client goes, or the server ends
-    await asyncio.sleep(seconds)
 
 
 def _drop(request: web.Request) -> None:

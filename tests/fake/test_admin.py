@@ -1,0 +1,147 @@
+"""``/_emulator/``: everything over HTTP, for this machine alone."""
+
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import attrs
+import pytest
+
+from imin_accounts.fake import FakeImin, Rule, Status
+from tests.fake.asking import SELLER, ask, items, rosies, state
+
+
+def own_address() -> str | None:
+    """An address of this machine that is not loopback; None if it has none. Sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        address: str = probe.getsockname()[0]
+    return None if address.startswith("127.") else address
+
+
+@attrs.frozen
+class Desk:
+    """The admin endpoint of an emulator."""
+
+    fake: FakeImin
+    base: str
+    client: aiohttp.ClientSession
+
+    async def call(self, method: str, name: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """One request. Returns the status and the JSON of the reply."""
+        async with self.client.request(
+            method, f"{self.base}/_emulator/{name}", json=body, headers=headers
+        ) as reply:
+            return reply.status, await reply.json() if reply.status != 204 else None
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    """An emulator with Rosie in it, and its admin endpoint."""
+    fake = rosies()
+    async with fake.serve() as base, aiohttp.ClientSession() as client:
+        yield Desk(fake, base, client)
+
+
+async def test_the_state_can_be_read_and_put_back(desk: Desk) -> None:
+    """What GET gives, PUT takes."""
+    _, before = await desk.call("GET", "state")
+    assert before == desk.fake.snapshot()
+    desk.fake.connect("rosie", SELLER)
+    assert await desk.call("PUT", "state", before) == (204, None)
+    assert await state(desk.fake) == "no account"
+
+
+async def test_reset_is_back_to_the_start(desk: Desk) -> None:
+    """People and faults are as when serving began; the record is empty and the clock right again."""
+    start = desk.fake.now()
+    desk.fake.connect("rosie", SELLER)
+    desk.fake.advance(60)
+    desk.fake.faults.add(Rule(Status(500)))
+    assert (await ask(desk.fake)).status == 500
+    assert await desk.call("POST", "reset") == (204, None)
+    assert (desk.fake.requests, desk.fake.now(), desk.fake.faults.rules) == ((), start, ())
+    assert await state(desk.fake) == "no account"
+
+
+async def test_faults_can_be_put_and_read(desk: Desk) -> None:
+    """A script takes effect with the next request."""
+    script = {"rules": [{"effect": {"status": {"status": 503}}}], "rate_limit": {"per_second": 9}}
+    assert await desk.call("PUT", "faults", script) == (204, None)
+    assert (await ask(desk.fake)).status == 503
+    _, found = await desk.call("GET", "faults")
+    assert found["rules"][0]["effect"]["status"]["status"] == 503
+    assert found["rate_limit"]["per_second"] == 9
+
+
+async def test_the_record_names_nobody(desk: Desk) -> None:
+    """Method, route and status only."""
+    await ask(desk.fake, "DELETE", seller=SELLER)
+    route = "/api/v2/customers/{customerIdentifier}/accounts"
+    assert await desk.call("GET", "requests") == (200, [{"method": "DELETE", "route": route, "status": 404}])
+
+
+async def test_time_can_pass(desk: Desk) -> None:
+    """Entitlements expire when the service's clock is moved on."""
+    desk.fake.connect("rosie", SELLER, entitlements=[{"expires": "2026-03-01T13:00:00Z"}])
+    assert "entitlement" in (await items(desk.fake))[0]
+    assert await desk.call("POST", "advance", {"seconds": 3600}) == (204, None)
+    assert "entitlement" not in (await items(desk.fake))[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "body"),
+    [
+        ("PUT", "state", {"version": 0}),
+        ("PUT", "faults", {"rules": 7}),
+        ("POST", "advance", {}),
+        ("POST", "advance", {"seconds": -1}),
+        ("POST", "advance", {"seconds": "1"}),
+        ("POST", "advance", [1]),
+        ("PUT", "faults", None),
+    ],
+)
+async def test_what_makes_no_sense_is_a_bad_request(desk: Desk, method: str, name: str, body: Any) -> None:
+    """400 with the reason, and nothing changes."""
+    before = desk.fake.snapshot(), desk.fake.faults.script(), desk.fake.now()
+    status, answer = await desk.call(method, name, body)
+    assert (status, bool(answer["error"])) == (400, True)
+    assert (desk.fake.snapshot(), desk.fake.faults.script(), desk.fake.now()) == before
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({}, 200, id="this machine"),
+        pytest.param({"Host": "localhost:80"}, 200, id="by name"),
+        pytest.param({"Host": "[::1]:80"}, 200, id="by IPv6"),
+        pytest.param({"Host": "rebound.example"}, 403, id="a name that was pointed here"),
+        pytest.param({"Origin": "https://evil.example"}, 403, id="a page of another site"),
+        pytest.param({"Origin": "null"}, 403, id="a page of nowhere"),
+        pytest.param({"Host": "localhost", "Origin": "http://localhost"}, 200, id="a page of its own"),
+    ],
+)
+async def test_who_may(desk: Desk, headers: dict[str, str], status: int) -> None:
+    """A name pointed at this machine, or a page in its browser, is not this machine."""
+    assert (await desk.call("GET", "state", **headers))[0] == status
+
+
+async def test_another_machine_may_not() -> None:
+    """Whatever ``Host`` it claims: the peer's address counts."""
+    address = own_address()
+    if address is None:
+        pytest.skip("this machine has no address but loopback")
+    async with rosies().serve(host=address) as base, aiohttp.ClientSession() as client:
+        assert (await Desk(rosies(), base, client).call("GET", "state", Host="localhost"))[0] == 403
+
+
+async def test_anybody_may_if_told_so() -> None:
+    """Then any name will do; another site's page still not."""
+    async with rosies().serve(admin="anywhere") as base, aiohttp.ClientSession() as client:
+        desk = Desk(rosies(), base, client)
+        assert (await desk.call("GET", "state", Host="emulator.test"))[0] == 200
+        assert (await desk.call("GET", "state", Origin="https://evil.example"))[0] == 403

@@ -1,0 +1,189 @@
+"""What the emulator keeps in files: scripts of faults, and its state."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imin_accounts.fake import (
+    Drift,
+    Drifted,
+    Drop,
+    ErrorBody,
+    FakeImin,
+    Flaw,
+    Latency,
+    Malformed,
+    OtherCustomer,
+    RateLimit,
+    Rule,
+    Stall,
+    Status,
+    Undocumented,
+    add_crowd,
+    add_rosie,
+)
+from tests.fake.asking import ask, rosies
+
+EFFECTS = st.one_of(
+    st.builds(
+        Status,
+        st.integers(200, 599),
+        body=st.sampled_from(ErrorBody),
+        retry_after=st.none() | st.integers(0, 60) | st.text(max_size=5),
+        processed=st.booleans(),
+    ),
+    st.builds(Latency, st.floats(0, 60)),
+    st.builds(Stall, processed=st.booleans()),
+    st.builds(Drop, processed=st.booleans()),
+    st.builds(OtherCustomer, st.text(max_size=5)),
+    st.builds(Malformed, st.sampled_from(Flaw)),
+    st.builds(Drifted, st.sampled_from(Drift)),
+)
+RULES = st.builds(
+    Rule,
+    EFFECTS,
+    endpoint=st.sampled_from([None, "get_seller_accounts", "delete_seller_account", "connect_account"]),
+    customer=st.none() | st.text(max_size=5),
+    nth=st.none() | st.frozensets(st.integers(1, 9)),
+    probability=st.floats(0, 1),
+)
+LIMITS = st.builds(
+    RateLimit, st.integers(1, 9), retry_after=st.none() | st.integers(0, 9), body=st.sampled_from(ErrorBody)
+)
+
+
+@given(st.lists(RULES, max_size=3), st.none() | LIMITS)
+def test_a_script_reads_as_it_was_written(rules: list[Rule], limit: RateLimit | None) -> None:
+    """Through JSON and back, every rule is what it was."""
+    first, second = FakeImin(), FakeImin()
+    first.faults.add(*rules)
+    first.faults.rate_limit = limit
+    second.faults.load(json.loads(json.dumps(first.faults.script())))
+    assert (second.faults.rules, second.faults.rate_limit) == (tuple(rules), limit)
+
+
+def test_a_script_as_written_by_hand() -> None:
+    """What is left out has its default, and a script takes the place of what was in force."""
+    fake = FakeImin()
+    fake.faults.add(Rule(Drop()))
+    fake.faults.load(
+        {
+            "rate_limit": {"per_second": 5},
+            "rules": [
+                {"nth": 1, "effect": {"status": {"status": 503, "retry_after": 2}}},
+                {"customer": "rosie", "nth": [2, 3], "effect": {"other_customer": {}}},
+            ],
+        }
+    )
+    assert fake.faults.rate_limit == RateLimit(5)
+    assert fake.faults.rules == (
+        Rule(Status(503, retry_after=2), nth=1),
+        Rule(OtherCustomer(), customer="rosie", nth=(2, 3)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "where"),
+    [
+        ([], r"\$: expected an object"),
+        ({"rule": []}, r"\$: there is no member 'rule'"),
+        ({"rules": {}}, r"\$\.rules: expected an array"),
+        ({"rules": [7]}, r"\$\.rules\[0\]\.effect: expected an object with one member of status, latency,"),
+        ({"rules": [{"effect": {"drop": {}}}, {}]}, r"\$\.rules\[1\]\.effect: expected"),
+        ({"rules": [{"effect": {"explode": {}}}]}, r"\$\.rules\[0\]\.effect: expected"),
+        ({"rules": [{"effect": {"drop": {}, "stall": {}}}]}, r"\$\.rules\[0\]\.effect: expected"),
+        ({"rules": [{"effect": {"drop": 1}}]}, r"\$\.rules\[0\]\.effect\.drop: expected an object"),
+        ({"rules": [{"effect": {"status": {}}}]}, r"\$\.rules\[0\]\.effect\.status: .*status"),
+        ({"rules": [{"effect": {"latency": {"seconds": "1"}}}]}, r"latency: seconds must be a number from 0"),
+        ({"rules": [{"effect": {"drop": {}}, "nht": 1}]}, r"\$\.rules\[0\]: there is no member 'nht'"),
+        ({"rules": [{"effect": {"drop": {}}, "nth": 0}]}, r"\$\.rules\[0\]: nth counts from 1"),
+        ({"rules": [{"effect": {"drop": {}}, "nth": 1.5}]}, r"\$\.rules\[0\]: "),
+        ({"rate_limit": {"per_second": 0}}, r"\$\.rate_limit: per_second must be a whole number from 1"),
+    ],
+)
+def test_a_script_that_makes_no_sense_is_refused(script: Any, where: str) -> None:
+    """With its place and the reason; what was in force stays."""
+    fake = FakeImin()
+    fake.faults.add(Rule(Drop()))
+    with pytest.raises(ValueError, match=where):
+        fake.faults.load(script)
+    assert fake.faults.rules == (Rule(Drop()),)
+
+
+async def test_a_state_comes_back_as_it_was() -> None:
+    """Through JSON into another emulator, everybody gets the same replies, and the same may be done."""
+    first, second = FakeImin(), rosies()
+    add_rosie(first)
+    add_crowd(first, sellers=3, customers=5)
+    first.undocumented = Undocumented(not_found=ErrorBody.EMPTY, link_lifetime=5)
+    second.restore(json.loads(json.dumps(first.snapshot())))
+    for customer in ("rosie", *(f"customer-{n}" for n in range(1, 6))):
+        assert (await ask(first, customer=customer)).body == (await ask(second, customer=customer)).body
+    assert second.snapshot() == first.snapshot()
+    assert second.undocumented == first.undocumented
+
+
+GOOD = {
+    "version": 1,
+    "sellers": [{"@id": "urn:s"}],
+    "customers": [{"id": "c"}],
+    "members": [{"seller": "urn:s", "email": "a@b.example", "password": "p"}],
+    "connections": [
+        {
+            "customer": "c",
+            "seller": "urn:s",
+            "email": None,
+            "date_linked": "2026-01-01T00:00:00Z",
+            "date_modified": "2026-01-01T00:00:00Z",
+        }
+    ],
+}
+
+
+def but(part: str, **changes: Any) -> dict[str, Any]:
+    """``GOOD`` with the first of a part changed."""
+    return {**GOOD, part: [{**GOOD[part][0], **changes}]}  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "where"),
+    [
+        (None, r"\$: expected an object with version 1"),
+        ({**GOOD, "version": 2}, r"\$: expected an object with version 1"),
+        ({**GOOD, "people": []}, r"\$: there is no member 'people'"),
+        ({**GOOD, "sellers": {}}, r"\$\.sellers: expected an array"),
+        ({**GOOD, "sellers": ["urn:s"]}, r"\$\.sellers\[0\]: expected an object"),
+        ({**GOOD, "undocumented": {"teapot": 1}}, r"\$\.undocumented: there is no member 'teapot'"),
+        (but("sellers", **{"@id": 7}), r"\$\.sellers\[0\]\.@id: expected a string"),
+        (but("customers", id=None), r"\$\.customers\[0\]\.id: expected a string"),
+        (but("customers", email=7), r"\$\.customers\[0\]: email must be a string"),
+        (but("customers", phone="1"), r"\$\.customers\[0\]: there is no member 'phone'"),
+        (but("members", seller="urn:x"), r"\$\.members\[0\]\.seller: there is no such seller"),
+        (but("members", password=7), r"\$\.members\[0\]\.password: expected a string"),
+        (but("connections", seller="urn:x"), r"\$\.connections\[0\]\.seller: there is no such seller"),
+        (
+            but("connections", date_linked="soon"),
+            r"\$\.connections\[0\]: date_linked must be an aware datetime",
+        ),
+        (but("connections", date_modified="2026-01-01"), r"date_modified must be an aware datetime"),
+        (but("connections", hidden_entitlements="no"), r"hidden_entitlements must be true or false"),
+        (but("connections", evidence=[7]), r"\$\.connections\[0\]\.evidence\[0\]: expected an object"),
+    ],
+)
+def test_a_state_that_makes_no_sense_is_refused(snapshot: Any, where: str) -> None:
+    """With its place and the reason; everybody stays."""
+    fake = rosies()
+    before = fake.snapshot()
+    with pytest.raises(ValueError, match=where):
+        fake.restore(snapshot)
+    assert fake.snapshot() == before
+
+
+def test_a_state_as_written_by_hand() -> None:
+    """What may be left out has its default."""
+    fake = FakeImin()
+    fake.restore(GOOD)
+    assert fake.snapshot()["connections"][0]["hidden_entitlements"] is False
