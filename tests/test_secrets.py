@@ -23,6 +23,7 @@ from imin_accounts.errors import (
     WrongCustomer,
 )
 from imin_accounts.session import AccountsSession
+from imin_accounts.transports.base import Request, Response
 from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ManualClock, ScriptedTransport, reply
 
 SECRET = "canary-key-5ca1ab1e"
@@ -32,6 +33,13 @@ SECRET = "canary-key-5ca1ab1e"
 def test_key_shows_as_stars(show: object) -> None:
     """Whatever turns a key into text yields no text of it."""
     assert SECRET not in show(ApiKey(SECRET))  # type: ignore[operator]
+
+
+def test_request_and_response_show_nothing_private() -> None:
+    """A request's repr has neither the key nor the customer, a reply's neither values nor body."""
+    request = Request(method="GET", url=f"https://x.example/{SECRET}", headers={"X-Api-Key": SECRET})
+    response = Response(status=200, headers={"x-echo": SECRET}, body=SECRET.encode())
+    assert SECRET not in repr(request) + str(request.headers) + repr(response)
 
 
 def test_pickled_key_opens_nothing() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from imin_accounts._retry import RetryPolicy
 from imin_accounts.errors import InvalidRequest, SessionStateError, TransportError
 from imin_accounts.session import AccountsSession
 from imin_accounts.transports.aiohttp import AiohttpTransport
@@ -123,7 +124,10 @@ async def test_own_transport_is_closed() -> None:
 
 async def test_closing_ends_queued_and_running_calls() -> None:
     """Neither who waits for a place nor who waits for a reply hangs for ever."""
-    session = AccountsSession("test-key", transport=Unanswering(), max_connections=1)
+    patient = RetryPolicy(attempt_timeout=3600)
+    session = AccountsSession(
+        "test-key", transport=Unanswering(), max_connections=1, retry=patient, timeout=3600
+    )
     async with session:
         calls = [asyncio.create_task(session.get_seller_accounts("1234")) for _ in range(3)]
         await asyncio.sleep(0)
