@@ -7,13 +7,16 @@ request.
 
 import asyncio
 import errno
+import ssl
 from collections.abc import Sequence
-from ssl import SSLContext
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from imin_accounts.errors import SessionStateError, TransportError
@@ -23,6 +26,8 @@ __all__ = ["AiohttpTransport"]
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes. A reply with 1,000 sellers takes about 1.5 MB; 1 MB of gzip can become 2 GB."""
+MAX_ERROR_BODY = 64 * 1024
+"""Bytes read of a body that only explains a status."""
 
 
 class AiohttpTransport:
@@ -43,7 +48,7 @@ class AiohttpTransport:
     def __init__(
         self,
         *,
-        ssl: SSLContext | bool = True,
+        ssl: ssl.SSLContext | bool = True,
         proxy: str | URL | None = None,
         resolver: AbstractResolver | None = None,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
@@ -101,7 +106,7 @@ class AiohttpTransport:
         except TransportError as error:
             reason, maybe_sent = error.reason, error.maybe_sent
         except (aiohttp.ClientError, OSError) as error:
-            reason, maybe_sent = _explain(error)
+            reason, maybe_sent = _why_no_reply(error), True
         finally:
             lane.in_use -= 1
             if lane in self._retired:
@@ -116,30 +121,17 @@ class AiohttpTransport:
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=timeout / 2, ceil_threshold=float("inf")),
         ) as reply:
-            try:
-                body = await self._body(reply)
-            except (aiohttp.ClientError, OSError, TransportError):
-                if reply.status == 200:
-                    raise
-                body = b""  # any other status says it all
-                reply.close()
+            if reply.status == 200:
+                body = await _read(reply, self._max_body)
+            else:  # the status says it all: what explains it may be long, slow or broken
+                body = b""
+                with suppress(aiohttp.ClientError, OSError, TransportError):
+                    async with asyncio.timeout(timeout / 4):
+                        body = await _read(reply, min(MAX_ERROR_BODY, self._max_body))
+                if not reply.content.at_eof():
+                    reply.close()
             headers = {name.lower(): ", ".join(reply.headers.getall(name)) for name in reply.headers}
             return Response(status=reply.status, headers=headers, body=body)
-
-    async def _body(self, reply: aiohttp.ClientResponse) -> bytes:
-        chunks: list[bytes] = []
-        room = self._max_body - (reply.content_length or 0)
-        if room >= 0:
-            room = self._max_body
-            async for chunk in reply.content.iter_any():
-                chunks.append(chunk)
-                room -= len(chunk)
-                if room < 0:
-                    break
-        if room < 0:
-            reply.close()
-            raise TransportError("too large", maybe_sent=True)
-        return b"".join(chunks)
 
     def _lane(self, fresh: bool) -> "_Lane":
         loop = asyncio.get_running_loop()
@@ -157,9 +149,7 @@ class AiohttpTransport:
 
     def _open(self, *, force_close: bool) -> "_Lane":
         # limit=0: waiting for a connection must not burn an attempt's time; the session counts requests.
-        connector = aiohttp.TCPConnector(
-            limit=0, force_close=force_close, ssl=self._ssl, resolver=self._resolver
-        )
+        connector = _Connector(limit=0, force_close=force_close, ssl=self._ssl, resolver=self._resolver)
         client = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -184,6 +174,40 @@ class _Lane:
         self.in_use = 0
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Knows what failed before anything was sent, and trusts no connection that spoke unasked."""
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        try:
+            connection = await super().connect(req, traces, timeout)
+            # aiohttp would take what came while the connection was idle for the reply to this request.
+            while connection.protocol is None or connection.protocol.should_close:
+                connection.close()
+                connection = await super().connect(req, traces, timeout)
+            return connection
+        except Exception as error:  # noqa: BLE001 - a resolver's own too: whatever it was, nothing was sent
+            reason = _why_not_connected(error)
+        raise TransportError(reason, maybe_sent=False)
+
+
+def _why_not_connected(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "dns"
+        case ssl.SSLError() | ssl.CertificateError() | aiohttp.ServerFingerprintMismatch():
+            return "tls"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return "tls"
+        case TimeoutError():
+            return "connect timeout"
+        case aiohttp.ClientConnectorError(errno=errno.ECONNREFUSED):
+            return "refused"
+        case _:
+            return "connect"
+
+
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
@@ -195,30 +219,29 @@ async def _send_once(
     try:
         return await handler(request)
     except (aiohttp.ClientError, OSError) as error:
-        reason, maybe_sent = _explain(error)
-    raise TransportError(reason, maybe_sent=maybe_sent)
+        reason = _why_no_reply(error)
+    raise TransportError(reason, maybe_sent=True)
 
 
-def _explain(error: aiohttp.ClientError | OSError) -> tuple[str, bool]:
-    """What an error of aiohttp's means: a word, and whether the request may have been sent."""
+def _why_no_reply(error: aiohttp.ClientError | OSError) -> str:
     match error:
-        case (
-            aiohttp.ClientConnectorCertificateError()
-            | aiohttp.ClientConnectorSSLError()
-            | aiohttp.ServerFingerprintMismatch()
-        ):
-            return "tls", False
-        case aiohttp.ClientConnectorDNSError():
-            return "dns", False
-        case aiohttp.ConnectionTimeoutError():
-            return "connect timeout", False
-        case aiohttp.ClientConnectorError(errno=errno.ECONNREFUSED):
-            return "refused", False
-        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
-            return "connect", False
         case aiohttp.ClientResponseError():
-            return "malformed", True
+            return "malformed"
         case TimeoutError():
-            return "timeout", True
+            return "timeout"
         case _:
-            return "dropped", True
+            return "dropped"
+
+
+async def _read(reply: aiohttp.ClientResponse, most: int) -> bytes:
+    """The decoded body, chunk by chunk: read in one go it has no limit after decompression."""
+    if (reply.content_length or 0) <= most:
+        body = bytearray()
+        async for chunk in reply.content.iter_any():
+            body += chunk
+            if len(body) > most:
+                break
+        else:
+            return bytes(body)
+    reply.close()
+    raise TransportError("too large", maybe_sent=True)

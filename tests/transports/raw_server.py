@@ -40,6 +40,14 @@ class RawServer:
             writer.close()
         await self._server.wait_closed()
 
+    async def say(self, text: bytes) -> None:
+        """Send ``text`` on every connection unasked, and let it arrive."""
+        for writer in self._writers:
+            writer.write(text)
+            await writer.drain()
+        for _ in range(20):
+            await asyncio.sleep(0)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._writers.append(writer)

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from imin_accounts.errors import SessionStateError, TransportError
 from imin_accounts.transports import AiohttpTransport, Request
@@ -130,6 +131,41 @@ async def test_other_status_outlives_its_body(status: int) -> None:
     async with RawServer([answer, b""]) as server, AiohttpTransport(max_body=50) as transport:
         response = await transport.send(ask(server.url), timeout=5)
     assert (response.status, response.body) == (status, b"")
+
+
+async def test_other_status_outlives_a_stalled_body() -> None:
+    """An explanation that never ends is waited for in a fraction of the attempt's time."""
+    stalled = b"HTTP/1.1 503 X\r\nContent-Length: 99\r\n\r\nshort"
+    async with RawServer([stalled]) as server, AiohttpTransport() as transport, asyncio.timeout(20):
+        assert (await transport.send(ask(server.url), timeout=2)).status == 503
+
+
+async def test_unasked_reply_is_not_taken_for_ours() -> None:
+    """What a server says on an idle connection is no answer to the next request."""
+    stray = b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n"
+    async with RawServer() as server, AiohttpTransport() as transport:
+        await transport.send(ask(server.url), timeout=5)
+        await server.say(stray)
+        response = await transport.send(ask(server.url), timeout=5)
+    assert (response.status, server.connections) == (200, 2)
+
+
+class SilentResolver(AbstractResolver):
+    """Knows no address for any name, and says so in its own way."""
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        return []
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_name_without_address_was_not_sent() -> None:
+    """Whatever fails before there is a connection is known not to have been sent."""
+    async with AiohttpTransport(resolver=SilentResolver()) as transport:
+        with pytest.raises(TransportError) as caught:
+            await transport.send(ask("http://imin.invalid"), timeout=5)
+    assert not caught.value.maybe_sent
 
 
 async def test_refused_connection_was_not_sent() -> None:
