@@ -44,7 +44,7 @@ class Form(HTMLParser):
         self._in_heading = tag == "h1"
         if tag == "form":
             self.action = said["action"]
-        elif tag == "input":
+        elif tag == "input" and (said.get("type") != "radio" or "checked" in said):
             self.values[said["name"]] = said.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:

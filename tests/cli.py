@@ -1,0 +1,34 @@
+"""Running the command line in this process."""
+
+from collections.abc import Mapping
+
+import attrs
+from click.testing import CliRunner
+
+from imin_accounts.cli._main import imin_accounts
+
+NO_ENVIRONMENT = dict.fromkeys(
+    ("IMIN_API_KEY", "IMIN_API_KEY_FILE", "IMIN_BASE_URL", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
+)
+
+
+@attrs.frozen
+class Ran:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, env: Mapping[str, str] | None = None, stdin: str | bytes | None = None) -> Ran:
+    """Run ``imin-accounts`` with an environment that says nothing but ``env``; its exceptions escape."""
+    result = CliRunner().invoke(
+        imin_accounts, arguments, input=stdin, env={**NO_ENVIRONMENT, **(env or {})}, catch_exceptions=False
+    )
+    return Ran(result.exit_code, result.stdout, result.stderr)
+
+
+def keyed(base_url: str) -> dict[str, str]:
+    """The environment for an emulated imin at ``base_url``."""
+    return {"IMIN_API_KEY": "test-key", "IMIN_BASE_URL": base_url}
