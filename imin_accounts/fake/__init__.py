@@ -7,6 +7,7 @@ from imin_accounts.fake._replies import ErrorBody
 from imin_accounts.fake._rules import (
     Drifted,
     Drop,
+    Effect,
     Latency,
     Malformed,
     OtherCustomer,
@@ -23,6 +24,7 @@ __all__ = [
     "Drift",
     "Drifted",
     "Drop",
+    "Effect",
     "ErrorBody",
     "FakeImin",
     "Flaw",
