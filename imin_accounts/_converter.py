@@ -1,160 +1,146 @@
 """JSON-LD to models and back: nothing lost, nothing invented, one bad item costs no other.
 
-Reading is strict: no value is ever turned into one of another type. What is spelled in another way
-than documented is read all the same and also kept as received in ``extra``; what can't be read is
-kept there too, and a problem says where it is and what was expected, never its value.
+Reading is strict: no value is ever turned into one of another type. What is spelled in another way than
+documented is read all the same and also kept as received in ``extra``; what can't be read is kept there
+too, and a problem says so.
 
-cattrs structures every class. Its own hooks coerce, so every type in the models has one of ours, and
-an unknown type has none.
+cattrs structures every class. Its own hooks coerce, so every type in the models gets one of ours, twice:
+the fast reader takes the API's own form, the careful one whatever the fast one refused, node by node.
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import datetime
 from types import UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 import attrs
 import cattrs
 import orjson
 
-from imin_accounts._node import Context, Link, extra, keys_of, step
+from imin_accounts import _careful as careful
+from imin_accounts._careful import CONNECTED_ONLY, FLAG, Hook, Member, Reading, absent, unreadable
+from imin_accounts._fast import ODD, node_reader
+from imin_accounts._node import Context, Link, step
 from imin_accounts.errors import DecodeError
 from imin_accounts.models import (
-    AccessPass,
     ActionStatus,
     ConnectedAccount,
-    Customer,
-    Entitlement,
-    EntitlementType,
-    Image,
     NoAccount,
     Seller,
     SellerAccount,
     SellerAccounts,
     UnconnectedAccount,
     UnrecognisedAccount,
-    is_link,
 )
 
 MAX_DEPTH = 64
 """Levels of objects and arrays that a document may have, its own included."""
+MAX_SHARED = 1024
+"""Sellers that are remembered, so that the replies of many customers share them."""
 
-_RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
-    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])",
-    re.IGNORECASE | re.ASCII,
-)
-_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S")
-_STATUSES = {
-    f"{prefix}{status.rpartition('/')[2]}": status
-    for status in ActionStatus
-    for prefix in ("https://schema.org/", "http://schema.org/", "")
-}
-_BARE = {Image: "url", Seller: "id", Customer: "id", Entitlement: "id", EntitlementType: "id"}
-_KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
-_CONNECTED_ONLY = keys_of(ConnectedAccount) - keys_of(UnconnectedAccount)
-_UNCONNECTED_ONLY = keys_of(UnconnectedAccount) - keys_of(ConnectedAccount)
+_ITEMS = tuple[SellerAccount, ...]
+_ITEM_PATH = "$['imin:item']"
 
 
-class Reading(NamedTuple):
-    """What became of one JSON value.
+def _fast_converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    converter.register_structure_hook_factory(attrs.has, node_reader)
+    converter.register_structure_hook_factory(lambda type_: type_ is Seller, _shared)
+    converter.register_structure_hook_factory(lambda type_: type_ == _ITEMS, _items_reader)
+    return converter
 
-    Attributes:
-        value: The field's value; None where nothing could be read.
-        raw: Whether the value has to be kept as received to be written as received.
-        problems: Sentences that begin with the path from here.
+
+def _shared(cls: type, converter: cattrs.Converter) -> Callable[..., Any]:
+    """Every customer's reply repeats the same sellers: read each once and hand out the same object.
+
+    Only a document that equals the first one in everything is the same, and the fast reader has seen
+    to it that there is no number or boolean in that, which Python would take for each other.
     """
+    read = node_reader(cls, converter)
+    known: dict[str, tuple[dict[str, Any], Seller]] = {}
 
-    value: Any
-    raw: bool = False
-    problems: tuple[str, ...] = ()
+    def read_shared(document: dict[str, Any], _: Any = None) -> Seller:
+        pair = known.get(document["@id"])
+        if pair is not None and pair[0] == document:
+            return pair[1]
+        seller: Seller = read(document)
+        if len(known) >= MAX_SHARED:
+            known.clear()
+        known[seller.id] = document, seller
+        return seller
 
-
-Hook = Callable[[Any, Any], Reading]
-
-
-def _absent(value: Any) -> bool:
-    return value is None or value == []
-
-
-def _kind(value: Any) -> str:
-    return "nothing" if _absent(value) else _KINDS.get(type(value), "number")
-
-
-def _unreadable(expected: str, value: Any) -> Reading:
-    return Reading(None, True, (f": expected {expected}, got {_KINDS.get(type(value), 'number')}",))
+    return read_shared
 
 
-def _read_string(value: Any, _: Any) -> Reading:
-    return Reading(value) if type(value) is str else _unreadable("string", value)
+def _items_reader(_: Any, converter: cattrs.Converter) -> Callable[..., tuple[SellerAccount, ...]]:
+    connected = converter.get_structure_hook(ConnectedAccount)
+
+    def read_connected(item: dict[str, Any]) -> ConnectedAccount:
+        if CONNECTED_ONLY.isdisjoint(item):
+            raise ValueError
+        account: ConnectedAccount = connected(item, None)
+        return account
+
+    readers: dict[Any, Callable[..., Any]] = {
+        None: read_connected,
+        True: converter.get_structure_hook(UnconnectedAccount),
+        False: converter.get_structure_hook(NoAccount),
+    }
+
+    def read_items(items: list[Any], _: Any = None) -> tuple[SellerAccount, ...]:
+        if type(items) is not list or not items:
+            raise ValueError
+        accounts: list[SellerAccount] = []
+        for item in items:
+            try:
+                account = readers[item.get(FLAG)](item)
+            except ODD:
+                account = None
+            accounts.append(account or _account(item, f"{_ITEM_PATH}[{len(accounts)}]"))
+        return tuple(accounts)
+
+    return read_items
 
 
-def _read_bool(value: Any, _: Any) -> Reading:
-    return Reading(value) if type(value) is bool else _unreadable("boolean", value)
+def _account(item: Any, path: str) -> SellerAccount:
+    """An item that the fast reader refused."""
+    _refuse_deep(item, MAX_DEPTH - 2)
+    reading = _careful.get_structure_hook(SellerAccount)(item, None)
+    account: SellerAccount = reading.value
+    return attrs.evolve(account, problems=tuple(path + each for each in reading.problems))
 
 
-def _read_bool_or_text(value: Any, _: Any) -> Reading:
-    """The member that sibling pages show with the strings "true" and "false"."""
-    if type(value) is str and value in ("true", "false"):
-        return Reading(value == "true", raw=True)
-    return _read_bool(value, _)
+def _careful_converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    converter.register_structure_hook(str, careful.read_string)
+    converter.register_structure_hook(bool, careful.read_bool)
+    converter.register_structure_hook(datetime, careful.read_date)
+    converter.register_structure_hook(ActionStatus, careful.read_status)
+    converter.register_structure_hook_factory(attrs.has, _node_hook)
+    converter.register_structure_hook_factory(_is_optional, _optional_hook)
+    converter.register_structure_hook_factory(_is_tuple, careful.tuple_hook)
+    converter.register_structure_hook_factory(lambda type_: type_ == SellerAccount, careful.account_hook)
+    converter.register_structure_hook_func(lambda type_: type_ == _ITEMS, _read_items)
+    converter.register_structure_hook_func(lambda type_: type_ == Link, careful.read_link)
+    converter.register_structure_hook_func(lambda type_: type_ == Context, careful.read_context)
+    converter.register_unstructure_hook_factory(attrs.has, _writer)
+    converter.register_unstructure_hook_func(lambda type_: type_ == Context, _write_context)
+    converter.register_unstructure_hook(tuple, lambda values: [converter.unstructure(v) for v in values])
+    converter.register_unstructure_hook(datetime, datetime.isoformat)
+    converter.register_unstructure_hook(ActionStatus, lambda status: status.value)
+    converter.register_unstructure_hook(UnrecognisedAccount, lambda account: deepcopy(account.document))
+    return converter
 
 
-def _read_date(value: Any, _: Any) -> Reading:
-    if type(value) is str and _RFC3339.fullmatch(value):
-        try:
-            date = datetime.fromisoformat(value.upper())
-        except ValueError:  # a day that the calendar lacks
-            pass
-        else:
-            return Reading(date, raw=value.replace("Z", "+00:00") != date.isoformat())
-    return _unreadable("RFC 3339 date-time", value)
+def _is_tuple(type_: Any) -> bool:
+    origin: Any = get_origin(type_)
+    return origin is tuple
 
 
-def _read_status(value: Any, _: Any) -> Reading:
-    status = _STATUSES.get(value) if type(value) is str else None
-    return _unreadable("known action status", value) if status is None else Reading(status, value != status)
-
-
-def _read_link(value: Any, _: Any) -> Reading:
-    if type(value) is dict:  # an EntryPoint
-        urls = [value.get("urlTemplate"), value.get("url")]
-        found = [u for u in urls if type(u) is str and "{" not in u and is_link(u)]
-        return Reading(found[0], raw=True) if found else _unreadable("http(s) URL", value)
-    return Reading(value) if type(value) is str and is_link(value) else _unreadable("http(s) URL", value)
-
-
-def _read_context(value: Any, _: Any) -> Reading:
-    """A string, an array, or an object; objects stay raw, since they have no URL."""
-    if type(value) is str:
-        return Reading((value,))
-    values = value if type(value) is list else [value]
-    urls = tuple(each for each in values if type(each) is str)
-    odd = next((each for each in values if type(each) not in (str, dict)), None)
-    problems = () if odd is None else _unreadable("string, array or object", odd).problems
-    return Reading(urls, len(urls) != len(values) or len(urls) == 1, problems)
-
-
-def _tuple_hook(type_: Any, converter: cattrs.Converter) -> Hook:
-    hook = converter.get_structure_hook(get_args(type_)[0])
-
-    def read(value: Any, _: Any) -> Reading:
-        if type(value) is not list:
-            reading = hook(value, _)
-            if reading.value is None:
-                return _unreadable("array", value)
-            return Reading((reading.value,), True, reading.problems)
-        readings = [hook(each, _) for each in value]
-        return Reading(
-            tuple(reading.value for reading in readings if reading.value is not None),
-            any(reading.raw for reading in readings),
-            tuple(f"[{i}]{problem}" for i, reading in enumerate(readings) for problem in reading.problems),
-        )
-
-    return read
+def _is_optional(type_: Any) -> bool:
+    return get_origin(type_) in (Union, UnionType) and type(None) in get_args(type_)
 
 
 def _optional_hook(type_: Any, converter: cattrs.Converter) -> Hook:
@@ -163,162 +149,26 @@ def _optional_hook(type_: Any, converter: cattrs.Converter) -> Hook:
     return hook
 
 
-@attrs.frozen
-class _Member:
-    """A field's place in JSON: reads it in every spelling."""
+def _node_hook(cls: type, converter: cattrs.Converter) -> Hook:
+    """Of an odd item, only the odd nodes are read with care."""
+    read = careful.node_hook(cls, converter)
+    if "problems" in attrs.fields_dict(cls):  # the fast reader has just refused it
+        return read
+    read_fast = _fast.get_structure_hook(cls)
 
-    name: str
-    keys: tuple[str, ...]
-    hooks: Mapping[str, Hook]
-    default: Any
-    expected: str
+    def read_either(value: Any, _: Any) -> Reading:
+        try:
+            return Reading(read_fast(value, None))
+        except ODD:
+            return read(value, None)
 
-    @classmethod
-    def of(cls, field: "attrs.Attribute[Any]", converter: cattrs.Converter) -> "_Member":
-        keys = field.metadata["keys"]
-        hooks = dict.fromkeys(keys, converter.get_structure_hook(field.type))
-        if "hasHiddenEntitlements" in keys:
-            hooks["hasHiddenEntitlements"] = _read_bool_or_text
-        expected = "" if field.default is not attrs.NOTHING else "string" if field.type is str else "object"
-        return cls(field.name, keys, hooks, None if expected else field.default, expected)
-
-    def read(self, document: Mapping[str, Any]) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
-        """The field's value, the spellings to keep, and problems."""
-        spelled = {key: document[key] for key in self.keys if not _absent(document.get(key))}
-        if not spelled:
-            missing = f"{step(self.keys[0])}: expected {self.expected}, got nothing"
-            return self.default, {}, (missing,) if self.expected else ()
-        readings = {key: self.hooks[key](value, None) for key, value in spelled.items()}
-        problems = [step(key) + each for key, reading in readings.items() for each in reading.problems]
-        values = [reading.value for reading in readings.values() if reading.value is not None]
-        if any(value != values[0] for value in values):
-            problems.append(f"{step(self.keys[0])}: expected one value, got another as {step(self.keys[1])}")
-        kept = list(spelled) != [self.keys[0]] or readings[self.keys[0]].raw
-        return values[0] if values else self.default, spelled if kept else {}, tuple(problems)
+    return read_either
 
 
-def _node_hook(cls: Any, converter: cattrs.Converter) -> Hook:
-    members = [_Member.of(f, converter) for f in attrs.fields(cls) if f.metadata["keys"]]
-    known = keys_of(cls)
-
-    def read(value: Any, _: Any) -> Reading:
-        if type(value) is list:
-            return _read_one_of(value, cls, read)
-        if type(value) is str and cls in _BARE and (cls is not Seller or _IRI.match(value)):
-            return Reading(cls(**{_BARE[cls]: value}), raw=True)
-        if type(value) is not dict:
-            return _unreadable("object", value)
-        fields: dict[str, Any] = {}
-        kept = {key: each for key, each in value.items() if key not in known and not _absent(each)}
-        problems: tuple[str, ...] = ()
-        for member in members:
-            fields[member.name], raw, found = member.read(value)
-            kept |= raw
-            problems += found
-            if member.expected and fields[member.name] is None:
-                return Reading(None, True, problems)
-        return Reading(cls(**fields, extra=extra(kept)), False, problems)
-
-    return read
-
-
-def _read_one_of(values: list[Any], cls: type, read: Hook) -> Reading:
-    """An array where one object is expected: JSON-LD takes ``[x]`` for ``x``; of access passes, which
-    do come several at a time, the first barcode, else the first that doesn't say what it is.
-    """
-    candidates = list(enumerate(values))
-    if cls is AccessPass and all(type(each) is dict for each in values):
-        types = [each.get("@type", each.get("type")) for each in values]
-        chosen = [types.index(wanted) for wanted in ("Barcode", None) if wanted in types]
-        if not chosen:
-            return Reading(None, True)
-        candidates = [(chosen[0], values[chosen[0]])]
-    if len(candidates) != 1 or type(candidates[0][1]) is list:
-        return _unreadable("object", values)
-    index, value = candidates[0]
-    reading = read(value, None)
-    return Reading(reading.value, True, tuple(f"[{index}]{problem}" for problem in reading.problems))
-
-
-def _account_hook(_: Any, converter: cattrs.Converter) -> Hook:
-    hooks = {
-        cls: converter.get_structure_hook(cls) for cls in (ConnectedAccount, UnconnectedAccount, NoAccount)
-    }
-    seller = _Member.of(attrs.fields_dict(ConnectedAccount)["seller"], converter)
-    flag_key = "imin:matchingEmailExists"
-
-    def read(item: Any, _: Any) -> Reading:
-        reading: Reading
-        if type(item) is not dict:
-            return Reading(UnrecognisedAccount(document=item), False, _unreadable("object", item).problems)
-        present = {key for key, value in item.items() if not _absent(value)}
-        flag = item.get(flag_key)
-        if _CONNECTED_ONLY & present:
-            both = [
-                f"{step(key)}: expected nothing in a connected account, got {_kind(item[key])}"
-                for key in sorted(_UNCONNECTED_ONLY & present)
-            ]
-            reading = hooks[ConnectedAccount](item, _)
-            reading = reading._replace(problems=(*reading.problems, *both))
-        elif type(flag) is bool:
-            reading = hooks[UnconnectedAccount if flag else NoAccount](item, _)
-        else:
-            undecided = f"{step(flag_key)}: expected boolean, got {_kind(flag)}"
-            reading = Reading(None, True, (*seller.read(item)[2], undecided))
-        if reading.value is None:
-            found = seller.read(item)[0]
-            return Reading(UnrecognisedAccount(seller=found, document=item), False, reading.problems)
-        return reading
-
-    return read
-
-
-def _items_hook(type_: Any, converter: cattrs.Converter) -> Hook:
-    hook = converter.get_structure_hook(get_args(type_)[0])
-
-    def read(value: Any, _: Any) -> Reading:
-        items = value if type(value) is list else [value]
-        accounts = []
-        for index, item in enumerate(items):
-            account, _raw, found = hook(item, _)
-            path = "$['imin:item']" + (f"[{index}]" if items is value else "")
-            accounts.append(
-                attrs.evolve(account, problems=tuple(path + p for p in found)) if found else account
-            )
-        return Reading(tuple(accounts), items is not value)
-
-    return read
-
-
-def _is_optional(type_: Any) -> bool:
-    return get_origin(type_) in (Union, UnionType) and type(None) in get_args(type_)
-
-
-def _is_tuple(type_: Any) -> bool:
-    origin: Any = get_origin(type_)
-    return origin is tuple
-
-
-def _careful_converter() -> cattrs.Converter:
-    converter = cattrs.Converter()
-    converter.register_structure_hook(str, _read_string)
-    converter.register_structure_hook(bool, _read_bool)
-    converter.register_structure_hook(datetime, _read_date)
-    converter.register_structure_hook(ActionStatus, _read_status)
-    converter.register_structure_hook_factory(attrs.has, _node_hook)
-    converter.register_structure_hook_factory(_is_optional, _optional_hook)
-    converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
-    converter.register_structure_hook_factory(lambda t: t == SellerAccount, _account_hook)
-    converter.register_structure_hook_factory(lambda t: t == tuple[SellerAccount, ...], _items_hook)
-    converter.register_structure_hook_func(lambda t: t == Link, _read_link)
-    converter.register_structure_hook_func(lambda t: t == Context, _read_context)
-    converter.register_unstructure_hook_factory(attrs.has, _writer)
-    converter.register_unstructure_hook_func(lambda t: t == Context, _write_context)
-    converter.register_unstructure_hook(tuple, lambda values: [converter.unstructure(v) for v in values])
-    converter.register_unstructure_hook(datetime, datetime.isoformat)
-    converter.register_unstructure_hook(ActionStatus, lambda status: status.value)
-    converter.register_unstructure_hook(UnrecognisedAccount, lambda account: deepcopy(account.document))
-    return converter
+def _read_items(value: Any, _: Any) -> Reading:
+    if type(value) is list:
+        return Reading(_fast.get_structure_hook(_ITEMS)(value, None))
+    return Reading((_account(value, _ITEM_PATH),), raw=True)
 
 
 def _write_context(urls: tuple[str, ...]) -> str | list[str]:
@@ -326,7 +176,7 @@ def _write_context(urls: tuple[str, ...]) -> str | list[str]:
 
 
 def _writer(cls: Any, converter: cattrs.Converter) -> Callable[[Any], dict[str, Any]]:
-    members = [_Member.of(f, _careful) for f in attrs.fields(cls) if f.metadata["keys"]]
+    members = [Member.of(field, converter) for field in attrs.fields(cls) if field.metadata["keys"]]
 
     def write(node: Any) -> dict[str, Any]:
         rest = dict(node.extra)
@@ -334,23 +184,31 @@ def _writer(cls: Any, converter: cattrs.Converter) -> Callable[[Any], dict[str, 
         for member in members:
             value = getattr(node, member.name)
             raw = {key: rest.pop(key) for key in member.keys if key in rest}
-            if raw and member.read(raw)[0] == value:
+            if raw and member.read(raw).value == value:
                 document |= raw
-            elif not _absent(value) and value != ():
-                document[member.keys[0]] = converter.unstructure(
-                    value, Context if member.name == "context" else None
-                )
+            elif value is not None and value != ():
+                as_type = Context if member.name == "context" else None
+                document[member.keys[0]] = converter.unstructure(value, as_type)
         return document | rest
 
     return write
 
 
+_fast = _fast_converter()
 _careful = _careful_converter()
 
 
+def _refuse_deep(value: Any, room: int) -> None:
+    if type(value) is dict or type(value) is list:
+        if room == 0:
+            raise DecodeError(f"$: expected at most {MAX_DEPTH} levels, got more")
+        for each in value.values() if type(value) is dict else value:
+            _refuse_deep(each, room - 1)
+
+
 def _copied(value: Any, path: str = "$", room: int = MAX_DEPTH) -> Any:
-    """A copy of ``value`` that only JSON's own types are part of."""
-    if room == 0 and isinstance(value, Mapping | list):
+    """A copy of a parsed document that consists of JSON's own types only."""
+    if isinstance(value, Mapping | list) and room == 0:
         raise DecodeError(f"$: expected at most {MAX_DEPTH} levels, got more")
     if isinstance(value, Mapping):
         if odd := [key for key in value if type(key) is not str]:
@@ -375,6 +233,22 @@ def _parsed(document: Any) -> Any:
     raise DecodeError(f"$: expected JSON, got something else at {where}")
 
 
+def _envelope(document: Any) -> dict[str, Any]:
+    """``document`` if it is a collection of accounts.
+
+    A null and an empty array are absent, here as everywhere: it takes the type to say "no sellers".
+    """
+    if type(document) is not dict:
+        raise DecodeError(f"$: expected object, got {careful.kind(document)}")
+    items = document.get("imin:item")
+    if absent(items):
+        if "imin:Collection" not in (document.get("@type"), document.get("type")):
+            raise DecodeError(f"{_ITEM_PATH}: expected array, got nothing")
+    elif type(items) not in (list, dict):
+        raise DecodeError(_ITEM_PATH + unreadable("array", items).problems[0])
+    return document
+
+
 def from_jsonld(
     document: bytes | bytearray | memoryview | str | Mapping[str, Any], *, strict: bool = False
 ) -> SellerAccounts:
@@ -390,21 +264,20 @@ def from_jsonld(
     Raises:
         DecodeError: Not JSON, not an object, not a collection of accounts, or nested over 64 levels
             deep. With ``strict``, also for any problem; its ``problems`` hold all of them.
+
+    API page: "Seller Accounts [BETA]", section "Get Seller Accounts".
     """
-    document = _copied(document if isinstance(document, Mapping) else _parsed(document))
-    if type(document) is not dict:
-        raise DecodeError("$" + _unreadable("object", document).problems[0])
-    items = document.get("imin:item")
-    if _absent(items):
-        if "imin:Collection" not in (document.get("@type"), document.get("type")):
-            raise DecodeError("$['imin:item']: expected array, got nothing")
-    elif type(items) not in (list, dict):
-        raise DecodeError("$['imin:item']" + _unreadable("array", items).problems[0])
-    accounts: SellerAccounts
-    accounts, _, found = _careful.get_structure_hook(SellerAccounts)(document, None)
-    accounts = attrs.evolve(accounts, problems=tuple("$" + problem for problem in found))
-    if strict and (problems := (*accounts.problems, *(p for a in accounts for p in a.problems))):
-        raise DecodeError(*problems)
+    document = _envelope(_copied(document) if isinstance(document, Mapping) else _parsed(document))
+    try:
+        accounts = _fast.structure(document, SellerAccounts)
+    except ODD:
+        accounts = None
+    if accounts is None:  # outside of the handler, or an error from here would hold on to the other
+        _refuse_deep({**document, "imin:item": None}, MAX_DEPTH)
+        accounts, _, problems = _careful.get_structure_hook(SellerAccounts)(document, None)
+        accounts = attrs.evolve(accounts, problems=tuple("$" + each for each in problems))
+    if strict and (found := (*accounts.problems, *(each for a in accounts for each in a.problems))):
+        raise DecodeError(*found)
     return accounts
 
 

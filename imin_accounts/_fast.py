@@ -1,0 +1,183 @@
+"""The fast reader: for each class a function that knows the API's own form and nothing else.
+
+Any other form (another spelling, an unknown member, a null, a wrong type) raises one of ``ODD``; the
+careful reader then reads that item again and finds out what it is. So nothing here needs a path, a
+message or a second try.
+
+The functions are generated: a loop over fields, or a call for each value, costs more than the reading
+itself. A frozen class would set each slot through a slow call, so they fill a twin, a class of the same
+slots that is not frozen, and then declare the object an instance of the frozen class.
+"""
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from textwrap import indent
+from types import UnionType
+from typing import Any, TypeAlias, Union, get_args, get_origin
+
+import attrs
+import orjson
+
+from imin_accounts._node import NOTHING_EXTRA, Context, Link, Private
+from imin_accounts.models import ActionStatus, Entitlement, EntitlementType, Seller, SellerAccounts, is_link
+
+ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a fast reader raises at any form but the API's own."""
+
+_WITH_ID = (Seller, Entitlement, EntitlementType, SellerAccounts)
+"""Classes that the documented reply shows with an ``@id``."""
+
+Field: TypeAlias = "attrs.Attribute[Any]"
+
+# How the value v becomes a field, by the field's type; {0} is the field's name.
+_TEXT = """
+if type(v) is not str: raise ValueError
+self.{0} = v
+"""
+_STATEMENTS: dict[Any, str] = {
+    str: _TEXT,
+    Private: _TEXT,
+    bool: """
+if type(v) is not bool: raise ValueError
+self.{0} = v
+""",
+    # Every third character from the fifth on is a separator: that leaves RFC 3339 with whole seconds
+    # of all the forms that fromisoformat takes.
+    datetime: """
+if v[4::3] not in DATES: raise ValueError
+self.{0} = date(v)
+""",
+    ActionStatus: """
+self.{0} = STATUSES[v]
+""",
+    # JSON spells out control characters, quotes, backslashes and whatever isn't ASCII in more bytes.
+    Link: """
+if type(v) is not str: raise ValueError
+if not v.startswith(links.origins) or len(dumps(v)) != len(v) + 2 or v[-1] == " " or "\\x7f" in v:
+    links.check(v)
+self.{0} = v
+""",
+    Context: """
+if type(v) is str: self.{0} = (v,)
+elif type(v) is not list or len(v) < 2: raise ValueError
+else:
+    for each in v:
+        if type(each) is not str: raise ValueError
+    self.{0} = tuple(v)
+""",
+    tuple[str, ...]: """
+if type(v) is not list or not v: raise ValueError
+for each in v:
+    if type(each) is not str: raise ValueError
+self.{0} = tuple(v)
+""",
+}
+_NODE = """
+self.{0} = read_{0}(v)
+"""
+_NODES = """
+if type(v) is not list or not v: raise ValueError
+if len(v) == 1: self.{0} = (read_{0}(v[0]),)
+elif len(v) == 2: self.{0} = (read_{0}(v[0]), read_{0}(v[1]))
+else: self.{0} = tuple(map(read_{0}, v))
+"""
+
+
+class _Links:
+    """Checks links. Whether a browser may be sent there hangs on scheme and host, once no character is
+    odd; so the beginnings of links that were found good are remembered.
+    """
+
+    origins: tuple[str, ...] = ()
+
+    def check(self, link: str) -> None:
+        if not is_link(link):
+            raise ValueError
+        end = link.find("/", len("https://")) + 1
+        if end and len(self.origins) < 8:
+            self.origins = (*self.origins, link[:end])
+
+
+def _date_without_24(text: str) -> datetime:
+    if text[11:13] == "24":
+        raise ValueError
+    return datetime.fromisoformat(text)
+
+
+_NAMES = {
+    "DATES": frozenset({"--T::Z", "--T::+:"}),
+    "date": datetime.fromisoformat if sys.version_info < (3, 14) else _date_without_24,
+    "STATUSES": {status.value: status for status in ActionStatus},
+    "NOTHING_EXTRA": NOTHING_EXTRA,
+    "dumps": orjson.dumps,
+    "links": _Links(),
+}
+
+
+def _twin(cls: type) -> type:
+    thawed = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
+    return type(cls.__name__, cls.__bases__, {"__slots__": cls.__dict__["__slots__"], **thawed})
+
+
+def _reading(field: Field, converter: Any, names: dict[str, Any]) -> str:
+    """The statements that read a field from ``o``; a hook that they call is put into ``names``."""
+    type_: Any = field.type
+    if get_origin(type_) in (Union, UnionType):
+        type_ = next(part for part in get_args(type_) if part is not type(None))
+    statements = _STATEMENTS.get(type_)
+    if statements is None:
+        element = next(iter(get_args(type_)), None)
+        many = element is not None and attrs.has(element)
+        names[f"read_{field.name}"] = converter.get_structure_hook(element if many else type_)
+        statements = _NODES if many else _NODE
+    return f"v = o[{field.metadata['keys'][0]!r}]" + statements.format(field.name)
+
+
+def _default(field: Field) -> str:
+    required = field.default is attrs.NOTHING
+    return "raise ValueError\n" if required else f"self.{field.name} = {field.default!r}\n"
+
+
+def _straight(readings: dict[Field, str], there: set[str]) -> str:
+    """Statements for an object that has exactly the members of the fields ``there``.
+
+    A missing one raises, so their number tells that there are no others.
+    """
+    lines = [reading if field.name in there else _default(field) for field, reading in readings.items()]
+    return f"if count == {len(there)}:\n" + indent("".join(lines), "    ")
+
+
+def _looking(readings: dict[Field, str]) -> str:
+    """Statements for an object with members of any fields."""
+    lines = ["if type(o) is not dict or not KEYS.issuperset(o): raise ValueError\n"]
+    for field, reading in readings.items():
+        present = indent(reading, "    ")
+        lines.append(f"if {field.metadata['keys'][0]!r} in o:\n{present}else: {_default(field)}")
+    return "else:\n" + indent("".join(lines), "    ")
+
+
+def node_reader(cls: Any, converter: Any) -> Callable[..., Any]:
+    """A hook for cattrs that reads ``cls`` in the API's own form, else raises one of ``ODD``."""
+    fields = [field for field in attrs.fields(cls) if field.metadata["keys"]]
+    names = {
+        **_NAMES,
+        "Twin": _twin(cls),
+        "Frozen": cls,
+        "KEYS": frozenset(field.metadata["keys"][0] for field in fields),
+    }
+    readings = {field: _reading(field, converter, names) for field in fields}
+    every = {field.name for field in fields}
+    documented = every - {"entitlements"} - ({"id"} if cls not in _WITH_ID else set())
+    body = [
+        "self = Twin()\ncount = len(o)\n",
+        _straight(readings, documented),
+        "el" + _straight(readings, every),
+        _looking(readings),
+        "self.extra = NOTHING_EXTRA\n",
+        "self.problems = ()\n" if "problems" in attrs.fields_dict(cls) else "",
+        "self.__class__ = Frozen\nreturn self\n",
+    ]
+    exec("def read(o, _=None):\n" + indent("".join(body), "    "), names)
+    read: Callable[..., Any] = names["read"]
+    return read
