@@ -51,7 +51,7 @@ async def test_the_calls_work(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"{ACME} ()\n"
 
 
-def test_the_example_of_a_test_passes_and_is_short() -> None:
+async def test_the_example_of_a_test_passes_and_is_short() -> None:
     """A first test of somebody's own code takes less than ten lines, and passes for code that works."""
 
     async def connected_names(session: AccountsSession) -> list[str | None]:
@@ -60,7 +60,7 @@ def test_the_example_of_a_test_passes_and_is_short() -> None:
 
     names: dict[str, Any] = {"connected_names": connected_names}
     exec(blocks("python")[2], names)
-    names["test_a_connected_seller_is_named"]()
+    await names["test_a_connected_seller_is_named"]()
     assert blocks("python")[2].count("\n") < 10
 
 
