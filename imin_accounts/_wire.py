@@ -117,7 +117,7 @@ def _quote_identifier(name: str, identifier: object) -> str:
 
 
 def _refuse_unsendable(name: str, text: str) -> None:
-    if not {"Cc", "Cs"}.isdisjoint(map(unicodedata.category, text)):
+    if not text.isprintable() and not {"Cc", "Cs"}.isdisjoint(map(unicodedata.category, text)):
         raise InvalidRequest(f"{name} must not hold control characters or lone surrogates")
 
 

@@ -10,6 +10,7 @@ import errno
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -119,7 +120,7 @@ class AiohttpTransport:
             URL(request.url, encoded=True),
             headers=request.headers,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None, connect=timeout / 2, ceil_threshold=float("inf")),
+            timeout=_connect_within(timeout / 2),
         ) as reply:
             if reply.status == 200:
                 body = await _read(reply, self._max_body)
@@ -231,6 +232,11 @@ def _why_no_reply(error: aiohttp.ClientError | OSError) -> str:
             return "timeout"
         case _:
             return "dropped"
+
+
+@lru_cache(maxsize=16)  # most attempts have the same time: 3 us of each
+def _connect_within(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=seconds, ceil_threshold=float("inf"))
 
 
 async def _read(reply: aiohttp.ClientResponse, most: int) -> bytes:
