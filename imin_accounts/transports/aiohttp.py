@@ -29,6 +29,7 @@ MAX_BODY = 4 * 1024 * 1024
 """Bytes. A reply with 1,000 sellers takes about 1.5 MB; 1 MB of gzip can become 2 GB."""
 MAX_ERROR_BODY = 64 * 1024
 """Bytes read of a body that only explains a status."""
+_PAUSE = 256 * 1024
 
 
 class AiohttpTransport:
@@ -247,6 +248,8 @@ async def _read(reply: aiohttp.ClientResponse, most: int) -> bytes:
             body += chunk
             if len(body) > most:
                 break
+            if len(body) > _PAUSE:  # a gzip bomb never has to wait for bytes: let others run
+                await asyncio.sleep(0)
         else:
             return bytes(body)
     reply.close()
