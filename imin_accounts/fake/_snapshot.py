@@ -1,5 +1,6 @@
 """The emulator's state as JSON values, to be kept in a file and loaded again."""
 
+import copy
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +18,11 @@ _PARTS = {"version", "undocumented", "sellers", "customers", "members", "connect
 
 
 def written(population: Population, undocumented: Undocumented) -> dict[str, Any]:
-    """Everything as JSON values; arrays keep the order in which things were added."""
+    """Everything as JSON values, copied; arrays keep the order in which things were added."""
     return {
         "version": VERSION,
         "undocumented": attrs.asdict(undocumented),
-        "sellers": list(population.sellers.values()),
+        "sellers": copy.deepcopy(list(population.sellers.values())),
         "customers": [{"id": id, **attrs.asdict(person)} for id, person in population.people.items()],
         "members": [
             {"seller": seller, "email": email, "password": password}
@@ -35,7 +36,7 @@ def written(population: Population, undocumented: Undocumented) -> dict[str, Any
 
 
 def read(snapshot: Any) -> tuple[Population, Undocumented]:
-    """What ``written`` wrote.
+    """What ``written`` wrote, copied.
 
     Raises:
         ValueError: It can't be understood; says where.
@@ -44,6 +45,7 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
         raise ValueError(f"$: expected an object with version {VERSION}")
     for name in snapshot.keys() - _PARTS:
         raise ValueError(f"$: there is no member {name!r}")
+    snapshot = copy.deepcopy(snapshot)
     population = Population()
     for item, where in listed(snapshot, "sellers", "$"):
         population.sellers[text(item, "@id", where)] = item
@@ -68,9 +70,11 @@ def _connection(population: Population, item: Any, where: str) -> tuple[Pair, Co
 
 def _plain(connection: Connection) -> dict[str, Any]:
     def plain(_: object, __: object, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return copy.deepcopy(list(value))
         return value.isoformat() if isinstance(value, datetime) else value
 
-    return attrs.asdict(connection, value_serializer=plain)
+    return attrs.asdict(connection, recurse=False, value_serializer=plain)
 
 
 def _seller(population: Population, item: Any, where: str) -> str:
