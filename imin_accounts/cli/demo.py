@@ -1,6 +1,7 @@
 """``imin-accounts demo``: the whole of it in a few seconds, against an emulated imin on this machine."""
 
 import asyncio
+from contextlib import suppress
 
 import click
 from rich.console import Console
@@ -20,12 +21,36 @@ REDIRECT_URI = "https://broker.example/connected"
 
 
 @click.command()
-def demo() -> None:
+@click.option("--serve", is_flag=True, help="Serve a broker's site, to be Rosie in a browser of your own.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Of that site; 0: any free one.",
+)
+def demo(serve: bool, port: int) -> None:
     """See an account listed, connected and disconnected, without a key.
 
     An emulated imin is started on this machine, and asked over real HTTP. Nothing else is contacted.
     """
-    asyncio.run(_demo(console()))
+    if serve:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve(port))
+    else:
+        asyncio.run(_demo(console()))
+
+
+async def _serve(port: int) -> None:
+    from imin_accounts.cli._site.demo import demonstration  # its web server, which the other way does without
+
+    try:
+        async with demonstration(port=port) as (site, imin):
+            click.echo(f"Rosie's connections are at {site} until you interrupt this (Ctrl+C).")
+            click.echo(f"The imin behind them is emulated at {imin}, on this machine only.")
+            await asyncio.Event().wait()
+    except OSError as error:
+        raise click.ClickException(f"can't listen on 127.0.0.1:{port}: {error.strerror}") from None
 
 
 async def _demo(to: Console) -> None:

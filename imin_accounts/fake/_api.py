@@ -90,7 +90,7 @@ class Api:
         try:
             visit = self._flow.begin(call.query.get("jwt", ""))
         except ConnectRefused as refused:
-            return replies.html(*pages.ending(refused.reason))
+            return pages.ending(refused.reason)
         return replies.redirect(f"{call.base}{VISIT_PATH}{visit}")
 
     def _not_found(self, description: str) -> Response:

@@ -1,11 +1,21 @@
-"""The seller's pages as HTML text: log in or register, and how a visit can end. No I/O, no state.
+"""The seller's pages: log in or register, consent or decline, and how a visit can end. No I/O, no state.
 
-Plain forms without JavaScript. Everything that is not of this module is escaped.
+They are Jinja2 templates, which escape whatever is not theirs, and need the extra ``[emulator]``; the
+rest of the emulator does not. Plain forms, no JavaScript and no cookie: all that a form goes by is the
+secret address that it is sent to, so one sent from another site can do nothing that whoever made it
+could not do himself.
 """
 
-from html import escape
+import base64
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from imin_accounts.fake._connect import Action, Refusal
+from imin_accounts.transports.base import Response
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 __all__ = ["declined", "ending", "form"]
 
@@ -19,55 +29,82 @@ _COMPLAINTS: dict[str, str] = {
     "already a member": "There is an account under this email address already.",
     "no email": "Please give an email address.",
 }
+_MISSING = "The seller's pages need an extra: python -m pip install 'imin-accounts[emulator]'\n"
 
 
-def ending(reason: Refusal) -> tuple[int, str]:
-    """The status and the page for a link or visit that can't be used."""
+def ending(reason: Refusal) -> Response:
+    """The page for a link or visit that can't be used."""
     status, heading, text = _ENDINGS[reason]
-    return status, _page(heading, f"<p>{text} Nothing was changed.</p>")
+    return _page(status, "ending.html", heading=heading, text=text)
 
 
-def declined() -> str:
+def declined() -> Response:
     """The page after declining, where the browser is not sent back."""
-    return _page("Not connected", "<p>You declined. Nothing was changed; you may close this page.</p>")
+    return _page(200, "ending.html", heading="Not connected", text="You may close this page.")
 
 
-def form(action: Action, *, seller: str, email: str, post_to: str, refusal: Refusal | None = None) -> str:
+def form(
+    action: Action, *, seller: str, broker: str, email: str, post_to: str, refusal: Refusal | None = None
+) -> Response:
     """The page on which a customer logs in or registers, and consents or declines.
+
+    The password is filled in as the emulator's people have it unless told otherwise; it is never looked up.
 
     Args:
         action: ``RegisterAction`` to log in to an account, ``CreateAction`` to make one.
         seller: The seller's name.
+        broker: Who asks to be connected: the host that the customer goes back to.
         email: What to fill in for the email address.
         post_to: Path that the form is sent to.
         refusal: Why the last try failed; None on the first.
     """
-    logs_in = action == "RegisterAction"
-    heading = f"{'Log in to' if logs_in else 'Join'} {escape(seller)}"
-    autocomplete = "current-password" if logs_in else "new-password"
-    complaint = f'<p role="alert">{_COMPLAINTS[refusal]}</p>' if refusal else ""
     return _page(
-        heading,
-        f"""{complaint}
-<form method="post" action="{escape(post_to)}">
-<p><label for="email">Email address</label><br>
-<input id="email" name="email" type="email" autocomplete="username" value="{escape(email)}"></p>
-<p><label for="password">Password</label><br>
-<input id="password" name="password" type="password" autocomplete="{autocomplete}"></p>
-<p>If you go on, your account is connected to the service that sent you here.</p>
-<p><button name="decision" value="consent">{"Log in" if logs_in else "Create account"} and connect</button>
-<button name="decision" value="decline" formnovalidate>No, go back</button></p>
-</form>""",
+        403 if refusal else 200,
+        "form.html",
+        logs_in=action == "RegisterAction",
+        seller=seller,
+        broker=broker,
+        email=email,
+        post_to=post_to,
+        complaint=_COMPLAINTS[refusal] if refusal else None,
     )
 
 
-def _page(heading: str, content: str) -> str:
-    return f"""<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{heading}</title></head>
-<body><main><h1>{heading}</h1>
-{content}
-</main></body>
-</html>
-"""
+def _page(status: int, template: str, **values: Any) -> Response:
+    try:
+        templates = _templates()
+    except ImportError:
+        return Response(
+            status=501 if status == 200 else status,
+            headers={"content-type": "text/plain; charset=utf-8"},
+            body=_MISSING.encode(),
+        )
+    page = templates.get_template(template).render(values)
+    return Response(status=status, headers=_headers(), body=page.encode())
+
+
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("imin_accounts.fake"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _headers() -> dict[str, str]:
+    style = hashlib.sha256(_templates().get_template("seller.css").render().encode()).digest()
+    return {
+        "content-type": "text/html; charset=utf-8",
+        "cache-control": "no-store",
+        # No form-action: browsers hold it against a form's redirect too, and that leads to the broker.
+        "content-security-policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+        f"style-src 'sha256-{base64.b64encode(style).decode()}'",
+        "referrer-policy": "no-referrer",  # the page's address is a secret
+        "x-content-type-options": "nosniff",
+    }

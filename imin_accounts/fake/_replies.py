@@ -9,18 +9,10 @@ from typing import Any
 
 from imin_accounts.transports.base import Response
 
-__all__ = ["ErrorBody", "document", "error", "html", "no_content", "redirect"]
+__all__ = ["ErrorBody", "document", "error", "no_content", "redirect"]
 
 OPENACTIVE = "application/vnd.openactive.booking+json; version=1"
 
-# No form-action: browsers apply it to where a form's reply redirects, which is the broker's site.
-_PAGE = {
-    "content-type": "text/html; charset=utf-8",
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
 _BODILESS = {204, 205, 304}
 
 
@@ -53,11 +45,6 @@ def no_content() -> Response:
 def redirect(location: str, *, status: int = 302) -> Response:
     """A redirect to ``location``."""
     return Response(status=status, headers={"location": location}, body=b"")
-
-
-def html(status: int, page: str) -> Response:
-    """A page for a browser, whose address is a secret and whose buttons nobody else may frame."""
-    return Response(status=status, headers=_PAGE, body=page.encode())
 
 
 def error(

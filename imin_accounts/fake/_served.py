@@ -5,6 +5,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -80,40 +81,37 @@ class SellerPages:
         """The form, filled in: connect or decline, and send the browser back."""
         handle, entered = request.match_info["visit"], await request.post()
         try:
-            if entered.get("decision") == "decline":
-                location = self._flow.decline(handle)
-                if location is None:
-                    return _page(200, pages.declined())
-            else:
-                location = self._flow.consent(
+            if entered.get("decision") == "consent":
+                location: str | None = self._flow.consent(
                     handle, email=str(entered.get("email", "")), password=str(entered.get("password", ""))
                 )
+            else:
+                location = self._flow.decline(handle)
         except ConnectRefused as refused:
-            return self._form(request, refused.reason)
-        return _to_aiohttp(replies.redirect(location, status=303))
+            return self._form(request, refused.reason, email=str(entered.get("email", "")))
+        return _to_aiohttp(replies.redirect(location, status=303) if location else pages.declined())
 
-    def _form(self, request: web.Request, refusal: Refusal | None = None) -> web.Response:
+    def _form(
+        self, request: web.Request, refusal: Refusal | None = None, *, email: str | None = None
+    ) -> web.Response:
         try:
             visit = self._flow.visit(request.match_info["visit"])
         except ConnectRefused as refused:
-            return _page(*pages.ending(refused.reason))
+            return _to_aiohttp(pages.ending(refused.reason))
         page = pages.form(
             visit.action,
             seller=self._population.seller_name(visit.seller),
-            email=self._population.email(visit.customer) or "",
+            broker=urlsplit(visit.redirect_uri).netloc,
+            email=self._population.email(visit.customer) or "" if email is None else email,
             post_to=request.path,
             refusal=refusal,
         )
-        return _page(403 if refusal else 200, page)
+        return _to_aiohttp(page)
 
 
 def _drop(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
-
-
-def _page(status: int, page: str) -> web.Response:
-    return _to_aiohttp(replies.html(status, page))
 
 
 def _to_aiohttp(response: Response) -> web.Response:

@@ -1,0 +1,70 @@
+"""What an error means to the customer in front of the page: honest, and without a word of the reply."""
+
+import math
+
+import attrs
+
+from imin_accounts import (
+    AuthenticationError,
+    DeadlineExceeded,
+    IminError,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    ResponseError,
+    TransportError,
+    UnexpectedResponse,
+)
+
+
+@attrs.frozen
+class Failure:
+    """A page in place of the one asked for.
+
+    Attributes:
+        status: Of the page itself.
+        settled: Whether it is certain that nothing was changed.
+        retry_after: Seconds after which asking again may help; None where nobody knows.
+    """
+
+    status: int
+    heading: str
+    text: str
+    settled: bool = True
+    retry_after: int | None = None
+
+
+def in_words(error: IminError) -> Failure:
+    """``error`` as a page. Its own text is for the log."""
+    match error:
+        case OutcomeUnknown():
+            return Failure(
+                502,
+                "We can't tell yet whether it is disconnected",
+                "imin's answer was lost, and looking again did not settle it. Wait a few minutes, then open "
+                "your connections: they show how it is. If it is still connected, disconnect it again.",
+                settled=False,
+            )
+        case RateLimited():
+            wait = None if error.retry_after is None else math.ceil(error.retry_after)
+            when = "in a minute" if wait is None else "in a second" if wait <= 1 else f"in {wait} seconds"
+            return Failure(
+                503,
+                "Too many people are asking at once",
+                f"imin asks us to slow down. Please try again {when}.",
+                retry_after=wait,
+            )
+        case DeadlineExceeded():
+            return Failure(504, "imin is slow just now", "It did not answer in time. Please try again.")
+        case TransportError():
+            return Failure(502, "We can't reach imin", "Please try again in a few minutes.")
+        case AuthenticationError():
+            return Failure(500, "imin does not let us in", "This is our mistake, and ours to mend.")
+        case NotFound():
+            return Failure(500, "imin does not know you yet", "This is our mistake, and ours to mend.")
+        case ResponseError():
+            return Failure(502, "imin has a problem just now", "Please try again in a few minutes.")
+        case UnexpectedResponse():
+            return Failure(502, "We can't read imin's answer", "Please try again in a few minutes.")
+        case _:
+            return Failure(500, "This did not work", "This is our mistake, and ours to mend.")

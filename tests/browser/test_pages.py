@@ -1,0 +1,35 @@
+"""Every page there is: without a fault that axe-core can find, and no wider than a phone."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from tests.browser.scene import Rosie
+from tests.browser.ways import WAYS
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
+LOOKS: list[tuple[str, int, Literal["light", "dark"]]] = [
+    ("desk", 1280, "light"),
+    ("phone", 375, "light"),
+    ("night", 375, "dark"),
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.replace("_", "-"))
+async def test_page(rosie: Rosie, way: Callable[[Rosie], Awaitable[None]]) -> None:
+    """At a desk, on a phone, and on a phone at night: accessible, and nothing to scroll sideways for."""
+    axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
+    await way(rosie)
+    await rosie.sees(way.__doc__ or "")
+    for look, width, scheme in LOOKS:
+        await rosie.page.set_viewport_size({"width": width, "height": 800})
+        await rosie.page.emulate_media(color_scheme=scheme)
+        picture = SCREENSHOTS / f"{way.__name__}-{look}.png"
+        await rosie.page.screenshot(path=picture, full_page=True)
+        assert await rosie.page.evaluate("document.documentElement.scrollWidth") <= width
+        found = await axe.run(rosie.page)
+        assert found.violations_count == 0, found.generate_report()
