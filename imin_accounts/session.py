@@ -8,8 +8,8 @@ import asyncio
 import os
 import random as random_module
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ from yarl import URL
 
 from imin_accounts import _retry, _wire
 from imin_accounts._apikey import ApiKey
+from imin_accounts._bulk import Outcomes, deleted, fetched
 from imin_accounts._gate import Clock, Gate, Limiter, Pacer, Sleep
 from imin_accounts._record import Call, OnAttempt
 from imin_accounts._retry import RetryPolicy, Verdict
@@ -37,7 +38,7 @@ from imin_accounts.errors import (
     WrongCustomer,
 )
 from imin_accounts.models import SellerAccounts
-from imin_accounts.results import Deletion
+from imin_accounts.results import Deleted, Deletion, Failed, Fetched
 from imin_accounts.transports.aiohttp import AiohttpTransport
 from imin_accounts.transports.base import Request, Response, Transport
 
@@ -234,6 +235,65 @@ class AccountsSession:
         call = self._call("DELETE", timeout)
         work = self._disconnect(call, delete, look, partial(self._is_connected, customer, seller))
         return Deletion(await self._run(call, work), tuple(call.attempts))
+
+    def get_many(
+        self,
+        customers: Iterable[str] | AsyncIterable[str],
+        *,
+        redirect_uri: str | URL | None = None,
+        concurrency: int = 64,
+        timeout: float | None = None,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Fetched | Failed]]:
+        """The accounts of many customers: ``async with`` it, and iterate over what that gives.
+
+        Each customer has exactly one outcome, in the order in which the calls end, and one's error is
+        no other's. Leaving early cancels what is under way and waits for it. A hold that no call could
+        outlast makes customers wait, not fail.
+
+        Args:
+            customers: Identifiers. Read lazily, at most ``2 * concurrency`` ahead of the outcomes
+                taken, and closed on leaving. If reading fails, its error is raised after the outcomes.
+            redirect_uri: As for ``get_seller_accounts``.
+            concurrency: Calls under way at most, from 1. With a ``rate_limit`` keep it well below rate
+                times ``timeout``, since a call's wait for its turn counts.
+            timeout: Seconds for each call; the session's if not given.
+
+        Raises:
+            InvalidRequest: An argument is unusable; a customer that is has a ``Failed``.
+            AuthenticationError: From the iteration, after the outcomes so far: imin answered 401, so no
+                further call could succeed. (A 403 is a ``Failed``: it may be one customer's.)
+            SessionStateError: From the iteration likewise, where the session is not open, or closes.
+        """
+        if timeout is not None:
+            _retry.check_seconds("timeout", timeout)
+        _wire.accounts_request(self._base_url, "any", redirect_uri)  # refused once, not for each customer
+        get = partial(self.get_seller_accounts, redirect_uri=redirect_uri, timeout=timeout)
+        return Outcomes(customers, partial(fetched, get), concurrency=concurrency, sleep=self._sleep)
+
+    def delete_many(
+        self,
+        pairs: Iterable[tuple[str, str]] | AsyncIterable[tuple[str, str]],
+        *,
+        concurrency: int = 16,
+        timeout: float | None = None,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Deleted | Failed]]:
+        """Disconnect many accounts: as ``get_many``, for pairs of customer and seller.
+
+        A pair without an outcome, because the iteration ended or was left early, may or may not be
+        disconnected.
+
+        Args:
+            pairs: Customer identifier and the seller's ``@id``.
+            concurrency: Calls under way at most, from 1.
+            timeout: Seconds for each call; the session's if not given.
+
+        Raises:
+            InvalidRequest, AuthenticationError, SessionStateError: As for ``get_many``.
+        """
+        if timeout is not None:
+            _retry.check_seconds("timeout", timeout)
+        delete = partial(self.delete_seller_account, timeout=timeout)
+        return Outcomes(pairs, partial(deleted, delete), concurrency=concurrency, sleep=self._sleep)
 
     # --- One call ---------------------------------------------------------------------------------
 
