@@ -98,15 +98,15 @@ def _items_reader(_: Any, converter: cattrs.Converter) -> Callable[..., tuple[Se
                 account = readers[item.get(FLAG)](item)
             except ODD:
                 account = None
-            accounts.append(account or _account(item, f"{_ITEM_PATH}[{len(accounts)}]"))
+            accounts.append(account or _account(item, f"{_ITEM_PATH}[{len(accounts)}]", 2))
         return tuple(accounts)
 
     return read_items
 
 
-def _account(item: Any, path: str) -> SellerAccount:
-    """An item that the fast reader refused."""
-    _refuse_deep(item, MAX_DEPTH - 2)
+def _account(item: Any, path: str, level: int) -> SellerAccount:
+    """An item that the fast reader refused, so many levels deep in the document."""
+    _refuse_deep(item, MAX_DEPTH - level)
     reading = _careful.get_structure_hook(SellerAccount)(item, None)
     account: SellerAccount = reading.value
     return attrs.evolve(account, problems=tuple(path + each for each in reading.problems))
@@ -168,7 +168,7 @@ def _node_hook(cls: type, converter: cattrs.Converter) -> Hook:
 def _read_items(value: Any, _: Any) -> Reading:
     if type(value) is list:
         return Reading(_fast.get_structure_hook(_ITEMS)(value, None))
-    return Reading((_account(value, _ITEM_PATH),), raw=True)
+    return Reading((_account(value, _ITEM_PATH, 1),), raw=True)
 
 
 def _write_context(urls: tuple[str, ...]) -> str | list[str]:

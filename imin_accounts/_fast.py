@@ -42,10 +42,11 @@ _STATEMENTS: dict[Any, str] = {
 if type(v) is not bool: raise ValueError
 self.{0} = v
 """,
-    # Every third character from the fifth on is a separator: that leaves RFC 3339 with whole seconds
-    # of all the forms that fromisoformat takes.
+    # Every third character from the fifth on is a separator: of all that fromisoformat takes, that
+    # leaves RFC 3339 with whole seconds, and offsets of over 59 minutes.
     datetime: """
-if v[4::3] not in DATES: raise ValueError
+form = v[4::3]
+if form != "--T::Z" and (form != "--T::+:" or v[23] > "5"): raise ValueError
 self.{0} = date(v)
 """,
     ActionStatus: """
@@ -106,7 +107,6 @@ def _date_without_24(text: str) -> datetime:
 
 
 _NAMES = {
-    "DATES": frozenset({"--T::Z", "--T::+:"}),
     "date": datetime.fromisoformat if sys.version_info < (3, 14) else _date_without_24,
     "STATUSES": {status.value: status for status in ActionStatus},
     "NOTHING_EXTRA": NOTHING_EXTRA,

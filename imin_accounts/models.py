@@ -35,6 +35,26 @@ from imin_accounts._node import (
 )
 from imin_accounts.errors import InvalidRequest
 
+__all__ = [
+    "AccessPass",
+    "ActionStatus",
+    "ConnectAction",
+    "ConnectedAccount",
+    "Customer",
+    "Entitlement",
+    "EntitlementType",
+    "EntitlementUpdateError",
+    "EvidenceRequest",
+    "Extra",
+    "Image",
+    "NoAccount",
+    "Seller",
+    "SellerAccount",
+    "SellerAccounts",
+    "UnconnectedAccount",
+    "UnrecognisedAccount",
+]
+
 MAX_URL = 2048
 """Characters that a URL for imin may have."""
 
