@@ -66,8 +66,12 @@ def _member(name: str, found: Any) -> Iterator[str]:
 
 def _signature(of: Any) -> str:
     """Names, kinds and plain defaults; types are for the type checker, and every Python prints its own."""
+    try:
+        signature = inspect.signature(of)
+    except ValueError:  # a subclass of a builtin type that has none
+        return "(…)"
     parameters = []
-    for parameter in inspect.signature(of).parameters.values():
+    for parameter in signature.parameters.values():
         default = parameter.default
         if default is not parameter.empty and not isinstance(default, str | int | float | tuple | None):
             default = _OTHER

@@ -1,6 +1,7 @@
 """``imin-accounts disconnect``: done, certain, or honest about not knowing."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -50,11 +51,11 @@ def test_an_account_that_is_not_connected_has_failed(imin_server: str) -> None:
     assert (ran.code, ran.out) == (1, "")
 
 
-def test_an_interrupted_disconnection_is_unknown(unused_tcp_port: int) -> None:
+def test_an_interrupted_disconnection_is_unknown() -> None:
     """Ctrl-C while the DELETE is out: exit code 3, since nobody can tell what became of it."""
     command = [sys.executable, "-m", "imin_accounts.cli", "disconnect", "1234", ACME]
     with socket.create_server(("127.0.0.1", 0)) as server:
-        env = keyed(f"http://127.0.0.1:{server.getsockname()[1]}")
+        env = {**os.environ, **keyed(f"http://127.0.0.1:{server.getsockname()[1]}")}
         with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
             connection, _ = server.accept()
             assert connection.recv(6) == b"DELETE"
