@@ -8,7 +8,6 @@ all. What they need is imported when they are first asked for.
 import asyncio
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,25 +29,14 @@ def fake_imin() -> "FakeImin":
 @pytest.fixture
 def imin_server(fake_imin: "FakeImin") -> Iterator[str]:
     """Base URL at which ``fake_imin`` is served, from a thread, for as long as the test runs."""
-    serving: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-
-    async def serve() -> None:
-        stop = asyncio.Event()
-        async with fake_imin.serve() as base_url:
-            serving.set_result((base_url, asyncio.get_running_loop(), stop))
-            await stop.wait()
-
-    def run() -> None:
-        try:
-            asyncio.run(serve())
-        except BaseException as error:  # for the test to raise
-            if serving.done():
-                raise
-            serving.set_exception(error)
-
-    thread = threading.Thread(target=run, name="imin_server", daemon=True)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="imin_server", daemon=True)
     thread.start()
-    base_url, loop, stop = serving.result()
-    yield base_url
-    loop.call_soon_threadsafe(stop.set)
-    thread.join()
+    try:
+        server = fake_imin.serve()
+        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

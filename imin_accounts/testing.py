@@ -105,14 +105,13 @@ async def _send(transport: Transport, url: str, method: str = "GET", *, fresh: b
 
 
 async def _failure(transport: Transport, url: str, method: str = "GET") -> TransportError:
+    wrong = "a reply was returned"
     try:
         await _send(transport, url, method)
     except TransportError as error:
         return error
     except Exception as error:  # noqa: BLE001 - that it is not a TransportError is what breaks the promise
         wrong = f"{type(error).__name__} was raised instead of TransportError"
-    else:
-        wrong = "a reply was returned"
     raise _Broken(wrong)
 
 

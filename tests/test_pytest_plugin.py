@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import tomllib
 import urllib.request
 from pathlib import Path
@@ -113,6 +114,35 @@ def test_the_fixtures_work_under(
     pytester.makepyfile(tests)
     result = pytester.runpytest_subprocess("-W", "error", "-p", "imin_accounts.pytest_plugin", *options)
     result.assert_outcomes(passed=2)
+
+
+def test_a_server_that_can_not_start_is_an_error_of_its_test(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason; it does not hang, and leaves no thread behind."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(
+        """
+        import pytest
+        from imin_accounts.fake import FakeImin
+
+        class Unserved(FakeImin):
+            def serve(self):
+                return super().serve(host="192.0.2.1")
+
+        @pytest.fixture
+        def fake_imin():
+            return Unserved()
+
+        def test_never_run(imin_server):
+            pass
+        """
+    )
+    threads = threading.active_count()
+    result = pytester.runpytest_inprocess("-p", "imin_accounts.pytest_plugin")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*OSError*"])
+    assert threading.active_count() == threads
 
 
 def test_pytest_finds_the_plugin_by_itself() -> None:

@@ -152,7 +152,23 @@ class Hangs(Good):
         raise AssertionError("unreachable")
 
 
-@pytest.mark.parametrize("factory", [AiohttpTransport, httpx_transport, Good])
+class Invents(Good):
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        try:
+            return await super().send(request, timeout=timeout)
+        except TransportError:
+            return Response(status=200, headers={}, body=b"{}")
+
+
+class Plain:
+    """A good transport that has nothing to close."""
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        async with AiohttpTransport() as transport:
+            return await transport.send(request, timeout=timeout)
+
+
+@pytest.mark.parametrize("factory", [AiohttpTransport, httpx_transport, Good, Plain])
 async def test_a_good_transport_passes(factory: Callable[[], Transport]) -> None:
     """Our own transport and the example keep every promise."""
     await check_transport(factory)
@@ -175,6 +191,7 @@ async def test_a_good_transport_passes(factory: Callable[[], Transport]) -> None
         (CannotBeCancelled, "A request that is cancelled ends at once"),
         (MixesUp, "Requests under way at once each get their own reply"),
         (RaisesOnStatus, "The emulator served over HTTP gives what it gives in memory"),
+        (Invents, "A refused connection is a TransportError with maybe_sent=False. But a reply was returned"),
         (LetsErrorsThrough, "ConnectionResetError was raised instead of TransportError"),
     ],
 )

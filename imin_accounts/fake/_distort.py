@@ -53,8 +53,8 @@ def malformed(body: bytes, flaw: Flaw) -> bytes:
             return b'{"status":"ok"}'
         case Flaw.ITEMS_NOT_A_LIST:
             return json.dumps({**json.loads(body), "imin:item": "none"}).encode()
-        case Flaw.TOO_DEEP:
-            return b'{"imin:item":' + b"[" * 100 + b"]" * 100 + b"}"
+    assert flaw is Flaw.TOO_DEEP
+    return b'{"imin:item":' + b"[" * 100 + b"]" * 100 + b"}"
 
 
 def drifted(body: bytes, drift: Drift) -> bytes:

@@ -53,8 +53,8 @@ def api_handler(fake: "FakeImin") -> Callable[[web.Request], Awaitable[web.Strea
             await asyncio.Event().wait()  # until the client goes, or the server ends
         await fake.sleep(fate.delay)
         if fate.response is None:
-            _drop(request)
-            return web.Response()
+            request.protocol.force_close()
+            return web.Response()  # goes nowhere
         return _to_aiohttp(fate.response)
 
     return handle
@@ -107,11 +107,6 @@ class SellerPages:
             refusal=refusal,
         )
         return _to_aiohttp(page)
-
-
-def _drop(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
 
 
 def _to_aiohttp(response: Response) -> web.Response:

@@ -1,13 +1,14 @@
 """``imin-accounts emulator``: a process of its own, for tests in any language."""
 
+import asyncio
 import http.client
 import json
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -15,7 +16,8 @@ from urllib.parse import quote, urlsplit
 import pytest
 from click.testing import CliRunner
 
-from imin_accounts.cli.emulator import emulator
+from imin_accounts.cli.emulator import _serve, emulator
+from imin_accounts.fake import FakeImin
 from tests.fake.asking import SELLER
 
 
@@ -91,3 +93,29 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         result = CliRunner().invoke(emulator, ["--port", port, "--state", str(file)])
     assert (result.exit_code, "can't listen on 127.0.0.1" in result.output, file.exists()) == (1, True, False)
+
+
+class Announcing(FakeImin):
+    """An emulator that tells when it is being served."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.served = asyncio.Event()
+
+    @asynccontextmanager
+    async def serve(self, **options: Any) -> AsyncIterator[str]:
+        async with super().serve(**options) as base_url:
+            self.served.set()
+            yield base_url
+
+
+async def test_its_state_is_saved_however_it_is_stopped(tmp_path: Path) -> None:
+    """Being cancelled is what an interrupt comes to where there are no signal handlers."""
+    fake, file = Announcing(), tmp_path / "state.json"
+    fake.add_customer("rosie")
+    serving = asyncio.create_task(_serve(fake, "127.0.0.1", 0, "loopback", file))
+    await fake.served.wait()
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert json.loads(file.read_text(encoding="utf-8")) == fake.snapshot()

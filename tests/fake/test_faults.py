@@ -330,4 +330,6 @@ async def test_a_rule_shows_no_customer() -> None:
     """A repr may end in a log."""
     rule = Rule(OtherCustomer("zed"), customer="rosie")
     assert not any(name in repr(rule) for name in ("zed", "rosie"))
-    assert "rosie" not in repr(rosies())
+    fake = rosies()
+    fake.faults.add(rule)
+    assert "rosie" not in repr(fake) + repr(fake.faults)
