@@ -24,7 +24,8 @@ MODULES = (
 def exported() -> str:
     """Every public module and its names with their signatures, a line each; a class's members once."""
     shown: set[object] = set()
-    return "".join(f"{line}\n" for name in MODULES for line in _module(import_module(name), shown))
+    lines = [line for name in MODULES for line in _module(import_module(name), shown)]
+    return "\n".join(["A change here is one for users: it takes a line in CHANGELOG.md.", "", *lines, ""])
 
 
 def _module(module: ModuleType, shown: set[object]) -> Iterator[str]:
