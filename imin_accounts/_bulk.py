@@ -177,16 +177,21 @@ class _Source(Generic[Input]):
         return self
 
     async def __anext__(self) -> Input:
-        async with self._turn:
-            try:
-                if not self.stopped:
-                    item: Input = await anext(self._iterator) if self._is_async else next(self._iterator)
-                    return item
-            except (StopIteration, StopAsyncIteration):
-                self.stop()
-            except Exception as error:  # noqa: BLE001 - raised to the consumer, in its turn
-                self.stop(error)
+        try:
+            if not self.stopped:
+                item: Input = await self._next_in_turn() if self._is_async else next(self._iterator)
+                return item
+        except (StopIteration, StopAsyncIteration):
+            self.stop()
+        except Exception as error:  # noqa: BLE001 - raised to the consumer, in its turn
+            self.stop(error)
         raise StopAsyncIteration
+
+    async def _next_in_turn(self) -> Any:
+        async with self._turn:
+            if self.stopped:
+                raise StopAsyncIteration
+            return await anext(self._iterator)
 
     def stop(self, error: BaseException | None = None) -> None:
         self.stopped = True
