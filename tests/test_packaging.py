@@ -1,0 +1,76 @@
+"""What an installer reads: one version, declared dependencies, one home for each tool's settings."""
+
+import ast
+import configparser
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import imin_accounts
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "imin_accounts"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    """The modules that requirements bring, for those of ours that are named like their module."""
+    return {re.split(r"[^\w-]", requirement)[0].lower() for requirement in requirements}
+
+
+def foreign_imports(file: Path) -> Iterator[str]:
+    """The top-level names of what ``file`` imports, wherever in it, that is neither ours nor Python's."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        found = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for name in found:
+            top = name.partition(".")[0]
+            if top not in sys.stdlib_module_names and top != "imin_accounts":
+                yield top
+
+
+def test_the_version_has_one_place() -> None:
+    """The build reads the file that the package reads, and nothing else states a version."""
+    place = ROOT / PROJECT["tool"]["hatch"]["version"]["path"]
+    assert place.read_text(encoding="utf-8") == f'__version__ = "{imin_accounts.__version__}"\n'
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    others = [file for file in PACKAGE.rglob("*.py") if file != place]
+    assert [file for file in others if "__version__ =" in file.read_text(encoding="utf-8")] == []
+
+
+def test_the_core_needs_five_packages_at_most() -> None:
+    """Whoever installs the library gets these and what they need."""
+    assert names(PROJECT["project"]["dependencies"]) == {"aiohttp", "attrs", "cattrs", "orjson", "yarl"}
+
+
+@pytest.mark.parametrize(
+    "file", sorted(PACKAGE.rglob("*.py")), ids=lambda file: str(file.relative_to(PACKAGE))
+)
+def test_what_is_imported_is_declared(file: Path) -> None:
+    """The core imports its dependencies alone, the fake also its extra, the command line also its own."""
+    declared = names(PROJECT["project"]["dependencies"])
+    if {"fake", "cli"} & {*file.parts}:
+        declared |= names(EXTRAS["emulator"])
+    if "cli" in file.parts:
+        declared |= {name for extra in EXTRAS for name in names(EXTRAS[extra]) if extra != "test"}
+    if file.name == "pytest_plugin.py":
+        declared |= {"pytest"}
+    assert {*foreign_imports(file)} - declared == set()
+
+
+def test_no_tool_has_settings_in_two_files() -> None:
+    """With tables in both files pytest and mypy silently obey the one, coverage the other."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    there = {re.split("[:-]", section.removeprefix("tool:"))[0] for section in setup.sections()}
+    assert there & PROJECT["tool"].keys() == set()
+
+
+def test_types_are_shipped() -> None:
+    """Type checkers of the package's users read its annotations."""
+    assert (PACKAGE / "py.typed").is_file()
