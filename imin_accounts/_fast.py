@@ -139,13 +139,15 @@ def _default(field: Field) -> str:
     return "raise ValueError\n" if required else f"self.{field.name} = {field.default!r}\n"
 
 
-def _straight(readings: dict[Field, str], there: set[str]) -> str:
-    """Statements for an object that has exactly the members of the fields ``there``.
+def _straight(readings: dict[Field, str], without: set[str]) -> str:
+    """Statements for an object with a member of every field but ``without``.
 
-    A missing one raises, so their number tells that there are no others.
+    A missing member raises, so by their number there is no unknown one.
     """
-    lines = [reading if field.name in there else _default(field) for field, reading in readings.items()]
-    return f"if count == {len(there)}:\n" + indent("".join(lines), "    ")
+    absent = [field.metadata["keys"][0] for field in readings if field.name in without]
+    lines = [_default(field) if field.name in without else reading for field, reading in readings.items()]
+    tests = [f"count == {len(readings) - len(absent)}", *(f"{key!r} not in o" for key in absent)]
+    return f"if {' and '.join(tests)}:\n" + indent("".join(lines), "    ")
 
 
 def _looking(readings: dict[Field, str]) -> str:
@@ -167,12 +169,11 @@ def node_reader(cls: Any, converter: Any) -> Callable[..., Any]:
         "KEYS": frozenset(field.metadata["keys"][0] for field in fields),
     }
     readings = {field: _reading(field, converter, names) for field in fields}
-    every = {field.name for field in fields}
-    documented = every - {"entitlements"} - ({"id"} if cls not in _WITH_ID else set())
+    undocumented = {"entitlements"} if cls in _WITH_ID else {"entitlements", "id"}
     body = [
         "self = Twin()\ncount = len(o)\n",
-        _straight(readings, documented),
-        "el" + _straight(readings, every),
+        _straight(readings, undocumented),
+        "el" + _straight(readings, set()),
         _looking(readings),
         "self.extra = NOTHING_EXTRA\n",
         "self.problems = ()\n" if "problems" in attrs.fields_dict(cls) else "",

@@ -1,0 +1,141 @@
+"""The generated reader: it takes the API's own form, refuses anything else, and shares sellers."""
+
+import copy
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import cattrs
+import orjson
+import pytest
+from hypothesis import given
+
+from imin_accounts import from_jsonld
+from imin_accounts._converter import MAX_SHARED
+from imin_accounts._fast import ODD, node_reader
+from imin_accounts.models import ConnectedAccount, NoAccount, Seller, UnconnectedAccount
+from tests.strategies import Json, connected, unconnected
+
+SAMPLES = Path(__file__).parent / "samples"
+STATES = {"connected": ConnectedAccount, "unconnected": UnconnectedAccount, "no_account": NoAccount}
+
+
+FAST = cattrs.Converter()
+FAST.register_structure_hook_factory(attrs.has, node_reader)
+"""A converter with nothing but the generated hooks."""
+
+
+def sample(state: str) -> Json:
+    item: Json = orjson.loads((SAMPLES / f"{state}.json").read_bytes())["imin:item"][0]
+    return item
+
+
+def variants(value: Any) -> Iterator[Any]:
+    """Every copy of ``value`` with one thing changed so that it is not of the API's own form."""
+    if isinstance(value, dict):
+        yield value | {"x": 1}
+        yield [value]
+        for key, each in value.items():
+            yield from ({**value, key: other} for other in variants(each))
+    elif isinstance(value, list):
+        yield from ([], [*value, None], value[0])
+        yield from ([other, *value[1:]] for other in variants(value[0]))
+    else:
+        yield from (None, 5, [value], {"@id": value})
+
+
+@pytest.mark.parametrize(("state", "cls"), STATES.items())
+def test_the_documented_form(state: str, cls: type) -> None:
+    """Each documented state is read by generated code alone, as it is by the whole converter."""
+    data = (SAMPLES / f"{state}.json").read_bytes()
+    assert FAST.structure(sample(state), cls) == from_jsonld(data).item[0]
+
+
+@pytest.mark.parametrize(("state", "cls"), STATES.items())
+def test_any_other_form_is_refused(state: str, cls: type) -> None:
+    """One change anywhere (a member more, a null, another type) and the generated code gives up."""
+    for item in variants(sample(state)):
+        with pytest.raises(ODD):
+            FAST.structure(item, cls)
+
+
+@given(connected())
+def test_any_members_of_a_connected_account(item: Json) -> None:
+    """Whichever members are there, an item of the API's own form needs no careful reading."""
+    assert FAST.structure(item, ConnectedAccount) == from_jsonld({"imin:item": [item]}).item[0]
+
+
+@given(unconnected())
+def test_any_members_of_an_unconnected_account(item: Json) -> None:
+    """The same for an account that is not connected."""
+    cls = UnconnectedAccount if item["imin:matchingEmailExists"] else NoAccount
+    assert FAST.structure(item, cls) == from_jsonld({"imin:item": [item]}).item[0]
+
+
+def test_what_is_made_is_frozen() -> None:
+    """An object that was filled slot by slot is of the frozen class, as if it had been called."""
+    account = FAST.structure(sample("connected"), ConnectedAccount)
+    assert type(account) is ConnectedAccount
+    assert pickle.loads(pickle.dumps(account)) == copy.deepcopy(account) == attrs.evolve(account)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        account.type = "x"  # type: ignore[misc]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        del account.type
+
+
+def seller_of(item: Json) -> Seller:
+    seller = from_jsonld({"imin:item": [item]}).item[0].seller
+    assert seller is not None
+    return seller
+
+
+def test_equal_sellers_are_one_object() -> None:
+    """The replies of different customers share a seller whose documents are equal."""
+    assert seller_of(sample("connected")) is seller_of(sample("unconnected"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "another"},
+        {"telephone": None},
+        {"x": 1},
+        {"x": True},
+        {"logo": {"url": "l"}},
+        {"sameAs": ["s"]},
+    ],
+    ids=str,
+)
+def test_different_sellers_are_not(change: Json) -> None:
+    """Any difference in the document makes a seller of its own, also under the same id."""
+    item = sample("connected")
+    first = seller_of(item)
+    item["seller"] |= change
+    assert seller_of(item) == seller_of(item)
+    assert seller_of(item) is not first
+    assert seller_of(item) != first
+
+
+def test_sellers_are_remembered_within_limits() -> None:
+    """After so many others a seller is read anew, into an equal object."""
+    first = seller_of(sample("connected"))
+    others = [
+        {"seller": {"@id": str(number)}, "customer": {"@type": "Person"}} for number in range(MAX_SHARED)
+    ]
+    from_jsonld({"imin:item": others})
+    assert seller_of(sample("connected")) == first
+    assert seller_of(sample("connected")) is not first
+
+
+def test_an_unrecognised_document_is_no_shared_one() -> None:
+    """What a caller does to the document of an unreadable item reaches no later reply."""
+    item = sample("unconnected") | {"imin:matchingEmailExists": "true"}
+    data = orjson.dumps({"imin:item": [item]})
+    from_jsonld(data).item[0].document["seller"]["name"] = "changed"  # type: ignore[union-attr]
+    assert seller_of(sample("unconnected")).name == "Acme Leisure Centre"
+    item["seller"]["name"] = "changed"
+    assert from_jsonld({"imin:item": [item]}).unrecognised[0].seller == attrs.evolve(
+        seller_of(sample("unconnected")), name="changed"
+    )
