@@ -31,14 +31,6 @@ from tests.strategies import LONG, normal
 from tests.typed import mistyped
 
 NODES: list[type[Node]] = [Image, Seller, Customer, AccessPass, EntitlementUpdateError, EntitlementType]
-    Image,
-    Seller,
-    Customer,
-    AccessPass,
-    EntitlementUpdateError,
-    EntitlementType,
-    EvidenceRequest,
-]
 NODES += [EvidenceRequest, Entitlement, ConnectAction, ConnectedAccount, UnconnectedAccount, SellerAccounts]
 COUNT = 100_000 if LONG else 2000
 SAMPLES = [path.read_bytes() for path in sorted((Path(__file__).parent / "samples").glob("*.json"))]
