@@ -48,15 +48,18 @@ def _remember(ctx: click.Context, option: click.Parameter, value: object) -> Non
         ctx.ensure_object(dict)[option.name] = value
 
 
-def session() -> "AccountsSession":
+def session(**more: Any) -> "AccountsSession":
     """A session as the options say, and the environment where they say nothing.
+
+    Args:
+        more: Further arguments for ``AccountsSession``.
 
     Raises:
         InvalidRequest: No key, or an unusable value.
     """
     from imin_accounts import AccountsSession
 
-    options = dict(click.get_current_context().ensure_object(dict))
+    options = {**click.get_current_context().ensure_object(dict), **more}
     file: Path | None = options.pop("api_key_file", None)
     if file is None:
         return AccountsSession.from_env(**options)

@@ -8,7 +8,17 @@ import click
 import imin_accounts as package
 from imin_accounts.cli._connection import connection_options
 
-COMMANDS = ("accounts", "demo", "disconnect", "emulator", "read")
+COMMANDS = (
+    "accounts",
+    "audit",
+    "convert",
+    "demo",
+    "disconnect",
+    "disconnect-all",
+    "emulator",
+    "export",
+    "read",
+)
 
 EXAMPLES_AND_EXIT_CODES = """\b
 Examples:
@@ -39,7 +49,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"imin_accounts.cli.{name}"), name)
+        module = name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"imin_accounts.cli.{module}"), module)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

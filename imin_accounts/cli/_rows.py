@@ -1,0 +1,180 @@
+"""What an export holds: one flat row for each customer and seller, the same in every format.
+
+A customer without sellers has one row, of state ``no sellers``; one who could not be read has one of
+state ``error``. The rows of a customer stand together, and ``part`` and ``parts`` number them: a
+reader can tell a whole customer from a torn one. ``COLUMNS`` says what each column holds.
+
+Left out on purpose: connect links and the entitlement filter (both stand for the customer, and the
+links are good for minutes only), barcodes, email addresses, upload links and the free text of errors.
+The customer identifier is personal data all the same: keep an export like your own database.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import orjson
+
+from imin_accounts import ConnectedAccount, Failed, Fetched, SellerAccount
+from imin_accounts.cli._output import state
+from imin_accounts.models import Entitlement
+
+Value: TypeAlias = str | int | bool | None
+Row: TypeAlias = dict[str, Value]
+"""The values by column, in the order of ``COLUMNS``."""
+
+
+@attrs.frozen
+class Column:
+    """One column: its name, what kind its values are (besides absent ones), and what they say."""
+
+    name: str
+    kind: Literal["text", "int", "bool", "time"]
+    about: str
+
+
+COLUMNS = (
+    Column("customer", "text", "Your identifier for the customer."),
+    Column("seller_id", "text", "The seller's @id, byte for byte: the key for disconnecting."),
+    Column("seller_name", "text", "What the seller calls itself."),
+    Column(
+        "state", "text", "connected, unconnected, no account or unrecognised; no sellers; error (not read)."
+    ),
+    Column("date_linked", "time", "When it was connected."),
+    Column("hidden_entitlements", "bool", "Whether the seller keeps some entitlements to itself."),
+    Column("access_pass", "bool", "Whether a connected account has a barcode; not which."),
+    Column("entitlements", "int", "How many a connected account lists, those that ask for proof included."),
+    Column("evidence_requests", "int", "How many of them ask for proof."),
+    Column("evidence_outstanding", "int", "How many of those are not completed."),
+    Column("earliest_expiry", "time", "When the first of them ends, be it past."),
+    Column("update_errors", "int", "How many entitlements the seller could not apply."),
+    Column("conflicts", "int", "How many of those for a conflict with another entitlement."),
+    Column("problems", "int", "How much of imin's reply could not be read."),
+    Column(
+        "details", "text", "Lists behind the counts, as JSON text: entitlements, update_errors, problems."
+    ),
+    Column("error_type", "text", "Why the customer could not be read: the error's class."),
+    Column("error_status", "int", "The HTTP status that imin answered with."),
+    Column("error_text", "text", "The error in words, without personal data."),
+    Column("fetched_at", "time", "When the reply, or the failure, was there."),
+    Column("part", "int", "Which row of the customer's this is, from 1."),
+    Column("parts", "int", "How many rows the customer has."),
+)
+NAMES = tuple(column.name for column in COLUMNS)
+_EMPTY: Row = dict.fromkeys(NAMES)
+
+
+def columns_help() -> str:
+    """The columns for a command's ``--help``."""
+    width = max(map(len, NAMES))
+    return "\n".join(["\b", "Columns:", *(f"  {c.name:<{width}}  {c.about}" for c in COLUMNS)])
+
+
+def rows_of(outcome: Fetched | Failed, at: datetime) -> list[Row]:
+    """A customer's rows, at least one.
+
+    Args:
+        outcome: What reading the customer came to.
+        at: When that was, an aware time.
+    """
+    facts = [_failure(outcome)] if isinstance(outcome, Failed) else _accounts(outcome)
+    own: Row = {"customer": outcome.customer, "fetched_at": time_text(at), "parts": len(facts)}
+    return [{**_EMPTY, **fact, **own, "part": part} for part, fact in enumerate(facts, 1)]
+
+
+def is_error(rows: Sequence[Row]) -> bool:
+    """Whether these rows say that the customer could not be read."""
+    return rows[0]["state"] == "error"
+
+
+def details(row: Row) -> dict[str, list[Any]]:
+    """The lists behind a row's counts; a list that would be empty is left out."""
+    found: dict[str, list[Any]] = orjson.loads(str(row["details"])) if row["details"] else {}
+    return found
+
+
+def time_text(moment: datetime) -> str:
+    """A time as exports have it: ISO 8601 in UTC."""
+    try:
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:  # within hours of the first or last moment that there is
+        return moment.isoformat()
+
+
+def _failure(failed: Failed) -> Row:
+    error = failed.error
+    return {
+        "state": "error",
+        "error_type": type(error).__name__,
+        "error_status": getattr(error, "status", None),
+        "error_text": str(error),
+    }
+
+
+def _accounts(fetched: Fetched) -> list[Row]:
+    """A row for each account; what is wrong with the reply as a whole counts for the first."""
+    of_all = fetched.accounts.problems
+    rows = []
+    for account in fetched.accounts:
+        rows.append(_account(account, (*of_all, *account.problems)))
+        of_all = ()
+    return rows or [{"state": "no sellers", "problems": len(of_all), "details": _json(problems=of_all)}]
+
+
+def _account(account: SellerAccount, problems: tuple[str, ...]) -> Row:
+    row: Row = {
+        "seller_id": account.seller.id if account.seller else None,
+        "seller_name": account.seller.name if account.seller else None,
+        "state": state(account)[0],
+        "problems": len(problems),
+        "details": _json(problems=problems),
+    }
+    return row | _connection(account, problems) if isinstance(account, ConnectedAccount) else row
+
+
+def _connection(account: ConnectedAccount, problems: tuple[str, ...]) -> Row:
+    entitlements = list(_entitlements(account))
+    errors = [{"type": e.type, "name": e.name} for e in account.entitlement_update_errors]
+    evidence = [e["evidence"] for e in entitlements if "evidence" in e]
+    expiries = [e["expires"] for e in entitlements if "expires" in e]
+    return {
+        "date_linked": time_text(account.date_linked) if account.date_linked else None,
+        "hidden_entitlements": account.hidden_entitlements,
+        "access_pass": account.access_pass is not None,
+        "entitlements": len(entitlements),
+        "evidence_requests": len(evidence),
+        "evidence_outstanding": sum(status != "completed" for status in evidence),
+        "earliest_expiry": min(expiries, key=datetime.fromisoformat, default=None),
+        "update_errors": len(errors),
+        "conflicts": sum(e["type"] == "EntitlementConflict" for e in errors),
+        "details": _json(entitlements=entitlements, update_errors=errors, problems=problems),
+    }
+
+
+def _entitlements(account: ConnectedAccount) -> Iterator[dict[str, str]]:
+    """Each entitlement once, though the reply may list it as held and as asking for proof."""
+    found: dict[object, dict[str, str]] = {}
+    requests = set(map(id, account.evidence_requests))
+    for entitlement in (*account.entitlements, *account.evidence_requests):
+        key = entitlement.id or id(entitlement)
+        facts = _facts(entitlement, asked=id(entitlement) in requests)
+        found[key] = found.get(key, {}) | {name: fact for name, fact in facts.items() if fact is not None}
+    yield from found.values()
+
+
+def _facts(entitlement: Entitlement, *, asked: bool) -> dict[str, str | None]:
+    kind, request = entitlement.entitlement_type, entitlement.evidence_request
+    status = request.action_status.name.lower() if request and request.action_status else "unknown"
+    return {
+        "id": entitlement.id,
+        "label": (kind.pref_label or kind.id) if kind else None,
+        "expires": time_text(entitlement.expires) if entitlement.expires else None,
+        "evidence": status if asked or request else None,
+        "evidence_link_expires": time_text(request.expiry) if request and request.expiry else None,
+    }
+
+
+def _json(**lists: Any) -> str | None:
+    there = {name: found for name, found in lists.items() if found}
+    return orjson.dumps(there).decode() if there else None

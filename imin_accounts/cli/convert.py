@@ -1,0 +1,56 @@
+"""``imin-accounts convert``: an exported file in another format."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from imin_accounts.cli._files import beside
+from imin_accounts.cli._parquet import write_parquet
+from imin_accounts.cli._sinks import SUFFIXES, open_sink, read_customers, suffix_in
+
+
+@click.command()
+@click.argument(
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=suffix_in(*SUFFIXES),
+    metavar="FROM",
+)
+@click.argument(
+    "target",
+    type=click.Path(exists=False, dir_okay=False, path_type=Path),
+    callback=suffix_in(*SUFFIXES, ".parquet"),
+    metavar="TO",
+)
+def convert(source: Path, target: Path) -> None:
+    """Write an exported file in another format, by the ending of the name: Parquet, CSV, …
+
+    FROM ends with .jsonl, .csv or .sqlite, TO with one of these or .parquet. The columns are the same
+    in every format; `imin-accounts export --help` lists them. TO must not exist yet.
+    """
+    if target.exists():
+        raise click.UsageError(f"{target} exists")
+    if target.suffix.lower() == ".parquet":
+        rows = write_parquet(target, read_customers(source))
+    else:
+        rows = _copy(source, target)
+    click.echo(f"{target}: {rows:,} rows.")
+
+
+def _copy(source: Path, target: Path) -> int:
+    count = 0
+    unfinished = beside(target)
+    unfinished.unlink(missing_ok=True)
+    try:
+        with closing(open_sink(unfinished)) as sink:
+            list(sink.resume(retry_failed=False))
+            for rows in read_customers(source):
+                sink.append(rows)
+                count += len(rows)
+        os.replace(unfinished, target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    return count

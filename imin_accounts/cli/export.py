@@ -1,0 +1,106 @@
+"""``imin-accounts export``: many customers' accounts into one file; a killed run can go on."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+import click
+
+from imin_accounts import AuthenticationError, Failed, Fetched
+from imin_accounts.cli._connection import connection_options, session
+from imin_accounts.cli._files import CannotWrite
+from imin_accounts.cli._ids import Pending, Shard
+from imin_accounts.cli._options import add_selected, ids_argument, pace_options, selection_options
+from imin_accounts.cli._output import json_option, print_json
+from imin_accounts.cli._progress import Tally
+from imin_accounts.cli._reading import read_all
+from imin_accounts.cli._result import Result
+from imin_accounts.cli._rows import columns_help, rows_of
+from imin_accounts.cli._sinks import SUFFIXES, Sink, open_sink, suffix_in
+
+
+@click.command(epilog=columns_help())
+@ids_argument
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=suffix_in(*SUFFIXES),
+    metavar="FILE",
+    help="Where to: a name that ends with .jsonl, .csv or .sqlite.",
+)
+@click.option("--resume", is_flag=True, help="Go on with FILE where an earlier run stopped.")
+@click.option("--retry-failed", is_flag=True, help="With --resume: ask again for those who failed.")
+@selection_options
+@pace_options(concurrency=64)
+@json_option
+@connection_options
+@click.pass_context
+def export(
+    ctx: click.Context,
+    ids: Path,
+    output: Path,
+    resume: bool,
+    retry_failed: bool,
+    column: str | None,
+    shard: Shard | None,
+    limit: int | None,
+    concurrency: int,
+    rate: float | None,
+    as_json: bool,
+) -> None:
+    """Write every customer's accounts to a file: one row for each customer and seller.
+
+    IDS holds your identifiers, one a line, or in the --column of a CSV; - reads standard input. Each is
+    asked for once. A customer who can't be read has a row that says why, and exit code 3 says that
+    there are such. FILE is readable by you only: it holds your identifiers.
+
+    Whatever stops a run, no customer stands in FILE in part: repeat the command with --resume, which
+    asks for those who are missing. An interrupt (Ctrl-C) finishes what is under way and exits with 3.
+
+    In a CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
+    `imin-accounts convert` makes a Parquet file of FILE.
+    """
+    if retry_failed and not resume:
+        raise click.UsageError("--retry-failed needs --resume")
+    if not resume and output.exists() and output.stat().st_size:
+        raise click.UsageError(f"{output} exists; --resume goes on with it")
+    with Tally() as tally, Pending() as pending:
+        imin = session(rate_limit=rate, max_connections=concurrency, on_attempt=tally.note)
+        add_selected(pending, ids, column=column, shard=shard)
+        sink = open_sink(output)
+        try:
+            result = _resumed(sink, pending, retry_failed=retry_failed)
+            if limit is not None:
+                pending.keep(limit)
+
+            def take(outcome: Fetched | Failed) -> None:
+                sink.append(rows_of(outcome, datetime.now(UTC)))
+
+            asyncio.run(read_all(imin, pending, take, result, concurrency=concurrency, tally=tally))
+        except (CannotWrite, AuthenticationError):
+            click.echo(f"{output} is whole up to here: repeat the command with --resume to go on.", err=True)
+            raise
+        finally:
+            sink.close()
+    if as_json:
+        print_json({"file": str(output), **attrs.asdict(result)})
+    else:
+        click.echo(f"{output}: {result.read:,} customers read, {result.failed:,} failed.")
+    if result.left:
+        click.echo(f"{result.left:,} are left: repeat the command with --resume to go on.", err=True)
+    elif result.failed:
+        click.echo("To ask again for those who failed: --resume --retry-failed", err=True)
+    ctx.exit(result.exit_code)
+
+
+def _resumed(sink: Sink, pending: Pending, *, retry_failed: bool) -> Result:
+    """Drop whom the file has already; they count as if they had been read now."""
+    result = Result()
+    for customer, failed in sink.resume(retry_failed=retry_failed):
+        if pending.discard(customer):
+            result.read += not failed
+            result.failed += failed
+    return result
