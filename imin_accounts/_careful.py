@@ -6,13 +6,12 @@ was expected and by what was found; never by its value.
 
 import re
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 
 import attrs
 
-from imin_accounts._node import extra, keys_of, step
+from imin_accounts._node import copied, extra, keys_of, step
 from imin_accounts.models import (
     AccessPass,
     ActionStatus,
@@ -156,13 +155,18 @@ def tuple_hook(type_: Any, converter: Any) -> Hook:
 
 @attrs.frozen
 class Member:
-    """A field's place in JSON: reads it from an object in every spelling."""
+    """A field's place in JSON: reads it from an object in every spelling.
+
+    Attributes:
+        keys: The member's own key, then the other ones.
+        hooks: What reads the value under each key.
+        nothing: What it comes to where there is no such member.
+    """
 
     name: str
     keys: tuple[str, ...]
     hooks: Mapping[str, Hook]
-    default: Any
-    missing: tuple[str, ...]
+    nothing: Reading
 
     @classmethod
     def of(cls, field: "attrs.Attribute[Any]", converter: Any) -> "Member":
@@ -172,29 +176,35 @@ class Member:
         if "hasHiddenEntitlements" in keys:  # sibling pages show it as a string
             hooks["hasHiddenEntitlements"] = _read_bool_or_text
         if field.default is not attrs.NOTHING:
-            return cls(field.name, keys, hooks, field.default, ())
+            return cls(field.name, keys, hooks, Reading(field.default))
         expected = "string" if field.type is str else "object"
-        return cls(field.name, keys, hooks, None, (f"{step(keys[0])}: expected {expected}, got nothing",))
+        missing = f"{step(keys[0])}: expected {expected}, got nothing"
+        return cls(field.name, keys, hooks, Reading(None, False, (missing,)))
 
     def read(self, document: Mapping[str, Any]) -> Reading:
         """The field's value; ``raw`` if the members of its keys have to be kept."""
-        spelled = {key: document[key] for key in self.keys if key in document and not absent(document[key])}
+        spelled = [key for key in self.keys if key in document and not absent(document[key])]
         if not spelled:
-            return Reading(self.default, False, self.missing)
-        readings = {key: self.hooks[key](value, None) for key, value in spelled.items()}
-        values = [reading.value for reading in readings.values() if reading.value is not None]
-        problems = [step(key) + each for key, reading in readings.items() for each in reading.problems]
+            return self.nothing
+        readings = [self.hooks[key](document[key], None) for key in spelled]
+        if spelled == [self.keys[0]] and not readings[0].problems:
+            return readings[0]
+        values = [reading.value for reading in readings if reading.value is not None]
+        problems = [
+            step(key) + each
+            for key, reading in zip(spelled, readings, strict=True)
+            for each in reading.problems
+        ]
         if any(value != values[0] for value in values):
-            first, other, *_ = map(step, spelled)
-            problems.append(f"{other}: expected the value of {first}, got another")
-        own = readings.get(self.keys[0])
-        raw = own is None or own.raw or len(spelled) > 1
-        return Reading(values[0] if values else self.default, raw, tuple(problems))
+            problems.append(f"{step(spelled[1])}: expected the value of {step(spelled[0])}, got another")
+        raw = spelled != [self.keys[0]] or readings[0].raw
+        return Reading(values[0] if values else self.nothing.value, raw, tuple(problems))
 
 
 def node_hook(cls: Any, converter: Any) -> Hook:
     """Reads an object, or what may stand for one, member by member."""
     members = [Member.of(field, converter) for field in attrs.fields(cls) if field.metadata["keys"]]
+    needed = [member for member in members if member.nothing.problems]
     known = keys_of(cls)
 
     def read(value: Any, _: Any) -> Reading:
@@ -213,7 +223,7 @@ def node_hook(cls: Any, converter: Any) -> Hook:
             problems += reading.problems
             if reading.raw:
                 kept.update((key, value[key]) for key in member.keys if not absent(value.get(key)))
-        if any(member.missing and fields[member.name] is None for member in members):
+        if any(fields[member.name] is None for member in needed):
             return Reading(None, True, tuple(problems))
         return Reading(cls(**fields, extra=extra(kept)), False, tuple(problems))
 
@@ -259,12 +269,12 @@ def account_hook(_: Any, converter: Any) -> Hook:
         elif type(flag) is bool:
             reading = hooks[UnconnectedAccount if flag else NoAccount](item, None)
         else:
-            found = "nothing" if absent(flag) else kind(flag)
-            undecided = f"{step(FLAG)}: expected boolean, got {found}"
-            reading = Reading(None, True, (*seller.read(item).problems, undecided))
+            found = seller.read(item)
+            undecided = f"{step(FLAG)}: expected boolean, got {'nothing' if absent(flag) else kind(flag)}"
+            account = UnrecognisedAccount(seller=found.value, document=copied(item))
+            return Reading(account, False, (*found.problems, undecided))
         if reading.value is not None:
             return reading
-        account = UnrecognisedAccount(seller=seller.read(item).value, document=deepcopy(item))
-        return Reading(account, False, reading.problems)
+        return Reading(UnrecognisedAccount(document=copied(item)), False, reading.problems)
 
     return read

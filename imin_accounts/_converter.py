@@ -10,7 +10,6 @@ the fast reader takes the API's own form, the careful one whatever the fast one 
 
 import math
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from datetime import datetime
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -22,7 +21,7 @@ import orjson
 from imin_accounts import _careful as careful
 from imin_accounts._careful import CONNECTED_ONLY, FLAG, Hook, Member, Reading, absent, unreadable
 from imin_accounts._fast import ODD, node_reader
-from imin_accounts._node import Context, Link, step
+from imin_accounts._node import Context, Link, copied, step
 from imin_accounts.errors import DecodeError
 from imin_accounts.models import (
     ActionStatus,
@@ -107,9 +106,9 @@ def _items_reader(_: Any, converter: cattrs.Converter) -> Callable[..., tuple[Se
 def _account(item: Any, path: str, level: int) -> SellerAccount:
     """An item that the fast reader refused, so many levels deep in the document."""
     _refuse_deep(item, MAX_DEPTH - level)
-    reading = _careful.get_structure_hook(SellerAccount)(item, None)
-    account: SellerAccount = reading.value
-    return attrs.evolve(account, problems=tuple(path + each for each in reading.problems))
+    account: SellerAccount
+    account, _, problems = _careful.get_structure_hook(SellerAccount)(item, None)
+    return attrs.evolve(account, problems=tuple(path + each for each in problems)) if problems else account
 
 
 def _careful_converter() -> cattrs.Converter:
@@ -130,7 +129,7 @@ def _careful_converter() -> cattrs.Converter:
     converter.register_unstructure_hook(tuple, lambda values: [converter.unstructure(v) for v in values])
     converter.register_unstructure_hook(datetime, datetime.isoformat)
     converter.register_unstructure_hook(ActionStatus, lambda status: status.value)
-    converter.register_unstructure_hook(UnrecognisedAccount, lambda account: deepcopy(account.document))
+    converter.register_unstructure_hook(UnrecognisedAccount, lambda account: copied(account.document))
     return converter
 
 

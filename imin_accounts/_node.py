@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from typing import Annotated, Any
 
 import attrs
@@ -32,7 +31,7 @@ class Extra(Mapping[str, Any]):
         self._members = dict(members)
 
     def __getitem__(self, key: str) -> Any:
-        return deepcopy(self._members[key])
+        return copied(self._members[key])
 
     def __contains__(self, key: object) -> bool:
         return key in self._members
@@ -45,8 +44,6 @@ class Extra(Mapping[str, Any]):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Mapping) and same(self._members, dict(other))
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<{len(self._members)} members>"
@@ -61,6 +58,13 @@ NOTHING_EXTRA = Extra({})
 def extra(members: Mapping[str, Any]) -> Extra:
     """``members`` as an ``Extra``: the one shared instance where there are none."""
     return Extra(members) if members else NOTHING_EXTRA
+
+
+def copied(value: Any) -> Any:
+    """A copy of a JSON value that shares no object or array with it."""
+    if type(value) is dict:
+        return {key: copied(each) for key, each in value.items()}
+    return [copied(each) for each in value] if type(value) is list else value
 
 
 def same(one: Any, other: Any) -> bool:
