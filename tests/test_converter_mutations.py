@@ -119,7 +119,7 @@ def rewritten(sample: bytes, rng: random.Random) -> bytes:
     """``sample`` with one to four of its bytes changed, removed, doubled or added, or cut short."""
     data = bytearray(sample)
     for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(data))
+        at = rng.randrange(len(data) + 1)
         match rng.randrange(6):
             case 0:
                 del data[at : at + rng.randint(1, 20)]
@@ -130,9 +130,9 @@ def rewritten(sample: bytes, rng: random.Random) -> bytes:
                     [b'"', b"\\", b"\\u0000", b"{", b"]", b",", b"\xff", b"\xef\xbb\xbf", b"null"]
                 )
             case 3 if rng.random() < 0.1:
-                del data[at + 1 :]
+                del data[at:]
             case _:
-                data[at] = rng.choice([rng.randrange(256), *b'0123456789"{}[]:,ntf-.e '])
+                data[at : at + 1] = [rng.choice([rng.randrange(256), *b'0123456789"{}[]:,ntf-.e '])]
     return bytes(data)
 
 
