@@ -1,6 +1,10 @@
 """Time that passes when a test says so: real sockets, no waiting."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class ElasticLoop(asyncio.SelectorEventLoop):
@@ -21,6 +25,19 @@ class ElasticLoop(asyncio.SelectorEventLoop):
         """Sleep by putting the clock forward."""
         self.skip(max(seconds, 0.0))
         await asyncio.sleep(0)
+
+
+def elastic(main: Coroutine[Any, Any, T]) -> T:
+    """Run ``main`` in an event loop with an elastic clock."""
+    with asyncio.Runner(loop_factory=ElasticLoop) as runner:
+        return runner.run(main)
+
+
+def the_loop() -> ElasticLoop:
+    """The running loop, which has to be an elastic one."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, ElasticLoop)
+    return loop
 
 
 async def settle(turns: int = 50) -> None:

@@ -7,7 +7,7 @@ unless its plan has a script for the request.
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableSequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -93,7 +93,7 @@ class FaultServer:
             empty script lets it speak. Such steps see no request.
         skip: Puts the clock forward, for steps that let time pass.
         customers: The truth: each customer's sellers and whether they are connected.
-        seen: Every request, in order.
+        seen: The requests, in order: every one, unless a bounded sequence is passed.
         connections: How many were accepted.
     """
 
@@ -102,7 +102,7 @@ class FaultServer:
     skip: Callable[[float], None] = lambda seconds: None
     tls: ssl.SSLContext | None = None
     customers: dict[str, dict[str, bool]] = attrs.Factory(dict)
-    seen: list[Seen] = attrs.Factory(list)
+    seen: MutableSequence[Seen] = attrs.Factory(list)
     connections: int = 0
     _counts: Counter[tuple[str, str]] = attrs.Factory(Counter)
     _serving: dict[asyncio.Task[None], asyncio.StreamWriter] = attrs.Factory(dict)

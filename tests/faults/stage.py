@@ -13,7 +13,7 @@ from imin_accounts import AccountsSession, Deletion, RetryPolicy
 from imin_accounts.errors import Attempt
 from imin_accounts.transports import AiohttpTransport
 from tests import canaries
-from tests.faults.clock import ElasticLoop, settle
+from tests.faults.clock import ElasticLoop, settle, the_loop
 from tests.faults.events import Ends
 from tests.faults.fault import Fault, Mode, Scene
 from tests.faults.replies import SELLER
@@ -148,10 +148,8 @@ async def _scene(fault: Fault, server: FaultServer) -> AsyncIterator[Scene]:
 
 
 async def _fly(time_flies: bool) -> None:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, ElasticLoop)
     while time_flies:
-        loop.skip(0.1)
+        the_loop().skip(0.1)
         await asyncio.sleep(0)
 
 

@@ -53,7 +53,10 @@ FAILURES = [
     Fault("status-500-cut-body", FAILED, (steps.send(reply(500, PROBLEM)[:-9]), steps.close), status=500),
     Fault("status-502-html", FAILED, answer(502, body=b"<html>" + canaries.ALL.encode()), status=502),
     Fault(
-        "status-503-stalled-body", FAILED, (steps.send(reply(503, PROBLEM)[:-9]), steps.stall()), status=503
+        "status-503-stalled-body",
+        FAILED,
+        (steps.send(reply(503, PROBLEM)[:-9]), steps.stall(3.0)),
+        status=503,
     ),
 ]
 
