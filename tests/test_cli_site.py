@@ -15,6 +15,8 @@ import pytest
 
 from imin_accounts.cli._site.tokens import Tokens
 from imin_accounts.fake import (
+    Drift,
+    Drifted,
     Drop,
     Malformed,
     OtherCustomer,
@@ -178,6 +180,7 @@ async def test_nothing_that_a_seller_sends_is_markup(browser: httpx.AsyncClient,
     evil = '"><script>alert(1)</script>'
     broker.fake.add_seller(BROOK, name=evil, url="javascript:alert(1)", logo="data:image/png;base64,AAAA")
     broker.fake.add_seller(CASTLE, url="https://castle.example/", logo="http://castle.example/logo.png")
+    broker.fake.add_seller("urn:odd", url="http://[odd", logo="https:")
     broker.fake.connect("rosie", BROOK, update_errors=[EntitlementUpdateError(name=evil, description=evil)])
     page = (await browser.get("/")).text
     assert "<script" not in page
@@ -312,21 +315,54 @@ async def test_a_button_that_fails(browser: httpx.AsyncClient, broker: Broker, b
     assert broker.is_connected(ACME)
 
 
+async def test_a_button_without_a_seller(browser: httpx.AsyncClient) -> None:
+    """What the library refuses to send is the site's own mistake."""
+    reply = await press(browser, "disconnect", "")
+    assert (reply.status_code, "This did not work" in reply.text) == (500, True)
+
+
+async def test_disconnection_in_doubt(browser: httpx.AsyncClient, broker: Broker) -> None:
+    """Nobody could tell: the page says neither that it is done nor that nothing was changed."""
+    token = await csrf(browser)
+    broker.fake.faults.add(
+        Rule(Drop(), endpoint="delete_seller_account"), Rule(Status(503), endpoint="get_seller_accounts")
+    )
+    reply = await browser.post("/disconnect", data={"csrf": token, "seller": ACME})
+    assert (reply.status_code, "We can't tell yet" in text(reply)) == (502, True)
+    assert "Nothing was changed" not in reply.text
+
+
 # --- Coming back ----------------------------------------------------------------------------------
 
 
 async def way_back(browser: httpx.AsyncClient, broker: Broker) -> str:
-    """Where the seller sends the browser once Brook Street Pool is connected."""
-    return broker.fake.complete((await press(browser, "connect", BROOK)).headers["Location"])
+    """Where the seller sends the browser once Castle Climbing is connected."""
+    link = (await press(browser, "connect", CASTLE, action="create")).headers["Location"]
+    return broker.fake.complete(link)
 
 
-async def test_back_while_imin_fails(browser: httpx.AsyncClient, broker: Broker) -> None:
+async def test_back_connected(browser: httpx.AsyncClient, broker: Broker) -> None:
+    """The seller is named, and it is so."""
+    assert "Castle Climbing is connected." in text(await browser.get(await way_back(browser, broker)))
+
+
+async def test_back_after_declining(browser: httpx.AsyncClient, broker: Broker) -> None:
+    """The way back looks the same as after connecting; the accounts tell."""
+    address = broker.fake.decline((await press(browser, "connect", BROOK)).headers["Location"])
+    assert address is not None
+    assert "Brook Street Pool was not connected." in text(await browser.get(address))
+
+
+@pytest.mark.parametrize(
+    "fault", [Status(503), Drifted(Drift.BAD_VALUES)], ids=["imin fails", "the seller can't be read"]
+)
+async def test_back_in_doubt(browser: httpx.AsyncClient, broker: Broker, fault: Status | Drifted) -> None:
     """Nothing is claimed: neither that it worked nor that it did not."""
     address = await way_back(browser, broker)
-    broker.fake.faults.add(Rule(Status(503)))
-    reply = await browser.get(address)
-    assert "We could not check yet whether you are connected." in reply.text
-    assert "is connected." not in reply.text
+    broker.fake.faults.add(Rule(fault))
+    page = text(await browser.get(address))
+    assert "We can't tell yet whether you are connected." in page
+    assert not re.search("(is|was not) connected[.]", page)
 
 
 async def test_disconnected_while_imin_fails(browser: httpx.AsyncClient, broker: Broker) -> None:

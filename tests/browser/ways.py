@@ -66,7 +66,7 @@ async def outdated_form(rosie: Rosie) -> None:
 
 
 async def nowhere(rosie: Rosie) -> None:
-    """Not Found"""
+    """There is no such page"""
     await rosie.opens("/nowhere")
 
 

@@ -6,7 +6,7 @@ Whoever the customer is, a real broker knows from its own login; here everybody 
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,9 +115,13 @@ class Broker:
                 return _see_other("/")
             case UnconnectedAccount() | NoAccount() as account:
                 target = account.create_url if form.get("action") == "create" else account.register_url
-                if target is not None:
-                    return _see_other(str(target))
-        return self._message(request, 502, "This seller can't be connected now", "Please try again later.")
+            case _:
+                target = None
+        if target is None:
+            return self._message(
+                request, 502, "This seller can't be connected now", "Please try again later."
+            )
+        return _see_other(str(target))
 
     async def returned(self, request: web.Request) -> web.Response:
         """Back from the seller. That proves nothing: only what imin says now does."""
@@ -127,13 +131,15 @@ class Broker:
                 request,
                 403,
                 "This link is not for this browser",
-                "It was made for somebody else, or more than an hour ago. Your connections are as they were.",
+                "It was made for another one, or over an hour ago. Your connections show how things stand.",
             )
-        request[NOTICE] = "You are back from the seller. We could not check yet whether you are connected."
+        request[NOTICE] = "You are back from the seller. We can't tell yet whether you are connected."
         accounts = await self._imin.get_seller_accounts(self._customer)
-        account = accounts.for_seller(values[0])
-        made = "is" if isinstance(account, ConnectedAccount) else "was not"
-        request[NOTICE] = f"{seller_name(account)} {made} connected."
+        match accounts.for_seller(values[0]):
+            case ConnectedAccount() as account:
+                request[NOTICE] = f"{seller_name(account)} is connected."
+            case UnconnectedAccount() | NoAccount() as account:
+                request[NOTICE] = f"{seller_name(account)} was not connected."
         return self._page(request, "connections.html", accounts=accounts)
 
     async def disconnect(self, request: web.Request) -> web.Response:
@@ -166,14 +172,13 @@ class Broker:
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Whatever goes wrong becomes a page."""
-        if f"{request.scheme}://{request.host}" != self._origin:
+        if not self._origin.endswith(f"//{request.host}"):
             return _see_other(self._origin)  # the cookie belongs to one name: to localhost or 127.0.0.1
         try:
             return await handler(request)
         except web.HTTPException as error:
-            return self._message(
-                request, error.status, error.reason, "Please start again from your connections."
-            )
+            heading = "There is no such page" if error.status == 404 else error.reason
+            return self._message(request, error.status, heading, "Please start again from your connections.")
         except IminError as error:
             log.warning("%s", error)
             failure = in_words(error)
@@ -191,7 +196,7 @@ class Broker:
             raise web.HTTPForbidden(reason="This page is out of date")
         return form
 
-    def _read(self, purpose: str, request: web.Request) -> Any:
+    def _read(self, purpose: str, request: web.Request) -> Sequence[str] | None:
         token = request.query.get("token", "")
         return self._tokens.read(purpose, self._browser(request), token, max_age=HOUR)
 
@@ -212,7 +217,8 @@ class Broker:
         )
         response = web.Response(status=status, text=html, content_type="text/html")
         # Lax, not Strict: the way back from the seller is a link from another site.
-        response.set_cookie(COOKIE, browser, httponly=True, samesite="Lax", secure=request.secure)
+        secure = self._origin.startswith("https:")
+        response.set_cookie(COOKIE, browser, httponly=True, samesite="Lax", secure=secure)
         return response
 
 
