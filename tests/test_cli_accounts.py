@@ -6,6 +6,7 @@ import re
 import pytest
 
 from imin_accounts import from_jsonld
+from imin_accounts.cli._browser import open_page
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, add_rosie
 from tests.cli import keyed, run
 
@@ -47,13 +48,24 @@ def test_outstanding_proof_is_counted(fake_imin: FakeImin, imin_server: str) -> 
     assert ["proof outstanding: 1"] in cells(out)
 
 
-@pytest.mark.parametrize("column", ["log in and connect", "join and connect"])
-def test_links_are_given_whole_where_asked_for(column: str, imin_server: str) -> None:
-    """With ``--redirect-uri`` each account that is not connected shows both links, unfolded."""
+@pytest.mark.parametrize(
+    ("label", "heading"), [("log in and connect", "Log in to "), ("join and connect", "Join ")]
+)
+def test_links_are_given_whole_where_asked_for(label: str, heading: str, imin_server: str) -> None:
+    """With ``--redirect-uri`` each account that is not connected shows both links, each for its purpose."""
     out = run("accounts", "rosie", "--redirect-uri", "https://broker.example/", env=keyed(imin_server)).out
-    links = re.findall(rf"^{column} +(\S+)$", out, re.MULTILINE)
-    assert len(set(links)) == 2
-    assert all(link.startswith(f"{imin_server}/auth/connect-account?jwt=") for link in links)
+    links = re.findall(rf"^{label} +(\S+)$", out, re.MULTILINE)
+    pages = [open_page(str(open_page(link).location)) for link in links]
+    assert [page.form.heading for page in pages] == [
+        f"{heading}Brook Street Pool",
+        f"{heading}Castle Climbing",
+    ]
+
+
+def test_nothing_is_folded_in_a_pipe(fake_imin: FakeImin, imin_server: str) -> None:
+    """What another program searches stays in one line, however long."""
+    fake_imin.add_seller(f"{SELLER}/{'4' * 200}")
+    assert f"{SELLER}/{'4' * 200}" in run("accounts", "rosie", env=keyed(imin_server)).out
 
 
 def test_without_a_redirect_uri_there_are_no_links(imin_server: str) -> None:

@@ -1,6 +1,9 @@
 """``imin-accounts read``: every field of a saved reply, its problems, its drift."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,6 +141,19 @@ def test_what_is_no_reply_has_failed(text: str) -> None:
     """Exit code 1 and one line on standard error."""
     ran = run("read", "-", stdin=text)
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of Unix")
+def test_a_terminal_wraps_long_values_by_itself() -> None:
+    """No line end is put into a value, so that it can be copied whole out of a narrow terminal."""
+    ours, theirs = os.openpty()
+    token, document = "t" * 200, reply(**{"imin:entitlementFilter": "t" * 200}).encode()
+    command = [sys.executable, "-m", "imin_accounts.cli", "read", "-"]
+    with open(ours, "rb", buffering=0) as screen, open(theirs, "rb", buffering=0) as terminal:
+        subprocess.run(
+            command, input=document, stdout=terminal, env={**os.environ, "COLUMNS": "40"}, check=True
+        )
+        assert token.encode() in screen.read(4000)
 
 
 def test_a_missing_file_is_wrong_usage() -> None:

@@ -28,12 +28,11 @@ class Page:
 
 
 class Form(HTMLParser):
-    """A page's heading, and its one form: where it goes to and what is filled in already."""
+    """A page's heading, and what is filled in already in its one form."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.heading = ""
-        self.action = ""
         self.values: dict[str, str] = {}
         self._in_heading = False
         self.feed(html)
@@ -42,9 +41,7 @@ class Form(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attributes}
         self._in_heading = tag == "h1"
-        if tag == "form":
-            self.action = said["action"]
-        elif tag == "input" and (said.get("type") != "radio" or "checked" in said):
+        if tag == "input" and (said.get("type") != "radio" or "checked" in said):
             self.values[said["name"]] = said.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:
@@ -61,8 +58,8 @@ def open_page(url: str) -> Page:
 
 
 def submit(page: Page, **typed: str) -> Page:
-    """POST the form of ``page`` with what is filled in, and ``typed`` over it."""
-    return _exchange("POST", urljoin(page.url, page.form.action), urlencode({**page.form.values, **typed}))
+    """POST the form of ``page`` to itself, with what is filled in and ``typed`` over that."""
+    return _exchange("POST", page.url, urlencode({**page.form.values, **typed}))
 
 
 def _exchange(method: str, url: str, body: str | None) -> Page:
