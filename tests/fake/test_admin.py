@@ -68,6 +68,16 @@ async def test_reset_is_back_to_the_start(desk: Desk) -> None:
     assert await state(desk.fake) == "no account"
 
 
+async def test_reset_brings_the_first_faults_back() -> None:
+    """A script that was in force when serving began is in force again, and counts anew."""
+    fake = rosies()
+    fake.faults.add(Rule(Status(503), nth=1))
+    async with fake.serve() as base, aiohttp.ClientSession() as client:
+        assert [(await ask(fake)).status for _ in range(2)] == [503, 200]
+        await Desk(fake, base, client).call("POST", "reset")
+        assert [(await ask(fake)).status for _ in range(2)] == [503, 200]
+
+
 async def test_faults_can_be_put_and_read(desk: Desk) -> None:
     """A script takes effect with the next request."""
     script = {"rules": [{"effect": {"status": {"status": 503}}}], "rate_limit": {"per_second": 9}}

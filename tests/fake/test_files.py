@@ -182,14 +182,17 @@ def test_a_state_that_makes_no_sense_is_refused(snapshot: Any, where: str) -> No
     assert fake.snapshot() == before
 
 
-def test_a_snapshot_is_a_copy() -> None:
-    """What is done to it afterwards does not reach the emulator, nor the other way round."""
+@pytest.mark.parametrize("put_back", [False, True])
+def test_a_snapshot_is_a_copy(put_back: bool) -> None:
+    """What is done to it afterwards does not reach the emulator, taken from it or given to it."""
     fake = FakeImin()
     add_rosie(fake)
     before = json.dumps(fake.snapshot())
     snapshot = fake.snapshot()
-    fake.restore(snapshot)
-    snapshot["sellers"][0]["name"] = snapshot["connections"][0]["evidence"][0]["@id"] = "changed"
+    if put_back:
+        fake.restore(snapshot)
+    snapshot["sellers"][0]["logo"]["url"] = "changed"
+    snapshot["connections"][0]["evidence"][0]["evidenceRequest"]["url"] = "changed"
     assert json.dumps(fake.snapshot()) == before
 
 

@@ -138,6 +138,14 @@ async def test_links_come_only_with_a_redirect_uri() -> None:
     [
         pytest.param(lambda fake: None, "no account", id="nothing"),
         pytest.param(lambda fake: fake.add_member(SELLER, "ROSIE@example.com"), "unconnected", id="member"),
+        pytest.param(
+            lambda fake: (
+                fake.add_customer("rosie", "Rosie@Example.com"),
+                fake.add_member(SELLER, "rosie@example.com"),
+            ),
+            "unconnected",
+            id="customer in another case",
+        ),
         pytest.param(lambda fake: fake.add_member(OTHER, "rosie@example.com"), "no account", id="elsewhere"),
         pytest.param(lambda fake: fake.connect("rosie", SELLER), "connected", id="connected"),
         pytest.param(
@@ -276,3 +284,14 @@ async def test_the_filter_must_be_percent_encoded() -> None:
     fake = FakeImin(seed=1)
     fake.add_customer("rosie")
     assert json.loads((await ask(fake)).body)["imin:entitlementFilter"].endswith("=")
+
+
+async def test_what_replies_show_says_nothing_of_other_secrets() -> None:
+    """From one seed, the filter, the links and the chance of faults are drawn apart."""
+    fake = FakeImin(seed=1)
+    fake.add_seller(SELLER)
+    fake.add_customer("rosie")
+    document = json.loads((await ask(fake, redirectUri=BACK)).body)
+    links = [action["target"] for action in document["imin:item"][0]["potentialAction"]]
+    url_safe = document["imin:entitlementFilter"].translate(str.maketrans("+/", "-_")).rstrip("=")
+    assert not any(url_safe in link for link in links)

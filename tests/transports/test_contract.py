@@ -170,6 +170,7 @@ CASES = [
         )
     ),
     pytest.param(rules(Status(503), Status(500)), get(), ALL_THREE, id="get 503, 500, then well"),
+    pytest.param([Rule(Status(204))], delete(), "confirmed by 204", id="delete 204"),
     pytest.param([Rule(Status(200))], delete(), "OutcomeUnknown DecodeError after", id="delete 200 for ever"),
     pytest.param(rules(Status(500)), delete(), "confirmed by 500 200 204", id="delete 500, unprocessed"),
     pytest.param(
