@@ -55,7 +55,16 @@ async def test_a_delete_without_a_seller_is_a_bad_request(query: dict[str, str])
 
 @pytest.mark.parametrize(
     "redirect_uri",
-    ["", "/back", "javascript:alert(1)", "broker.example", "https://", "https://[", "https://a\nb"],
+    [
+        "",
+        "/back",
+        "broker.example",
+        "https://",
+        "https://[",
+        "https://a\nb",
+        "javascript:alert(1)",
+        "javascript://broker.example/%0aalert(1)",
+    ],
 )
 async def test_a_redirect_uri_must_be_a_web_address(redirect_uri: str) -> None:
     """400: a browser is going to be sent there."""
