@@ -1,0 +1,173 @@
+"""A web service in a process of its own, and the emulated imin behind it, which may go away."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Self
+
+import attrs
+import httpx
+import pytest
+
+from imin_accounts.fake import FakeImin, add_rosie
+
+ROOT = Path(__file__).parent.parent.parent
+UVICORN = ("uvicorn", "--lifespan", "on", "--host", "127.0.0.1", "--port")
+AIOHTTP = ("aiohttp.web", "-H", "127.0.0.1", "-P")
+PATIENCE = 60.0
+"""Seconds that a process may take for something, on however busy a machine."""
+
+
+@attrs.frozen
+class Example:
+    """How to start one of the examples.
+
+    Attributes:
+        needs: What has to be installed for it.
+        command: Arguments of ``python -m``; the port follows, then ``app``.
+        ready: What it prints once it takes requests.
+    """
+
+    needs: tuple[str, ...]
+    command: tuple[str, ...]
+    app: str
+    ready: str = "Uvicorn running"
+
+    def skip_if_missing(self) -> None:
+        """Skip the test where something is not installed."""
+        if missing := [name for name in self.needs if find_spec(name) is None]:
+            pytest.skip(f"not installed: {', '.join(missing)} (dependency group `web`)")
+
+
+EXAMPLES = {
+    "fastapi": Example(("uvicorn", "fastapi"), UVICORN, "examples.web.fastapi_app:app"),
+    "starlette": Example(("uvicorn", "starlette"), UVICORN, "examples.web.starlette_app:app"),
+    "litestar": Example(("uvicorn", "litestar"), UVICORN, "examples.web.litestar_app:app"),
+    "aiohttp": Example((), AIOHTTP, "examples.web.aiohttp_app:application", ready="Running on"),
+    "django": Example(("uvicorn", "django"), UVICORN, "examples.web.django_app:app"),
+}
+
+
+class Held:
+    """The emulator's ``sleep``: a late answer waits until it is let go. No time passes."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        if seconds:
+            self.begun.set()
+            try:
+                await self.let_go.wait()
+            finally:
+                self.ended.set()
+
+
+class Imin:
+    """The emulated imin at an address of its own, up or down."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._outer = stack
+        self._serving = AsyncExitStack()
+        self._port = free_port()
+        self.held = Held()
+        self.fake = FakeImin(sleep=self._sleep)
+        self.base_url = f"http://127.0.0.1:{self._port}"
+
+    async def up(self) -> Self:
+        """Be reachable."""
+        self._serving = await self._outer.enter_async_context(AsyncExitStack())
+        await self._serving.enter_async_context(self.fake.serve(port=self._port))
+        return self
+
+    async def down(self) -> None:
+        """Refuse connections."""
+        await self._serving.aclose()
+
+    def as_new(self) -> None:
+        """Forget everything but Rosie."""
+        self.fake.reset()
+        add_rosie(self.fake)
+        self.held = Held()
+
+    async def _sleep(self, seconds: float) -> None:
+        await self.held(seconds)
+
+
+@attrs.frozen
+class Service:
+    """A web service that runs: its browser's side, its process, and what it has printed."""
+
+    http: httpx.AsyncClient
+    process: asyncio.subprocess.Process
+    printed: list[str]
+
+    async def ends(self, stop: signal.Signals | None = signal.SIGINT) -> str:
+        """Stop it, and wait until it has. Returns all that it printed.
+
+        After a SIGTERM uvicorn would kill itself, and Python could not warn of what was left open.
+        """
+        if stop is not None:
+            self.process.send_signal(stop)
+        assert self.process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            self.printed.extend([line.decode() async for line in self.process.stdout])
+            await self.process.wait()
+        return "".join(self.printed)
+
+    async def prints(self, text: str) -> None:
+        """Wait until it has printed ``text``."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                line = (await self.process.stdout.readline()).decode()
+                self.printed.append(line)
+                if text in line:
+                    return
+                assert line, f"it ended without {text!r}: {''.join(self.printed)}"
+
+
+@asynccontextmanager
+async def running(*arguments: str, port: int, **environment: str) -> AsyncIterator[Service]:
+    """Run ``python -m`` with these arguments, in development mode: it prints every warning."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-X", "dev", "-m", *arguments),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
+        service = Service(http, process, [])
+        try:
+            yield service
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await service.ends(None)
+
+
+@asynccontextmanager
+async def served(example: Example, imin: Imin) -> AsyncIterator[Service]:
+    """Run an example until the context ends, or before."""
+    example.skip_if_missing()
+    port = free_port()
+    there = {"IMIN_API_KEY": "test-key", "IMIN_BASE_URL": imin.base_url}
+    async with running(*example.command, str(port), example.app, port=port, **there) as service:
+        await service.prints(example.ready)
+        yield service
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port

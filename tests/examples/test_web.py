@@ -1,0 +1,140 @@
+"""The web examples, each in a process of its own, over real HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from imin_accounts.fake import Drop, Latency, Rule, Status
+from tests.examples.served import EXAMPLES, Imin, Service, free_port, running, served
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SELLERS = "https://id.bookingsystem.example.com/organizers/"
+ACME, BROOK, CASTLE = (SELLERS + number for number in "123")
+PAGE = "https://broker.example/connections"
+GIVES_UP = {"django"}
+"""Who cancels a view whose client has left."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=list(EXAMPLES))
+async def service(request: pytest.FixtureRequest, emulator: Imin) -> AsyncIterator[Service]:
+    """One of the examples, started once for all tests of it."""
+    async with served(EXAMPLES[request.param], emulator) as service:
+        yield service
+
+
+@pytest.fixture
+def browser(service: Service) -> httpx.AsyncClient:
+    """What a browser asks the service with."""
+    return service.http
+
+
+async def is_left(browser: httpx.AsyncClient, imin: Imin) -> None:
+    """Ask for the connections, and leave before imin has answered."""
+    imin.fake.faults.add(Rule(Latency(60)))
+    asking = asyncio.ensure_future(browser.get("/connections"))
+    await imin.held.begun.wait()
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+    imin.fake.faults.clear()
+
+
+async def test_every_seller_has_a_row(browser: httpx.AsyncClient, imin: Imin) -> None:
+    """The page's data is one row for each seller, with its state."""
+    found = (await browser.get("/connections")).json()
+    states = [(row["seller"], row["state"]) for row in found]
+    assert states == [(ACME, "connected"), (BROOK, "unconnected"), (CASTLE, "no account")]
+
+
+async def test_a_click_leads_to_the_seller_and_back(browser: httpx.AsyncClient, imin: Imin) -> None:
+    """Connecting is a redirect to imin's own link, untouched; afterwards the seller is connected."""
+    click = await browser.post("/connections/connect", params={"seller": BROOK})
+    assert click.status_code == 303
+    assert imin.fake.complete(click.headers["location"]) == PAGE
+    found = (await browser.get("/connections")).json()
+    assert [row["state"] for row in found] == ["connected", "connected", "no account"]
+
+
+async def test_a_click_with_nothing_to_connect_leads_to_the_page(
+    browser: httpx.AsyncClient, imin: Imin
+) -> None:
+    """Whoever is connected by now is sent to the page, which shows it."""
+    click = await browser.post("/connections/connect", params={"seller": ACME})
+    assert (click.status_code, click.headers["location"]) == (303, PAGE)
+
+
+async def test_disconnecting_says_how_it_is_certain(browser: httpx.AsyncClient, imin: Imin) -> None:
+    """An answer that imin lost is verified, and the account is disconnected in truth."""
+    imin.fake.faults.add(Rule(Drop(processed=True), endpoint="delete_seller_account", nth=1))
+    answer = await browser.delete("/connections", params={"seller": ACME})
+    assert (answer.status_code, answer.json()) == (200, {"outcome": "verified"})
+    assert ("rosie", ACME) not in imin.fake.population.connections
+
+
+FAILURES = [
+    pytest.param(Rule(Status(404)), 404, True, id="not-found"),
+    pytest.param(Rule(Status(401)), 500, True, id="wrong-key"),
+    pytest.param(Rule(Status(500), endpoint="get_seller_accounts"), 502, True, id="broken"),
+    pytest.param(Rule(Drop()), 502, False, id="nobody-can-tell"),
+]
+
+
+@pytest.mark.parametrize(("fault", "status", "settled"), FAILURES)
+async def test_errors_have_answers_of_their_own(
+    browser: httpx.AsyncClient, imin: Imin, fault: Rule, status: int, settled: bool
+) -> None:
+    """What goes wrong with imin has a status, and says whether it is certain that nothing changed."""
+    imin.fake.faults.add(fault)
+    method = "GET" if fault.endpoint else "DELETE"
+    answer = await browser.request(method, "/connections", params={"seller": ACME})
+    assert (answer.status_code, answer.json()["settled"]) == (status, settled)
+
+
+async def test_imin_may_go_down_and_come_back(browser: httpx.AsyncClient, imin: Imin) -> None:
+    """While imin is down the service says 502; once it is up again all is well without a restart."""
+    await imin.down()
+    assert (await browser.get("/connections")).status_code == 502
+    await imin.up()
+    assert (await browser.get("/connections")).status_code == 200
+
+
+async def test_a_client_may_leave(
+    request: pytest.FixtureRequest, browser: httpx.AsyncClient, imin: Imin
+) -> None:
+    """A client that leaves in the middle costs nobody else anything."""
+    await is_left(browser, imin)
+    if request.node.callspec.params["service"] in GIVES_UP:
+        await imin.held.ended.wait()
+    assert (await browser.get("/connections")).status_code == 200
+    imin.held.let_go.set()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_it_ends_cleanly(name: str, imin: Imin) -> None:
+    """From start to end, with a client that left and a session held back: no warning, nothing leaked."""
+    async with served(EXAMPLES[name], imin) as service:
+        assert (await service.http.get("/connections")).status_code == 200
+        await is_left(service.http, imin)
+        imin.held.let_go.set()
+        imin.fake.faults.add(Rule(Status(429, retry_after=60), nth=1))
+        refused = await service.http.get("/connections")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
+        printed = await service.ends()
+    complaints = ("Warning", "Traceback", "Exception", "ERROR", "Unclosed", "never awaited")
+    assert [line for line in printed.splitlines() if any(word in line for word in complaints)] == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_it_does_not_start_without_a_key(name: str) -> None:
+    """A service that can't ask imin ends at once and says why, instead of failing every customer."""
+    example, port = EXAMPLES[name], free_port()
+    example.skip_if_missing()
+    async with running(*example.command, str(port), example.app, port=port) as service:
+        printed = await service.ends(None)
+        assert service.process.returncode not in (0, None)
+    assert "set one of IMIN_API_KEY and IMIN_API_KEY_FILE" in printed
