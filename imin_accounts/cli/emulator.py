@@ -55,6 +55,18 @@ def emulator(
 
     The key is "test-key". The customer "rosie" has a seller in each of the three states; further
     ones are "customer-1" and so on.
+
+    \b
+    A faults file, for instance (every member but effect may be left out):
+      {"rules": [{"endpoint": "delete_seller_account", "customer": "rosie",
+                  "nth": 1, "probability": 0.5,
+                  "effect": {"drop": {"processed": true}}}],
+       "rate_limit": {"per_second": 20}}
+    Effects: status, latency, stall, drop, other_customer, malformed, drifted.
+
+    \b
+    At /_emulator/: GET and PUT state, GET and PUT faults, GET requests,
+    POST reset, POST advance {"seconds": 3600}.
     """
     fake = FakeImin(seed=seed)
     add_rosie(fake)

@@ -1,6 +1,7 @@
 """What the emulator keeps in files: scripts of faults, and its state."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from imin_accounts.fake import (
 )
 from tests.fake.asking import ask, rosies
 
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 EFFECTS = st.one_of(
     st.builds(
         Status,
@@ -83,6 +85,15 @@ def test_a_script_as_written_by_hand() -> None:
         Rule(Status(503, retry_after=2), nth=1),
         Rule(OtherCustomer(), customer="rosie", nth=(2, 3)),
     )
+
+
+def test_the_example_can_be_loaded() -> None:
+    """The script in ``examples/`` is one, and shows every effect."""
+    script = json.loads((EXAMPLES / "faults.json").read_text(encoding="utf-8"))
+    fake = FakeImin()
+    fake.faults.load(script)
+    shown = {type(rule.effect) for rule in fake.faults.rules}
+    assert shown == {Status, Drop, Latency, Stall, OtherCustomer, Malformed, Drifted}
 
 
 @pytest.mark.parametrize(
