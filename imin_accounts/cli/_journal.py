@@ -26,7 +26,12 @@ from imin_accounts import IminError
 from imin_accounts.cli._files import AppendFile, CannotRead
 from imin_accounts.cli._rows import time_text
 
-_EVENTS = {"intended", "disconnected", "failed", "cleared"}
+_EVENTS = {
+    "intended": ("customer", "seller"),
+    "disconnected": ("customer", "seller"),
+    "failed": ("customer",),
+    "cleared": ("customer",),
+}
 
 
 class Journal:
@@ -128,7 +133,8 @@ class Journal:
     def _event(self, line: bytes, number: int) -> dict[str, Any]:
         try:
             event: dict[str, Any] = json.loads(line)
-            if event["event"] in _EVENTS and isinstance(event["customer"], str):
+            needed = _EVENTS[event["event"]]
+            if all(isinstance(event[member], str) for member in needed):
                 return event
         except (ValueError, TypeError, KeyError):  # their texts quote what was found
             pass

@@ -124,7 +124,7 @@ class Tally:
         if self.failed:
             parts.append(f"{self.failed:,} failed")
         if self.held_back:
-            parts.append(f"held back {self.held_back:,} times")
+            parts.append(f"{self.held_back:,} held back")
         if rate and self.done < self.total:
             parts.append(f"{_duration((self.total - self.done) / rate)} left")
         return ", ".join(parts)

@@ -92,9 +92,10 @@ def read_customers(path: Path) -> Iterator[list[Row]]:
     if suffix in SQLITE:
         yield from read_sqlite(path)
         return
-    whole = _WholeCustomers(path, TEXT_FORMATS[suffix]())
+    format = TEXT_FORMATS[suffix]()
+    whole = _WholeCustomers(path, format)
     yield from whole
-    if whole.end < path.stat().st_size:
+    if max(whole.end, len(format.header)) < path.stat().st_size:
         raise CannotRead(path, "it is not whole; let the export go on with --resume first")
 
 

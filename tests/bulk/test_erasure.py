@@ -1,0 +1,227 @@
+"""Erasure: certain, or honest about what is not; the journal agrees with what imin has."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imin_accounts import AccountsSession, RetryPolicy
+from imin_accounts.cli._erasure import Erasure
+from imin_accounts.cli._ids import Pending
+from imin_accounts.cli._journal import Journal
+from imin_accounts.cli._progress import Tally
+from imin_accounts.fake import (
+    Drift,
+    Drifted,
+    Drop,
+    FakeImin,
+    Malformed,
+    OtherCustomer,
+    Rule,
+    Status,
+    add_crowd,
+)
+from imin_accounts.fake._rules import Effect
+from tests.bulk.commands import LONG, run_to_end, signal_when, start, write_ids
+from tests.bulk.emulated import emulated
+from tests.scripted import ManualClock
+
+CUSTOMERS = 10_000 if LONG else 150
+FAULTS: tuple[Effect, ...] = (
+    Drop(processed=True),
+    Drop(processed=False),
+    Status(503),
+    Status(500, processed=True),
+    Malformed(),
+    OtherCustomer(),
+)
+
+
+class Erasing:
+    """Erases customers of an emulated imin, run after run, with one journal."""
+
+    def __init__(self, fake: FakeImin, journal: Path) -> None:
+        self.fake = fake
+        self.path = journal
+        self.at_first = connected(fake)
+
+    async def run(self, *customers: str, key: str = "test-key", attempts: int = 3) -> Erasure:
+        """Go on, once."""
+        clock = ManualClock()
+        session = AccountsSession(
+            key, transport=self.fake, retry=RetryPolicy(attempts=attempts), clock=clock, sleep=clock.sleep
+        )
+        with closing(Journal(self.path, now=lambda: datetime.now(UTC))) as journal, Pending() as pending:
+            erasure = Erasure(session, journal)
+            pending.add(customers or self.fake.population.people)
+            erasure.cleared = sum(map(pending.discard, journal.resume()))
+            await erasure.run(pending, concurrency=16, tally=Tally())
+        return erasure
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What stands in the journal."""
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
+
+    def pairs(self, event: str) -> list[tuple[str, str]]:
+        """Of whom and whose the journal says so."""
+        return [(e["customer"], e["seller"]) for e in self.events if e["event"] == event and "seller" in e]
+
+    def check_journal(self) -> None:
+        """The journal agrees with what the emulated imin has, whatever was done so far."""
+        done, intended = set(self.pairs("disconnected")), set(self.pairs("intended"))
+        assert done.isdisjoint(connected(self.fake)), "the journal claims what is not so"
+        assert self.at_first - connected(self.fake) <= intended, "something was done that nobody intended"
+        cleared = {e["customer"] for e in self.events if e["event"] == "cleared"}
+        assert cleared.isdisjoint(customer for customer, _ in connected(self.fake))
+
+
+def connected(fake: FakeImin) -> set[tuple[str, str]]:
+    """Who is connected with whom."""
+    return set(fake.population.connections)
+
+
+@pytest.fixture
+def erasing(fake_imin: FakeImin, tmp_path: Path) -> Erasing:
+    """Customers with three sellers each."""
+    add_crowd(fake_imin, sellers=3, customers=CUSTOMERS)
+    return Erasing(fake_imin, tmp_path / "journal.jsonl")
+
+
+async def test_every_connected_account_is_disconnected(erasing: Erasing) -> None:
+    """And nothing else is touched: each is intended once, done once, and every customer is cleared."""
+    erasure = await erasing.run()
+    assert (erasure.exit_code, erasure.cleared, erasure.open) == (0, CUSTOMERS, 0)
+    assert not connected(erasing.fake)
+    assert sorted(erasing.pairs("intended")) == sorted(erasing.at_first)
+    assert sorted(erasing.pairs("disconnected")) == sorted(erasing.at_first)
+
+
+async def test_with_a_fifth_of_all_requests_failing_it_ends_certain(erasing: Erasing) -> None:
+    """Run after run the journal agrees with imin; at the end exactly, with nobody connected."""
+    erasing.fake.faults.add(*(Rule(effect, probability=0.2 / len(FAULTS)) for effect in FAULTS))
+    runs = 0
+    while (erasure := await erasing.run(attempts=1)).exit_code != 0:
+        assert erasure.exit_code == 3
+        erasing.check_journal()
+        runs += 1
+    assert runs > 1
+    assert not connected(erasing.fake)
+    assert set(erasing.pairs("disconnected")) == erasing.at_first
+    assert len({e["customer"] for e in erasing.events if e["event"] == "cleared"}) == CUSTOMERS
+    failed = len(erasing.pairs("failed"))
+    accounts = len(erasing.at_first)
+    print(f"{CUSTOMERS:,} customers, {accounts:,} accounts: {runs + 1} runs, {failed:,} failed attempts")
+
+
+@pytest.mark.parametrize(
+    ("effect", "endpoint"),
+    [
+        pytest.param(Drop(processed=True), "delete_seller_account", id="the answer is lost"),
+        pytest.param(Status(500, processed=True), "delete_seller_account", id="done, but an error"),
+        pytest.param(Status(404, processed=True), "delete_seller_account", id="done, but not found"),
+    ],
+)
+async def test_what_the_last_read_shows_is_certain(effect: Effect, endpoint: Any, erasing: Erasing) -> None:
+    """However the DELETE ended, the customer's next read tells that the account is gone."""
+    [(customer, seller), *_] = sorted(erasing.at_first)
+    erasing.fake.faults.add(Rule(effect, endpoint=endpoint, customer=customer))
+    assert (await erasing.run(customer, attempts=1)).exit_code == 0
+    assert (customer, seller) in erasing.pairs("disconnected")
+
+
+@pytest.mark.parametrize(
+    ("effect", "nth", "error"),
+    [
+        pytest.param(Drop(), None, "TransportError", id="imin is gone"),
+        pytest.param(Drop(), range(2, 99), "TransportError", id="no answer to the last read"),
+        pytest.param(Drifted(Drift.NO_ID), range(2, 99), "UnexpectedResponse", id="about nobody"),
+        pytest.param(Status(403), None, "AuthenticationError", id="not allowed"),
+    ],
+)
+async def test_who_can_not_be_seen_to_be_cleared_stays_open(
+    effect: Effect, nth: range | None, error: str, erasing: Erasing
+) -> None:
+    """Only a good read of everything clears a customer; the next run tries again."""
+    [(customer, _), *_] = sorted(erasing.at_first)
+    erasing.fake.faults.add(Rule(effect, endpoint="get_seller_accounts", nth=nth, customer=customer))
+    erasure = await erasing.run(customer, attempts=1)
+    assert erasure.exit_code != 0
+    assert erasing.events[-1] | {"at": ""} == {
+        "at": "", "event": "failed", "customer": customer, "error": error,
+    }  # fmt: skip
+    erasing.fake.faults.clear()
+    assert (await erasing.run(customer)).exit_code == 0
+
+
+async def test_an_item_that_can_not_be_read_may_be_a_connected_account(erasing: Erasing) -> None:
+    """So its customer is not cleared."""
+    erasing.fake.add_seller("urn:odd")
+    erasing.fake.faults.add(Rule(Drifted(Drift.BAD_VALUES)))
+    await erasing.run()
+    cleared = [e for e in erasing.events if e["event"] == "cleared"]
+    assert len(cleared) < CUSTOMERS
+    erasing.check_journal()
+
+
+async def test_a_refused_key_ends_everything(erasing: Erasing) -> None:
+    """It does not fail for everybody; nothing was intended, nothing done."""
+    erasure = await erasing.run(key="another-key")
+    assert erasure.error is not None
+    assert len(erasing.fake.requests) <= 16
+    assert connected(erasing.fake) == erasing.at_first
+
+
+@pytest.mark.parametrize(
+    ("effect", "code"),
+    [
+        pytest.param(Drop(), 5, id="nobody there"),
+        pytest.param(Status(403), 1, id="refused"),
+    ],
+)
+async def test_where_nothing_was_done_the_exit_code_says_why(
+    effect: Effect, code: int, erasing: Erasing
+) -> None:
+    """Nothing partly: nothing at all."""
+    erasing.fake.faults.add(Rule(effect))
+    assert (await erasing.run(attempts=1)).exit_code == code
+
+
+# --- Killed --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """Where the journal is."""
+    return tmp_path / "journal.jsonl"
+
+
+def events(journal: Path) -> Iterator[tuple[str, str, str | None]]:
+    """Event, customer and seller of each whole line."""
+    for line in journal.read_bytes().splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            event = json.loads(line)
+            yield event["event"], event["customer"], event.get("seller")
+
+
+def test_killed_it_goes_on(tmp_path: Path, journal: Path) -> None:
+    """After SIGKILLs at any moment, the next run knows all that was begun, and ends certain."""
+    kills, count = (10, 2_000) if LONG else (2, 60)
+    ids = write_ids(tmp_path / "ids.txt", count)
+    command = ("disconnect-all", "--ids", ids, "--journal", journal, "--resume", "--yes")
+    with emulated(customers=count) as imin:
+        for _ in range(kills):
+            process = start(imin.base_url, *command)
+            due = imin.requests() + count
+            assert signal_when(process, lambda: imin.requests() >= due, signal.SIGKILL).code == -9  # noqa: B023
+        assert run_to_end(imin.base_url, *command).code == 0
+        assert run_to_end(imin.base_url, "disconnect-all", "--ids", ids, "--dry-run", "--json").out == "[]\n"
+    told = list(events(journal))
+    done = {(customer, seller) for event, customer, seller in told if event == "disconnected"}
+    assert {(customer, seller) for event, customer, seller in told if event == "intended"} == done
+    assert {customer for event, customer, _ in told if event == "cleared"} == set(ids.read_text().split())
