@@ -34,7 +34,8 @@ class Api:
             return self._connect(call)
         if call.key is None:
             return replies.error(401, ErrorBody.MESSAGE, description="No API key found in request")
-        if not hmac.compare_digest(call.key.encode(), self._api_key.encode()):
+        found, wanted = (key.encode(errors="surrogateescape") for key in (call.key, self._api_key))
+        if not hmac.compare_digest(found, wanted):
             return replies.error(401, self._world.undocumented.unauthorized)
         if call.endpoint == "get_seller_accounts":
             return self._get(call)

@@ -28,7 +28,7 @@ async def serving(
     fake: "FakeImin", flow: ConnectFlow, *, host: str, port: int, admin: Audience
 ) -> AsyncIterator[str]:
     """Serve until the context ends. Gives the base URL."""
-    app = web.Application(client_max_size=64 * 1024 * 1024)
+    app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=(_with_a_host,))
     Admin(fake, admin).add_to(app.router)
     SellerPages(fake.population, flow).add_to(app.router)
     app.router.add_route("*", "/{anything:.*}", api_handler(fake))
@@ -43,11 +43,24 @@ async def serving(
         await runner.cleanup()
 
 
+@web.middleware
+async def _with_a_host(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Let no request in whose ``Host`` can't be part of a URL: replies are full of such URLs."""
+    try:
+        urlsplit(f"//{request.host}")
+    except ValueError:
+        return web.Response(status=400, text="the Host header is malformed")
+    return await handler(request)
+
+
 def api_handler(fake: "FakeImin") -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The API's own endpoints, and a 404 for whatever is not one."""
 
     async def handle(request: web.Request) -> web.Response:
-        url = f"{request.scheme}://{request.host}{request.raw_path}"
+        target = request.raw_path
+        url = f"{request.scheme}://{request.host}{target}" if target.startswith("/") else target
         fate = fake.exchange(Request(method=request.method, url=url, headers=request.headers))
         if fate.delay == math.inf:
             await asyncio.Event().wait()  # until the client goes, or the server ends

@@ -237,3 +237,35 @@ async def test_it_can_be_served_again() -> None:
     async with fake.serve() as one, fake.serve() as two:
         found = [(await asyncio.to_thread(Browser(base).accounts))[0] for base in (one, two)]
     assert all("dateLinked" in item for item in found)
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "status"),
+    [
+        pytest.param(
+            "/api/v2/customers/rosie/accounts", "Host: x\r\nX-Api-Key: test-key", 200, id="well formed"
+        ),
+        pytest.param("/api/v2/customers/%ff/accounts", "Host: x\r\nX-Api-Key: test-key", 404, id="not UTF-8"),
+        pytest.param(
+            "/api/v2/customers/rosie/accounts", "Host: x\r\nX-Api-Key: \xff", 401, id="key not UTF-8"
+        ),
+        pytest.param(
+            "/api/v2/customers/rosie/accounts", "Host: [\r\nX-Api-Key: test-key", 400, id="bad Host"
+        ),
+        pytest.param("/_emulator/state", "Host: [", 400, id="bad Host of the admin endpoint"),
+        pytest.param(
+            "http://x/api/v2/customers/rosie/accounts",
+            "Host: x\r\nX-Api-Key: test-key",
+            200,
+            id="absolute form",
+        ),
+    ],
+)
+async def test_whatever_is_sent_is_answered(browser: Browser, target: str, headers: str, status: int) -> None:
+    """Odd bytes get a status that says so, never 500."""
+    reader, writer = await asyncio.open_connection(*browser.base.removeprefix("http://").split(":"))
+    writer.write(f"GET {target} HTTP/1.1\r\n{headers}\r\nConnection: close\r\n\r\n".encode("latin-1"))
+    answer = await reader.read()
+    writer.close()
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert status != 200 or b'"@id":"http://x/api/v2/customers/rosie/accounts"' in answer
