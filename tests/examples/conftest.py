@@ -1,7 +1,6 @@
 """One emulated imin for a module, forgetful between tests."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -12,8 +11,8 @@ from tests.examples.served import Imin
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def emulator() -> AsyncIterator[Imin]:
     """It listens for as long as the module's tests run."""
-    async with AsyncExitStack() as stack:
-        yield await Imin(stack).up()
+    async with Imin() as imin:
+        yield imin
 
 
 @pytest.fixture

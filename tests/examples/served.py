@@ -74,23 +74,28 @@ class Held:
 class Imin:
     """The emulated imin at an address of its own, up or down."""
 
-    def __init__(self, stack: AsyncExitStack) -> None:
-        self._outer = stack
+    def __init__(self) -> None:
         self._serving = AsyncExitStack()
         self._port = free_port()
         self.held = Held()
         self.fake = FakeImin(sleep=self._sleep)
         self.base_url = f"http://127.0.0.1:{self._port}"
 
-    async def up(self) -> Self:
-        """Be reachable."""
-        self._serving = await self._outer.enter_async_context(AsyncExitStack())
+    async def __aenter__(self) -> Self:
         await self._serving.enter_async_context(self.fake.serve(port=self._port))
         return self
 
-    async def down(self) -> None:
-        """Refuse connections."""
+    async def __aexit__(self, *error: object) -> None:
         await self._serving.aclose()
+
+    @asynccontextmanager
+    async def down(self) -> AsyncIterator[None]:
+        """Refuse connections until the context ends."""
+        await self._serving.aclose()
+        try:
+            yield
+        finally:
+            await self.__aenter__()
 
     def as_new(self) -> None:
         """Forget everything but Rosie."""

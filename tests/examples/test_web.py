@@ -97,9 +97,8 @@ async def test_errors_have_answers_of_their_own(
 
 async def test_imin_may_go_down_and_come_back(browser: httpx.AsyncClient, imin: Imin) -> None:
     """While imin is down the service says 502; once it is up again all is well without a restart."""
-    await imin.down()
-    assert (await browser.get("/connections")).status_code == 502
-    await imin.up()
+    async with imin.down():
+        assert (await browser.get("/connections")).status_code == 502
     assert (await browser.get("/connections")).status_code == 200
 
 
