@@ -89,8 +89,7 @@ class FaultServer:
 
     Attributes:
         plan: Decides what each request meets.
-        greeting: Steps for a connection that said nothing yet, by the connection's number from 1; an
-            empty script lets it speak. Such steps see no request.
+        greeting: Steps for a connection that said nothing yet. They see no request.
         skip: Puts the clock forward, for steps that let time pass.
         customers: The truth: each customer's sellers and whether they are connected.
         seen: The requests, in order: every one, unless a bounded sequence is passed.
@@ -98,7 +97,7 @@ class FaultServer:
     """
 
     plan: Plan = lambda seen: RIGHT
-    greeting: Callable[[int], Script] = lambda number: ()
+    greeting: Script = ()
     skip: Callable[[float], None] = lambda seconds: None
     tls: ssl.SSLContext | None = None
     customers: dict[str, dict[str, bool]] = attrs.Factory(dict)
@@ -153,7 +152,7 @@ class FaultServer:
         self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         nothing = Seen(number, "", "", "", None, 0, 0.0, "", {})
-        for step in self.greeting(number):
+        for step in self.greeting:
             await step(Exchange(self, reader, writer, nothing))
         while not writer.is_closing():
             seen = self._note(number, await reader.readuntil(b"\r\n\r\n"))

@@ -77,7 +77,7 @@ def play(fault: Fault, plan: Plan, call: str) -> Played:
 async def _play(fault: Fault, plan: Plan, call: str, loop: ElasticLoop) -> Played:
     told: list[Attempt] = []
     tls = fault.tls and fault.tls()
-    server = FaultServer(plan, lambda _: fault.greeting, loop.skip, tls)
+    server = FaultServer(plan, fault.greeting, loop.skip, tls)
     async with server, _scene(fault, server) as scene, AiohttpTransport(**scene.transport) as transport:
         session = AccountsSession(
             canaries.KEY,
@@ -101,7 +101,7 @@ async def _play(fault: Fault, plan: Plan, call: str, loop: ElasticLoop) -> Playe
             of_call = tuple(told[told_before:])
             loop.skip(3600.0)  # past any hold
             await settle(200)
-            server.plan, server.greeting = lambda _: RIGHT, lambda _: ()
+            server.plan, server.greeting = lambda _: RIGHT, ()
             next_result = None if fault.stage else await _outcome(session, "GET", NEXT_CUSTOMER)
     return Played(
         ended=_ended(result, of_call, seen),

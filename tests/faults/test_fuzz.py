@@ -61,6 +61,7 @@ def cut_and_changed(draw: st.DrawFn, whole: bytes) -> bytes:
 
 bodies = st.one_of(
     st.just((b"", RIGHT_BODY)),
+    st.just((b"", document("stranger", {SELLER: False}))),
     cut_and_changed(RIGHT_BODY).map(lambda body: (b"", body)),
     st.just((b"Content-Encoding: gzip", gzip.compress(RIGHT_BODY))),
     st.just((b"Content-Encoding: deflate", zlib.compress(RIGHT_BODY))),
