@@ -42,11 +42,16 @@ class Erasure:
     error: AuthenticationError | CannotWrite | None = None
 
     @property
+    def has_acted(self) -> bool:
+        """Whether anything was, or may have been, disconnected, in an earlier run with the journal too."""
+        return bool(self.journal.disconnected) or self.journal.has_open_sellers
+
+    @property
     def exit_code(self) -> int:
         """0 where every customer asked about is cleared, 3 where anything was done, else why not."""
         if not self.open and not self.left:
             return 0
-        if self.left or self.cleared or self.journal.disconnected or self.journal.has_open_sellers:
+        if self.left or self.cleared or self.has_acted:
             return PARTLY_DONE
         return UNREACHABLE if self.unreachable == self.open else FAILED
 

@@ -27,14 +27,17 @@ Examples:
   imin-accounts accounts 1234 --json > saved.json
   imin-accounts read saved.json
   imin-accounts disconnect 1234 https://id.bookingsystem.example.com/organizers/1
+  imin-accounts disconnect-all 1234 --journal erasure.jsonl
+  imin-accounts export customers.txt -o accounts.jsonl
+  imin-accounts audit accounts.jsonl --within 30d --report audit.html
 
 \b
 Exit codes:
   0  done
-  1  failed; nothing was changed
+  1  failed; nothing was changed at imin
   2  wrong usage; nothing was sent
-  3  partly done: part of a reply could not be read, or nobody can tell
-     whether an account was disconnected
+  3  partly done: some customers failed or are left, part of a reply could
+     not be read, or nobody can tell whether an account was disconnected
   4  not authorised: the API key is missing, wrong or not allowed to
   5  unreachable: no reply came, or none in time
 """
@@ -75,6 +78,6 @@ def imin_accounts() -> None:
     """A customer's Seller Accounts at imin: list, connect, disconnect.
 
     The API key comes from IMIN_API_KEY, from the file that IMIN_API_KEY_FILE names, or from
-    --api-key-file; never from the command line itself, where others could read it. `demo` and `read`
-    need none.
+    --api-key-file; never from the command line itself, where others could read it. `demo`, `read`
+    and whatever works on an exported file need none.
     """

@@ -68,6 +68,8 @@ def disconnect_all(
         raise click.UsageError("--column, --shard and --limit are for --ids")
     if not dry_run and journal_path is None:
         raise click.UsageError("say where to write down what is done: --journal FILE")
+    if not (dry_run or yes or sys.stdin.isatty()):
+        raise click.UsageError("nobody is there to be asked: say --yes")
     with Tally() as tally, Pending() as pending:
         imin = session(rate_limit=rate, max_connections=concurrency, on_attempt=tally.note)
         if ids is None:
@@ -87,18 +89,15 @@ def disconnect_all(
             if limit is not None:
                 pending.keep(limit)
             if not yes:
-                _ask(len(pending))
+                question = f"Disconnect every account of {count_text(len(pending), 'customer')}?"
+                click.confirm(question, abort=True, err=True)
             asyncio.run(erasure.run(pending, concurrency=concurrency, tally=tally))
     _tell(erasure, as_json=as_json)
     if erasure.error is not None:
-        raise erasure.error
+        if not erasure.has_acted:
+            raise erasure.error
+        click.echo(f"Error: {erasure.error}", err=True)
     ctx.exit(erasure.exit_code)
-
-
-def _ask(customers: int) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError("nobody is there to be asked: say --yes")
-    click.confirm(f"Disconnect every account of {count_text(customers, 'customer')}?", abort=True, err=True)
 
 
 def _tell(erasure: Erasure, *, as_json: bool) -> None:

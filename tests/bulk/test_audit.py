@@ -1,6 +1,7 @@
 """What an audit finds, on the terminal, as JSON and in an exported file."""
 
 import json
+import signal
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,8 @@ from imin_accounts import Fetched, from_jsonld
 from imin_accounts.cli._audit import Audit
 from imin_accounts.cli._rows import rows_of
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, Status
-from tests.bulk.commands import LONG, write_ids
+from tests.bulk.commands import LONG, signal_when, start, write_ids
+from tests.bulk.emulated import emulated
 from tests.bulk.people import NOW, add_people, conflict, entitlement
 from tests.bulk.rows import error_rows
 from tests.cli import Ran, keyed, run
@@ -166,6 +168,22 @@ def test_an_exported_file_is_audited_alike(
     assert ran.code == 3
     assert found(json.loads(ran.out)) == known(fake_imin)
     assert len(fake_imin.requests) == sent
+
+
+def test_a_limit_audits_the_first_few(ids: str, imin_server: str) -> None:
+    """To try it out."""
+    assert json.loads(audit(imin_server, ids, "--limit", "1", "--json").out)["customers"]["read"] == 1
+
+
+def test_an_interrupted_audit_shows_what_it_has(tmp_path: Path) -> None:
+    """Exit code 3, and how many are missing."""
+    count = 300
+    with emulated(customers=count) as imin:
+        process = start(imin.base_url, "audit", write_ids(tmp_path / "ids.txt", count), "--json")
+        ended = signal_when(process, lambda: imin.requests() > 10, signal.SIGINT)
+    read = json.loads(ended.out)["customers"]["read"]
+    assert (ended.code, read > 10) == (3, True)
+    assert f"Interrupted: {count - read} customers were not asked for." in ended.err
 
 
 def test_the_terminal_shows_tables(ids: str, imin_server: str) -> None:

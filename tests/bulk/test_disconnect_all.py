@@ -76,6 +76,13 @@ def test_a_dry_run_shows_and_does_nothing(imin_server: str, fake_imin: FakeImin)
     assert {request.method for request in fake_imin.requests} == {"GET"}
 
 
+def test_a_dry_run_of_the_first_few(tmp_path: Path, imin_server: str, fake_imin: FakeImin) -> None:
+    """``--limit`` holds for it too."""
+    ids = write_ids(tmp_path / "ids.txt", 6)
+    assert disconnect_all(imin_server, "--ids", ids, "--dry-run", "--limit", "2").code == 0
+    assert len(fake_imin.requests) == 2
+
+
 def test_a_dry_run_for_a_program(imin_server: str) -> None:
     """The same as JSON."""
     ran = disconnect_all(imin_server, "rosie", "--dry-run", "--json")
@@ -136,6 +143,7 @@ def test_wrong_usage_changes_nothing(
     assert ran.code == 2
     assert told in ran.err
     assert fake_imin.requests == ()
+    assert [file.name for file in tmp_path.iterdir()] == ["old"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Erasure: certain, or honest about what is not; the journal agrees with what imin has."""
 
 import json
+import resource
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -209,6 +210,39 @@ def events(journal: Path) -> Iterator[tuple[str, str, str | None]]:
             yield event["event"], event["customer"], event.get("seller")
 
 
+def test_an_interrupt_finishes_whom_it_has_begun_with(tmp_path: Path, journal: Path) -> None:
+    """Exit code 3; whoever was begun with is cleared, nothing is open."""
+    ids = write_ids(tmp_path / "ids.txt", 120)
+    with emulated(customers=120) as imin:
+        process = start(imin.base_url, "disconnect-all", "--ids", ids, "--journal", journal, "--yes")
+        ended = signal_when(process, lambda: imin.requests() > 100, signal.SIGINT)
+    told = list(events(journal))
+    begun = {customer for event, customer, _ in told if event == "intended"}
+    cleared = {customer for event, customer, _ in told if event == "cleared"}
+    assert (ended.code, begun <= cleared, len(cleared) < 120) == (3, True, True)
+    assert "Repeat the command with --resume to go on." in ended.err
+
+
+def test_nothing_is_done_that_can_not_be_written_down(
+    tmp_path: Path, journal: Path, imin_server: str, fake_imin: FakeImin
+) -> None:
+    """No room for the journal: it says so, and whatever is gone was intended in it."""
+    add_crowd(fake_imin, sellers=3, customers=60)
+    at_first, ids = connected(fake_imin), write_ids(tmp_path / "ids.txt", 60)
+    command = ("disconnect-all", "--ids", ids, "--journal", journal, "--yes")
+    ended = run_to_end(imin_server, *command, preexec=_little_room)
+    assert ended.code == 3
+    assert f"Error: can't write {journal}: File too large." in ended.err
+    intended = {(customer, seller) for event, customer, seller in events(journal) if event == "intended"}
+    assert set() < at_first - connected(fake_imin) <= intended < at_first
+    assert run_to_end(imin_server, *command, "--resume").code == 0
+    assert connected(fake_imin) == set()
+
+
+def _little_room() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
+
+
 def test_killed_it_goes_on(tmp_path: Path, journal: Path) -> None:
     """After SIGKILLs at any moment, the next run knows all that was begun, and ends certain."""
     kills, count = (10, 2_000) if LONG else (2, 60)
@@ -217,7 +251,7 @@ def test_killed_it_goes_on(tmp_path: Path, journal: Path) -> None:
     with emulated(customers=count) as imin:
         for _ in range(kills):
             process = start(imin.base_url, *command)
-            due = imin.requests() + count
+            due = imin.requests() + 2 * count // (kills + 1)
             assert signal_when(process, lambda: imin.requests() >= due, signal.SIGKILL).code == -9  # noqa: B023
         assert run_to_end(imin.base_url, *command).code == 0
         assert run_to_end(imin.base_url, "disconnect-all", "--ids", ids, "--dry-run", "--json").out == "[]\n"

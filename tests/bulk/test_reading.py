@@ -8,6 +8,7 @@ import pytest
 
 from imin_accounts import AccountsSession, AuthenticationError, Failed, Fetched
 from imin_accounts.cli._ids import Pending
+from imin_accounts.cli._interrupt import stopping
 from imin_accounts.cli._progress import Tally
 from imin_accounts.cli._reading import read_all
 from imin_accounts.cli._result import Result
@@ -96,6 +97,21 @@ async def test_a_second_interrupt_does_not_wait(capsys: pytest.CaptureFixture[st
         session = AccountsSession("test-key", transport=Silent())  # type: ignore[arg-type]
         await read_all(session, pending, lambda _: None, result, concurrency=1, tally=Tally())
     assert (result.left, result.exit_code) == (1, 3)
+
+
+async def wait() -> None:
+    """Wait for ever, unless interrupted."""
+    async with stopping():
+        await asyncio.Event().wait()
+
+
+async def test_a_cancellation_from_outside_is_no_interrupt() -> None:
+    """It goes on to whoever cancelled."""
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_a_refused_key_ends_it(fake_imin: FakeImin) -> None:
