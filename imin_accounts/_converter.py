@@ -39,6 +39,7 @@ MAX_DEPTH = 64
 MAX_SHARED = 1024
 """Sellers that are remembered, so that the replies of many customers share them."""
 
+_TEXT = (bytes, str, bytearray, memoryview)
 _ITEMS = tuple[SellerAccount, ...]
 _ITEM_PATH = "$['imin:item']"
 
@@ -52,38 +53,30 @@ def _fast_converter() -> cattrs.Converter:
 
 
 def _shared(cls: type, converter: cattrs.Converter) -> Callable[..., Any]:
-    """Every customer's reply repeats the same sellers: read each once and hand out the same object.
+    """Every customer's reply repeats the same sellers: hand out the same object for equal documents.
 
-    Only a document that equals the first one in everything is the same, and the fast reader has seen
-    to it that there is no number or boolean in that, which Python would take for each other.
+    Nothing is kept of a seller before it is met again. Equal documents are equal in everything, since
+    the fast reader lets no number or boolean through, which Python would take for each other.
     """
     read = node_reader(cls, converter)
-    known: dict[str, tuple[dict[str, Any], Seller]] = {}
+    known: dict[str, tuple[dict[str, Any], Seller] | tuple[()]] = {}
 
     def read_shared(document: dict[str, Any], _: Any = None) -> Seller:
         pair = known.get(document["@id"])
-        if pair is not None and pair[0] == document:
+        if pair and pair[0] == document:
             return pair[1]
         seller: Seller = read(document)
-        if len(known) >= MAX_SHARED:
+        if pair is None and len(known) >= MAX_SHARED:
             known.clear()
-        known[seller.id] = document, seller
+        known[seller.id] = () if pair is None else (document, seller)
         return seller
 
     return read_shared
 
 
 def _items_reader(_: Any, converter: cattrs.Converter) -> Callable[..., tuple[SellerAccount, ...]]:
-    connected = converter.get_structure_hook(ConnectedAccount)
-
-    def read_connected(item: dict[str, Any]) -> ConnectedAccount:
-        if CONNECTED_ONLY.isdisjoint(item):
-            raise ValueError
-        account: ConnectedAccount = connected(item, None)
-        return account
-
-    readers: dict[Any, Callable[..., Any]] = {
-        None: read_connected,
+    readers: dict[bool | None, Callable[..., SellerAccount]] = {
+        None: converter.get_structure_hook(ConnectedAccount),
         True: converter.get_structure_hook(UnconnectedAccount),
         False: converter.get_structure_hook(NoAccount),
     }
@@ -93,10 +86,13 @@ def _items_reader(_: Any, converter: cattrs.Converter) -> Callable[..., tuple[Se
             raise ValueError
         accounts: list[SellerAccount] = []
         for item in items:
+            account = None
             try:
-                account = readers[item.get(FLAG)](item)
+                flag = item.get(FLAG)
+                if flag is not None or not CONNECTED_ONLY.isdisjoint(item):
+                    account = readers[flag](item)
             except ODD:
-                account = None
+                pass
             accounts.append(account or _account(item, f"{_ITEM_PATH}[{len(accounts)}]", 2))
         return tuple(accounts)
 
@@ -232,8 +228,8 @@ def _parsed(document: Any) -> Any:
     raise DecodeError(f"$: expected JSON, got something else at {where}")
 
 
-def _envelope(document: Any) -> dict[str, Any]:
-    """``document`` if it is a collection of accounts.
+def _refuse_other(document: Any) -> None:
+    """Refuse what is no collection of accounts.
 
     A null and an empty array are absent, here as everywhere: it takes the type to say "no sellers".
     """
@@ -245,7 +241,6 @@ def _envelope(document: Any) -> dict[str, Any]:
             raise DecodeError(f"{_ITEM_PATH}: expected array, got nothing")
     elif type(items) not in (list, dict):
         raise DecodeError(_ITEM_PATH + unreadable("array", items).problems[0])
-    return document
 
 
 def from_jsonld(
@@ -266,14 +261,17 @@ def from_jsonld(
 
     API page: "Seller Accounts [BETA]", section "Get Seller Accounts".
     """
-    document = _envelope(_copied(document) if isinstance(document, Mapping) else _parsed(document))
+    parsed = _parsed(document) if isinstance(document, _TEXT) else _copied(document)
+    accounts: SellerAccounts | None
     try:
-        accounts = _fast.structure(document, SellerAccounts)
+        accounts = _fast.structure(parsed, SellerAccounts)
     except ODD:
         accounts = None
-    if accounts is None:  # outside of the handler, or an error from here would hold on to the other
-        _refuse_deep({**document, "imin:item": None}, MAX_DEPTH)
-        accounts, _, problems = _careful.get_structure_hook(SellerAccounts)(document, None)
+    if accounts is None or not accounts.item:  # not in the handler: an error would hold on to the other
+        _refuse_other(parsed)
+    if accounts is None:
+        _refuse_deep({**parsed, "imin:item": None}, MAX_DEPTH)
+        accounts, _, problems = _careful.get_structure_hook(SellerAccounts)(parsed, None)
         accounts = attrs.evolve(accounts, problems=tuple("$" + each for each in problems))
     if strict and (found := (*accounts.problems, *(each for a in accounts for each in a.problems))):
         raise DecodeError(*found)

@@ -78,10 +78,12 @@ _NODE = """
 self.{0} = read_{0}(v)
 """
 _NODES = """
-if type(v) is not list or not v: raise ValueError
-if len(v) == 1: self.{0} = (read_{0}(v[0]),)
-elif len(v) == 2: self.{0} = (read_{0}(v[0]), read_{0}(v[1]))
-else: self.{0} = tuple(map(read_{0}, v))
+if type(v) is not list: raise ValueError
+many = len(v)
+if many == 1: self.{0} = (read_{0}(v[0]),)
+elif many == 2: self.{0} = (read_{0}(v[0]), read_{0}(v[1]))
+elif many: self.{0} = tuple(map(read_{0}, v))
+else: raise ValueError
 """
 
 
@@ -151,23 +153,20 @@ def _straight(readings: dict[Field, str], without: set[str]) -> str:
 
 
 def _looking(readings: dict[Field, str]) -> str:
-    """Statements for an object with members of any fields."""
-    lines = ["if type(o) is not dict or not KEYS.issuperset(o): raise ValueError\n"]
+    """Statements for an object with members of any fields; it is odd if there is another one."""
+    lines = [f"if type(o) is not dict or count > {len(readings)}: raise ValueError\n"]
     for field, reading in readings.items():
         present = indent(reading, "    ")
-        lines.append(f"if {field.metadata['keys'][0]!r} in o:\n{present}else: {_default(field)}")
+        absent = indent(f"count += 1\n{_default(field)}", "    ")
+        lines.append(f"if {field.metadata['keys'][0]!r} in o:\n{present}else:\n{absent}")
+    lines.append(f"if count != {len(readings)}: raise ValueError\n")
     return "else:\n" + indent("".join(lines), "    ")
 
 
 def node_reader(cls: Any, converter: Any) -> Callable[..., Any]:
     """A hook for cattrs that reads ``cls`` in the API's own form, else raises one of ``ODD``."""
     fields = [field for field in attrs.fields(cls) if field.metadata["keys"]]
-    names = {
-        **_NAMES,
-        "Twin": _twin(cls),
-        "Frozen": cls,
-        "KEYS": frozenset(field.metadata["keys"][0] for field in fields),
-    }
+    names = {**_NAMES, "Twin": _twin(cls), "Frozen": cls}
     readings = {field: _reading(field, converter, names) for field in fields}
     undocumented = {"entitlements"} if cls in _WITH_ID else {"entitlements", "id"}
     body = [

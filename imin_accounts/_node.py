@@ -1,8 +1,9 @@
 """What all models share: how a field is named in JSON, what a repr hides, where the rest is kept."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import attrs
 
@@ -15,6 +16,7 @@ Context = Annotated[tuple[str, ...], "context"]
 """The URLs of JSON-LD contexts."""
 
 _KEYWORDS = {"id": ("@id", "id"), "type": ("@type", "type"), "context": ("@context",)}
+_PLACES = {"id": 0, "type": 1, "problems": 3, "extra": 4}
 _NAME = re.compile(r"@?[A-Za-z_][A-Za-z0-9_:/.#-]{0,99}")
 
 
@@ -89,14 +91,14 @@ def names(*keys: str) -> dict[str, tuple[str, ...]]:
 
 
 def api_names(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
-    """Give every field its JSON keys, and a private one a repr that hides it."""
+    """Give every field its JSON keys and its place, and a private one a repr that hides it."""
     named = []
     for field in fields:
         first, *rest = field.name.split("_")
         keys = _KEYWORDS.get(field.name, (first + "".join(map(str.title, rest)),))
         field = field.evolve(metadata={**names(*keys), **field.metadata})
         named.append(field.evolve(repr=_masked) if _is_private(field.type) else field)
-    return named
+    return sorted(named, key=lambda field: _PLACES.get(field.name, 2))
 
 
 def _is_private(annotation: Any) -> bool:
@@ -118,6 +120,11 @@ class Node:
         extra: Members without a field, and spellings other than the documented one, as received.
     """
 
+    TYPES: ClassVar[tuple[str, ...]] = ()
+    """The values of ``@type`` that the API's pages show."""
+    ELSEWHERE: ClassVar[frozenset[str]] = frozenset()
+    """Keys that have no field here but are no news: they are those of another state of an account."""
+
     id: str | None = None
     type: str | None = None
     extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False, metadata=names())
@@ -130,9 +137,25 @@ def keys_of(cls: type) -> frozenset[str]:
 
 def step(key: str) -> str:
     """The step to ``key`` in a JSON path; a key that does not look like a name shows as ``…``."""
-    return f".{key}" if key.isidentifier() and _NAME.fullmatch(key) else f"['{shown(key)}']"
+    return f".{key}" if key.isidentifier() and _NAME.fullmatch(key) else f"['{_shown(key)}']"
 
 
-def shown(name: str) -> str:
-    """``name`` where it looks like one; else ``…``, since it may be data: an address, a number."""
-    return name if _NAME.fullmatch(name) else "…"
+def _shown(name: str) -> str:
+    return name if _NAME.fullmatch(name) else "…"  # it may be data: an address, a number
+
+
+def note_drift(value: object, path: str, seen: Counter[str]) -> None:
+    """Count in ``seen`` what is new to us at and below ``path``."""
+    if isinstance(value, tuple):
+        for each in value:
+            note_drift(each, f"{path}[*]", seen)
+    elif isinstance(value, Node):
+        known = keys_of(type(value)) | value.ELSEWHERE
+        seen.update(f"unknown member {path}{step(key)}" for key in value.extra if key not in known)
+        if value.type is not None and value.type not in value.TYPES:
+            seen[f"unknown type {path}['@type']: {_shown(value.type)}"] += 1
+        for field in attrs.fields(type(value)):
+            if keys := field.metadata["keys"]:
+                note_drift(getattr(value, field.name), path + step(keys[0]), seen)
+    elif attrs.has(type(value)):
+        seen[f"unrecognised item {path}"] += 1

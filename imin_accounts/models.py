@@ -30,8 +30,7 @@ from imin_accounts._node import (
     api_names,
     keys_of,
     names,
-    shown,
-    step,
+    note_drift,
 )
 from imin_accounts.errors import InvalidRequest
 
@@ -72,6 +71,7 @@ class ActionStatus(StrEnum):
 class Image(Node):
     """A seller's logo. ``url`` is as received: escape it before it goes into a page."""
 
+    TYPES = ("ImageObject",)
     url: str | None = None
 
 
@@ -83,6 +83,7 @@ class Seller(Node):
         id: The key for ``delete_seller_account``, byte for byte as received.
     """
 
+    TYPES = ("Organization",)
     id: str
     name: str | None = None
     url: str | None = None
@@ -96,6 +97,7 @@ class Seller(Node):
 class Customer(Node):
     """The person as the seller's own database knows them."""
 
+    TYPES = ("Person",)
     id: Private | None = None
     email: Private | None = None
     date_modified: datetime | None = None
@@ -105,6 +107,7 @@ class Customer(Node):
 class AccessPass(Node):
     """What opens the seller's door: the text of a barcode."""
 
+    TYPES = ("Barcode",)
     id: Private | None = None
     text: Private | None = None
     date_modified: datetime | None = None
@@ -114,6 +117,7 @@ class AccessPass(Node):
 class EntitlementUpdateError(Node):
     """Why the seller could not apply an entitlement, e.g. an ``EntitlementConflict``."""
 
+    TYPES = ("EntitlementConflict", "BarcodeInvalidError", "UpdateFailedError")
     context: Context = ()
     name: str | None = None
     description: Private | None = None
@@ -123,6 +127,7 @@ class EntitlementUpdateError(Node):
 class EntitlementType(Node):
     """Which discount an entitlement is: a concept in a seller's or a council's scheme."""
 
+    TYPES = ("Concept",)
     pref_label: str | None = None
     in_scheme: str | None = None
 
@@ -137,6 +142,7 @@ class EvidenceRequest(Node):
         action_status: None where it was absent or of a kind unknown here; the text is in ``extra``.
     """
 
+    TYPES = ("EvidenceRequestAction",)
     id: Private | None = None
     url: Private | None = None
     expiry: datetime | None = None
@@ -157,6 +163,7 @@ class Entitlement(Node):
         evidence_request: The proof asked for; None where none is.
     """
 
+    TYPES = ("Entitlement",)
     context: Context = ()
     expires: datetime | None = attrs.field(default=None, metadata=names("expires", "validUntil"))
     evidence_request: EvidenceRequest | None = attrs.field(
@@ -201,6 +208,7 @@ class ConnectAction(Node):
             http(s). It holds a short-lived token: fetch it at the click, never keep it.
     """
 
+    TYPES = ("RegisterAction", "CreateAction")
     target: Link | None = None
 
     @property
@@ -211,36 +219,10 @@ class ConnectAction(Node):
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
 class _Account(Node):
+    TYPES = ("Account",)
     id: Private | None = None
     seller: Seller
     problems: tuple[str, ...] = attrs.field(default=(), eq=False, metadata=names())
-
-
-@attrs.frozen(kw_only=True, field_transformer=api_names)
-class ConnectedAccount(_Account):
-    """The customer's account with the seller is connected to the broker.
-
-    Attributes:
-        hidden_entitlements: Whether the seller keeps some entitlements to itself; None if not said.
-        entitlements: Discounts under the member ``entitlement``, as sibling pages of the API show.
-        evidence_requests: Entitlements that ask for proof (``imin:evidenceRequests``).
-        access_pass: The first barcode where there are several.
-        problems: What could not be read, one sentence each, without values; ``()`` if all was.
-    """
-
-    date_linked: datetime | None = None
-    hidden_entitlements: bool | None = attrs.field(
-        default=None, metadata=names("hiddenEntitlements", "hasHiddenEntitlements")
-    )
-    customer: Customer | None = None
-    access_pass: AccessPass | None = None
-    entitlement_update_errors: tuple[EntitlementUpdateError, ...] = attrs.field(
-        default=(), metadata=names("imin:entitlementUpdateErrors")
-    )
-    evidence_requests: tuple[Entitlement, ...] = attrs.field(
-        default=(), metadata=names("imin:evidenceRequests")
-    )
-    entitlements: tuple[Entitlement, ...] = attrs.field(default=(), metadata=names("entitlement"))
 
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
@@ -282,6 +264,35 @@ class NoAccount(_NotConnected):
     matching_email_exists: bool = attrs.field(default=False, metadata=names("imin:matchingEmailExists"))
 
 
+@attrs.frozen(kw_only=True, field_transformer=api_names)
+class ConnectedAccount(_Account):
+    """The customer's account with the seller is connected to the broker.
+
+    Attributes:
+        hidden_entitlements: Whether the seller keeps some entitlements to itself; None if not said.
+        entitlements: Discounts under the member ``entitlement``, as sibling pages of the API show.
+        evidence_requests: Entitlements that ask for proof (``imin:evidenceRequests``).
+        access_pass: The first barcode where there are several.
+        problems: What could not be read, one sentence each, without values; ``()`` if all was.
+    """
+
+    ELSEWHERE = keys_of(UnconnectedAccount)
+
+    date_linked: datetime | None = None
+    hidden_entitlements: bool | None = attrs.field(
+        default=None, metadata=names("hiddenEntitlements", "hasHiddenEntitlements")
+    )
+    customer: Customer | None = None
+    access_pass: AccessPass | None = None
+    entitlement_update_errors: tuple[EntitlementUpdateError, ...] = attrs.field(
+        default=(), metadata=names("imin:entitlementUpdateErrors")
+    )
+    evidence_requests: tuple[Entitlement, ...] = attrs.field(
+        default=(), metadata=names("imin:evidenceRequests")
+    )
+    entitlements: tuple[Entitlement, ...] = attrs.field(default=(), metadata=names("entitlement"))
+
+
 @attrs.frozen(kw_only=True)
 class UnrecognisedAccount:
     """An item that can't be read as any of the three states. It costs no other item anything.
@@ -313,6 +324,7 @@ class SellerAccounts(Node):
         problems: What could not be read of the envelope; each account has its own.
     """
 
+    TYPES = ("imin:Collection",)
     context: Context = ()
     id: Private | None = None
     entitlement_filter: Private | None = attrs.field(default=None, metadata=names("imin:entitlementFilter"))
@@ -384,40 +396,5 @@ class SellerAccounts(Node):
             where the reply is as documented.
         """
         seen = Counter[str]() if self.id else Counter(["missing member $['@id']"])
-        _note_drift(self, "$", seen)
+        note_drift(self, "$", seen)
         return dict(seen)
-
-
-_TYPES: dict[type, tuple[str, ...]] = {
-    Image: ("ImageObject",),
-    Seller: ("Organization",),
-    Customer: ("Person",),
-    AccessPass: ("Barcode",),
-    EntitlementUpdateError: ("EntitlementConflict", "BarcodeInvalidError", "UpdateFailedError"),
-    EntitlementType: ("Concept",),
-    EvidenceRequest: ("EvidenceRequestAction",),
-    Entitlement: ("Entitlement",),
-    ConnectAction: ("RegisterAction", "CreateAction"),
-    ConnectedAccount: ("Account",),
-    UnconnectedAccount: ("Account",),
-    NoAccount: ("Account",),
-    SellerAccounts: ("imin:Collection",),
-}
-
-
-def _note_drift(value: object, path: str, seen: Counter[str]) -> None:
-    if isinstance(value, UnrecognisedAccount):
-        seen[f"unrecognised item {path}"] += 1
-    elif isinstance(value, tuple):
-        for each in value:
-            _note_drift(each, f"{path}[*]", seen)
-    elif isinstance(value, Node):
-        known = keys_of(type(value))
-        if isinstance(value, ConnectedAccount):
-            known |= keys_of(UnconnectedAccount)  # a contradiction, which is a problem of its own
-        seen.update(f"unknown member {path}{step(key)}" for key in value.extra if key not in known)
-        if value.type is not None and value.type not in _TYPES[type(value)]:
-            seen[f"unknown type {path}['@type']: {shown(value.type)}"] += 1
-        for field in attrs.fields(type(value)):
-            if keys := field.metadata["keys"]:
-                _note_drift(getattr(value, field.name), path + step(keys[0]), seen)
