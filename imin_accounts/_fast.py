@@ -102,14 +102,15 @@ class _Links:
             self.origins = (*self.origins, link[:end])
 
 
-def _date_without_24(text: str) -> datetime:
+def date_without_24(text: str) -> datetime:
+    """``fromisoformat`` as it was before Python 3.14, which takes 24:00 for the next day's 00:00."""
     if text[11:13] == "24":
         raise ValueError
     return datetime.fromisoformat(text)
 
 
 _NAMES = {
-    "date": datetime.fromisoformat if sys.version_info < (3, 14) else _date_without_24,
+    "date": datetime.fromisoformat if sys.version_info < (3, 14) else date_without_24,
     "STATUSES": {status.value: status for status in ActionStatus},
     "NOTHING_EXTRA": NOTHING_EXTRA,
     "dumps": orjson.dumps,

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 LONG = bool(os.environ.get("CI_LONG"))
-settings.register_profile("ordinary", derandomize=True, deadline=None, database=None)
+settings.register_profile("ordinary", max_examples=50, derandomize=True, deadline=None, database=None)
 settings.register_profile(
     "long", max_examples=2000, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

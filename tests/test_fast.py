@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import given
 
 from imin_accounts import from_jsonld
 from imin_accounts._converter import MAX_SHARED
-from imin_accounts._fast import ODD, node_reader
+from imin_accounts._fast import ODD, date_without_24, node_reader
 from imin_accounts.models import ConnectedAccount, NoAccount, Seller, UnconnectedAccount
 from tests.strategies import Json, connected, unconnected
 
@@ -83,6 +84,13 @@ def test_what_is_made_is_frozen() -> None:
         account.type = "x"  # type: ignore[misc]
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         del account.type
+
+
+def test_no_day_has_a_24th_hour() -> None:
+    """Python 3.14 takes 24:00 for the next day's 00:00; RFC 3339 does not know it."""
+    assert date_without_24("2021-01-27T12:00:00Z") == datetime(2021, 1, 27, 12, tzinfo=UTC)
+    with pytest.raises(ODD):
+        date_without_24("2021-01-27T24:00:00Z")
 
 
 def seller_of(item: Json) -> Seller:

@@ -101,6 +101,8 @@ def test_extra_is_read_only() -> None:
         extra["x"] = 2  # type: ignore[index]
     extra["x"].append(2)
     assert extra == {"x": [1]}
+    assert "x" in extra
+    assert "y" not in extra
     assert pickle.loads(pickle.dumps(extra)) == extra
 
 
