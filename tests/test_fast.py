@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -139,13 +140,21 @@ def test_sellers_are_remembered_within_limits() -> None:
     assert second is not first
 
 
+def test_a_seller_that_was_met_once_is_not_kept() -> None:
+    """The memory is for sellers that come again: of the others nothing stays but the id."""
+    item = {"seller": {"@id": "once, then twice"}, "customer": {"@type": "Person"}}
+    first = weakref.ref(seller_of(item))
+    assert first() is None
+    second = weakref.ref(seller_of(item))
+    assert second() is seller_of(item)
+
+
 def test_an_unrecognised_document_is_no_shared_one() -> None:
     """What a caller does to the document of an unreadable item reaches no later reply."""
-    item = sample("unconnected") | {"imin:matchingEmailExists": "true"}
-    data = orjson.dumps({"imin:item": [item]})
-    from_jsonld(data).item[0].document["seller"]["name"] = "changed"  # type: ignore[union-attr]
-    assert seller_of(sample("unconnected")).name == "Acme Leisure Centre"
-    item["seller"]["name"] = "changed"
-    assert from_jsonld({"imin:item": [item]}).unrecognised[0].seller == attrs.evolve(
-        seller_of(sample("unconnected")), name="changed"
-    )
+    item: Json = {"seller": {"@id": "unrecognised", "name": "first"}}
+    documents = [from_jsonld({"imin:item": [item]}).unrecognised[0].document for _ in range(3)]
+    for document in documents:
+        document["seller"]["name"] = "second"
+    item["seller"]["name"] = "second"
+    (account,) = from_jsonld({"imin:item": [item]}).unrecognised
+    assert account.seller == Seller(id="unrecognised", name="second")
