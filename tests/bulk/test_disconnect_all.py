@@ -67,10 +67,14 @@ def test_a_limit_goes_on_from_run_to_run(tmp_path: Path, journal: Path, imin_ser
     assert json.loads(disconnect_all(imin_server, *options).out)["cleared"] == 6
 
 
-def test_a_dry_run_shows_and_does_nothing(imin_server: str, fake_imin: FakeImin) -> None:
-    """What would be disconnected, on standard output; no DELETE, no journal needed."""
-    ran = disconnect_all(imin_server, "rosie", "--dry-run")
-    assert ran.code == 0
+@pytest.mark.parametrize("journalled", [False, True], ids=["no journal", "a journal"])
+def test_a_dry_run_shows_and_does_nothing(
+    journalled: bool, journal: Path, imin_server: str, fake_imin: FakeImin
+) -> None:
+    """What would be disconnected, on standard output; no DELETE, and nothing written down."""
+    options = ("--journal", journal, "--yes") if journalled else ()
+    ran = disconnect_all(imin_server, "rosie", "--dry-run", *options)
+    assert (ran.code, journal.exists()) == (0, False)
     assert "rosie" in ran.out
     assert ACME in ran.out
     assert {request.method for request in fake_imin.requests} == {"GET"}

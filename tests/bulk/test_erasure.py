@@ -28,9 +28,11 @@ from imin_accounts.fake import (
     add_crowd,
 )
 from imin_accounts.fake._rules import Effect
+from imin_accounts.transports import Response
 from tests.bulk.commands import LONG, run_to_end, signal_when, start, write_ids
 from tests.bulk.emulated import emulated
-from tests.scripted import ManualClock
+from tests.bulk.people import NOW
+from tests.scripted import CONNECTED, NO_CONTENT, ManualClock, ScriptedTransport, reply
 
 CUSTOMERS = 10_000 if LONG else 150
 FAULTS: tuple[Effect, ...] = (
@@ -160,14 +162,30 @@ async def test_who_can_not_be_seen_to_be_cleared_stays_open(
     assert (await erasing.run(customer)).exit_code == 0
 
 
-async def test_an_item_that_can_not_be_read_may_be_a_connected_account(erasing: Erasing) -> None:
-    """So its customer is not cleared."""
-    erasing.fake.add_seller("urn:odd")
-    erasing.fake.faults.add(Rule(Drifted(Drift.BAD_VALUES)))
-    await erasing.run()
-    cleared = [e for e in erasing.events if e["event"] == "cleared"]
-    assert len(cleared) < CUSTOMERS
-    erasing.check_journal()
+SELLER = "https://id.bookingsystem.example.com/organizers/1"
+COLLECTION = {"@id": "https://book.imin.co/api/v2/customers/1234/accounts", "@type": "imin:Collection"}
+UNLISTED = reply(200, COLLECTION)
+UNREADABLE = reply(200, {**COLLECTION, "imin:item": [{"@type": "Account", "seller": {"@id": SELLER}}]})
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        pytest.param([UNREADABLE], id="an item that may be a connected account"),
+        pytest.param([CONNECTED, NO_CONTENT, CONNECTED], id="confirmed, but listed as connected"),
+        pytest.param([CONNECTED, NO_CONTENT, UNREADABLE], id="confirmed, but unreadable"),
+        pytest.param([CONNECTED, reply(403), UNLISTED], id="not done, and not listed any more"),
+        pytest.param([CONNECTED, reply(403), UNREADABLE], id="not done, and unreadable"),
+    ],
+)
+async def test_a_contradiction_clears_nobody(replies: list[Response], tmp_path: Path) -> None:
+    """Only a read in which every account is seen not to be connected does."""
+    session = AccountsSession("test-key", transport=ScriptedTransport(replies))
+    with closing(Journal(tmp_path / "journal.jsonl", now=lambda: NOW)) as journal, Pending() as pending:
+        erasure = Erasure(session, journal)
+        pending.add(["1234"])
+        await erasure.run(pending, concurrency=1, tally=Tally())
+    assert (erasure.cleared, erasure.open) == (0, 1)
 
 
 async def test_a_refused_key_ends_everything(erasing: Erasing) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from imin_accounts.cli._ids import Shard
 from imin_accounts.cli._sinks import read_customers
-from imin_accounts.fake import FakeImin, RateLimit, Rule, Status, add_crowd
+from imin_accounts.fake import FakeImin, Rule, Status, add_crowd
 from tests.bulk.commands import write_ids
 from tests.cli import Ran, keyed, run
 
@@ -123,23 +123,12 @@ def test_nobody_there_is_unreachable(ids: str, out: Path, unused_tcp_port: int) 
     assert ran.code == 5
 
 
-def test_a_rate_is_kept(ids: str, out: Path, imin_server: str, fake_imin: FakeImin) -> None:
-    """imin has nothing to refuse where --rate is below its limit."""
-    fake_imin.faults.rate_limit = RateLimit(60)
-    assert export(imin_server, ids, out, "--rate", "50").code == 0
-    assert {request.status for request in fake_imin.requests} == {200}
-
-
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         pytest.param(["-o", "out.parquet"], "must end with one of .jsonl", id="parquet can't be resumed"),
         pytest.param(["-o", "out"], "must end with one of .jsonl", id="no suffix"),
-        pytest.param(["-o", "out.csv", "--shard", "3/2"], "from 1 to n", id="no such shard"),
-        pytest.param(["-o", "out.csv", "--shard", "0/2"], "from 1 to n", id="shards count from 1"),
         pytest.param(["-o", "out.csv", "--retry-failed"], "needs --resume", id="nothing to retry"),
-        pytest.param(["-o", "out.csv", "--rate", "0"], "x>0", id="no rate"),
-        pytest.param(["-o", "out.csv", "--concurrency", "0"], "1<=x", id="no concurrency"),
     ],
 )
 def test_wrong_usage_sends_and_writes_nothing(

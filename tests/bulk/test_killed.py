@@ -18,6 +18,7 @@ from tests.bulk.emulated import Emulated, emulated
 
 CONCURRENCY = 64
 CUSTOMERS = 100_000 if LONG else 400
+FEW = 400
 KILLS = 25 if LONG else 3
 
 
@@ -29,10 +30,10 @@ def imin() -> Iterator[Emulated]:
 
 
 @pytest.fixture
-def ids(imin: Emulated, tmp_path: Path) -> Path:
-    """The customers' identifiers; nobody was read yet."""
+def ids(request: pytest.FixtureRequest, imin: Emulated, tmp_path: Path) -> Path:
+    """Customers' identifiers, 400 unless a test says how many; nobody was read yet."""
     imin.reads()
-    return write_ids(tmp_path / "ids.txt", CUSTOMERS)
+    return write_ids(tmp_path / "ids.txt", getattr(request, "param", FEW))
 
 
 def exported(file: Path) -> Counter[str]:
@@ -40,11 +41,12 @@ def exported(file: Path) -> Counter[str]:
     return Counter(str(rows[0]["customer"]) for rows in read_customers(file))
 
 
-def everybody() -> Counter[str]:
+def everybody(ids: Path) -> Counter[str]:
     """Each customer once."""
-    return Counter(f"customer-{n}" for n in range(1, CUSTOMERS + 1))
+    return Counter(ids.read_text().split())
 
 
+@pytest.mark.parametrize("ids", [CUSTOMERS], indirect=True, ids=[f"{CUSTOMERS} customers"])
 @pytest.mark.parametrize(
     ("name", "kills"),
     [
@@ -67,7 +69,7 @@ def test_killed_at_random_it_loses_nobody(
     assert run_to_end(imin.base_url, "export", ids, "-o", out, "--resume").code == 0
     redone.append(_redone(imin, read))
     print(f"{name}: {CUSTOMERS:,} customers, {kills} kills, read again after each: {redone[1:]}")
-    assert exported(out) == everybody()
+    assert exported(out) == everybody(ids)
     assert max(redone) <= CONCURRENCY
 
 
@@ -81,9 +83,9 @@ def test_a_full_disk_leaves_a_file_to_go_on_with(
     assert ended.code == 1
     assert f"Error: can't write {out}: " in ended.err
     assert f"{out} is whole up to here: repeat the command with --resume to go on." in ended.err
-    assert 0 < len(exported(out)) < CUSTOMERS
+    assert 0 < len(exported(out)) < FEW
     assert run_to_end(imin.base_url, "export", ids, "-o", out, "--resume").code == 0
-    assert exported(out) == everybody()
+    assert exported(out) == everybody(ids)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
@@ -93,7 +95,7 @@ def test_an_interrupt_finishes_what_is_under_way(
     """Exit code 3, how to go on is told, and nobody whom imin was asked about is missing."""
     out = tmp_path / "out.jsonl"
     process = start(imin.base_url, "export", ids, "-o", out)
-    ended = signal_when(process, lambda: imin.requests() >= CUSTOMERS // 3, signum)
+    ended = signal_when(process, lambda: imin.requests() >= FEW // 3, signum)
     assert ended.code == 3
     assert "Finishing what is under way" in ended.err
     assert "are left: repeat the command with --resume to go on." in ended.err

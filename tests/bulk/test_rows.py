@@ -116,10 +116,11 @@ def test_all_evidence_but_the_completed_is_outstanding(status: str, word: str, o
 
 
 def test_the_earliest_expiry_is_the_earliest_moment() -> None:
-    """Whatever the offsets in which the ends are written."""
+    """Whatever the offsets and the fractions in which the ends are written."""
     early = datetime(2026, 3, 5, 1, tzinfo=timezone(timedelta(hours=9)))
     late = datetime(2026, 3, 4, 23, tzinfo=UTC)
-    row = connected(entitlement=[entitlement("1", ends=late), entitlement("2", ends=early)])
+    ends = (late, early, early + timedelta(seconds=0.5))
+    row = connected(entitlement=[entitlement(str(n), ends=end) for n, end in enumerate(ends)])
     assert row["earliest_expiry"] == "2026-03-04T16:00:00Z"
 
 
