@@ -13,6 +13,9 @@ def size(*, ordinary: int, long: int) -> int:
     return long if LONG else ordinary
 
 
+long = pytest.mark.timeout(3600 if LONG else 60)
+
+
 @attrs.frozen
 class Figures:
     """What was measured, a line each."""

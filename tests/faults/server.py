@@ -147,6 +147,8 @@ class FaultServer:
         with suppress(asyncio.IncompleteReadError, OSError):  # the client went
             await self._converse(number, reader, writer)
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     async def _converse(
         self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

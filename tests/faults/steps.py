@@ -54,6 +54,15 @@ def stall(seconds: float = AGES) -> Step:
     return step
 
 
+def last(seconds: float) -> Step:
+    """Let ``seconds`` pass, so that what is done for ever comes to an end."""
+
+    async def step(exchange: Exchange) -> None:
+        exchange.server.skip(seconds)
+
+    return step
+
+
 async def pause(exchange: Exchange) -> None:
     """Let the client make what it can of what was sent so far."""
     await settle()

@@ -1,14 +1,16 @@
 """A call that is cancelled, at any step, and a session that is closed under its callers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import attrs
 import pytest
 
 from imin_accounts import AccountsSession, OutcomeUnknown, RetryPolicy, SellerAccounts, SessionStateError
 from imin_accounts.errors import Attempt
+from imin_accounts.transports import AiohttpTransport
 from tests.faults import steps
 from tests.faults.catalogue import FAULTS
 from tests.faults.clock import elastic, settle, the_loop
@@ -43,9 +45,11 @@ async def opened(
     loop = the_loop()
     async with (
         FaultServer(plan, skip=loop.skip) as server,
+        AiohttpTransport() as transport,  # not the session's, which can't end its calls by closing it
         AccountsSession(
             "key",
             base_url=server.url(),
+            transport=transport,
             max_connections=max_connections,
             retry=RetryPolicy(attempts=12),  # long enough a call
             on_attempt=told.append,
@@ -102,6 +106,12 @@ def test_cancelled_at_every_step(fault: Fault, mode: Mode, figures: Figures) -> 
     assert len(landed) >= least
 
 
+async def _ends(calls: Iterable[asyncio.Task[Any]]) -> list[object]:
+    """What calls came to; those that should have ended by now do not keep the test waiting."""
+    async with asyncio.timeout(5.0):
+        return list(await asyncio.gather(*calls, return_exceptions=True))
+
+
 def silent(*methods: str) -> Plan:
     """Never answer these methods, and let no time pass."""
     return lambda seen: Turn(script=(steps.stall(0.0),)) if seen.method in methods else RIGHT
@@ -116,7 +126,7 @@ def test_aclose_ends_queued_callers() -> None:
             await settle()
             assert len(server.seen) == 1
             await session.aclose()
-            return list(await asyncio.gather(*calls, return_exceptions=True))
+            return await _ends(calls)
 
     assert {type(end) for end in elastic(main())} == {SessionStateError}
 
@@ -129,7 +139,7 @@ def test_aclose_during_a_delete() -> None:
             calls = [asyncio.create_task(session.delete_seller_account(str(n), SELLER)) for n in range(5)]
             await settle()
             await session.aclose()
-            return list(await asyncio.gather(*calls, return_exceptions=True))
+            return await _ends(calls)
 
     assert [type(end) for end in elastic(main())] == [OutcomeUnknown, *[SessionStateError] * 4]
 
@@ -142,7 +152,7 @@ def test_aclose_leaves_no_task() -> None:
             calls = [asyncio.create_task(session.get_seller_accounts(str(n))) for n in range(5)]
             await settle()
             await session.aclose()
-            await asyncio.gather(*calls, return_exceptions=True)
+            await _ends(calls)
         return len(asyncio.all_tasks())
 
     assert elastic(main()) == 1

@@ -17,7 +17,7 @@ from imin_accounts import AccountsSession, Deletion, IminError, RetryPolicy, Sel
 from tests import canaries
 from tests.faults import steps
 from tests.faults.clock import ElasticLoop
-from tests.faults.conftest import LONG, Figures, size
+from tests.faults.conftest import LONG, Figures, long, size
 from tests.faults.replies import SELLER, chunked, document
 from tests.faults.server import FaultServer, Seen, Turn
 
@@ -137,6 +137,7 @@ def describes_nobody_else(result: Any) -> bool:
     return not isinstance(result, SellerAccounts) or SEGMENT in unquote(result.id or SEGMENT)
 
 
+@long
 @settings(
     max_examples=REPLIES,
     deadline=None,

@@ -12,7 +12,7 @@ from tests import canaries
 from tests.faults import steps
 from tests.faults.catalogue import FAULTS
 from tests.faults.clock import elastic, settle
-from tests.faults.conftest import Figures, size
+from tests.faults.conftest import Figures, long, size
 from tests.faults.events import CLOSED_THEN_404, SOMEBODY_ELSES, WELL, WELL_WITHOUT_EVIDENCE, Event
 from tests.faults.fault import Fault
 from tests.faults.replies import JSON, SELLER, document, head, reply
@@ -31,6 +31,7 @@ def deadly(seen: Seen, chance: random.Random) -> Turn:
     return Turn(script=killing) if lot < 0.2 else Turn(False, killing) if lot < 0.25 else RIGHT
 
 
+@long
 def test_no_disconnect_is_claimed_or_denied_falsely(figures: Figures) -> None:
     """Of thousands of disconnects none is said to be done that was not, nor not done that was."""
     deletions = size(ordinary=300, long=10_000)
@@ -96,6 +97,7 @@ async def _memory() -> int:
     return used
 
 
+@long
 def test_chaos(figures: Figures) -> None:
     """Every call is resolved or reported: none lost, untrue, another's or untyped; memory stays flat."""
     calls = size(ordinary=500, long=100_000)
@@ -134,6 +136,7 @@ def _false(outcome: Fetched | Deleted | Failed, server: FaultServer) -> bool:
             return not server.truth(customer)[SELLER]
 
 
+@long
 def test_bulk_calls_in_chaos(figures: Figures) -> None:
     """Each input has exactly one outcome, and none is untrue."""
     customers = [f"customer-{n}" for n in range(size(ordinary=200, long=10_000))]

@@ -13,7 +13,7 @@ import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tests.faults import steps
-from tests.faults.events import LOST, NOT_SENT, NOT_TRUSTED, WELL
+from tests.faults.events import LOST, LOST_UNREAD, NOT_SENT, NOT_TRUSTED, WELL
 from tests.faults.fault import Fault, Scene
 from tests.faults.server import FaultServer
 
@@ -43,9 +43,22 @@ def server_tls(
     return make
 
 
-def _demanding() -> ssl.SSLContext:
+def _demanding(version: ssl.TLSVersion) -> Callable[[], ssl.SSLContext]:
+    """What makes the TLS context of a server that wants to see the client's certificate."""
+
+    def make() -> ssl.SSLContext:
+        context = server_tls("127.0.0.1")()
+        context.maximum_version = version
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    return make
+
+
+def _tls_1_2() -> ssl.SSLContext:
+    """What the server says at once comes along with the end of this version's handshake."""
     context = server_tls("127.0.0.1")()
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
@@ -162,6 +175,26 @@ TLS = [
         NOT_TRUSTED,
         stage=trusting,
         greeting=(steps.send(b"\x15\x03\x03\x00\x02\x02\x28"), steps.close),
+    ),
+    Fault(
+        "tls-1.2-client-certificate-demanded",  # the server hangs up inside the handshake
+        NOT_SENT,
+        stage=trusting,
+        tls=_demanding(ssl.TLSVersion.TLSv1_2),
+    ),
+    # In version 1.3 the client is told after it has sent its request.
+    Fault(
+        "tls-1.3-client-certificate-demanded",
+        LOST_UNREAD,
+        stage=trusting,
+        tls=_demanding(ssl.TLSVersion.TLSv1_3),
+    ),
+    Fault(
+        "tls-banner-with-handshake",
+        NOT_SENT,
+        stage=trusting,
+        tls=_tls_1_2,
+        greeting=(steps.send(b"220 mail.example ESMTP\r\n"), steps.last(1.0)),
     ),
     Fault("tls-handshake-closed", NOT_SENT, stage=trusting, greeting=(steps.pause, steps.close)),
     Fault("tls-handshake-reset", NOT_SENT, stage=trusting, greeting=(steps.pause, steps.reset)),
