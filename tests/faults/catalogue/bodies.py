@@ -76,6 +76,7 @@ NOT_JSON = [
     body("nan", UNREADABLE, lambda right: right.replace(b'"Acme"', b"NaN")),
     body("infinity", UNREADABLE, lambda right: right.replace(b'"Acme"', b"-Infinity")),
     body("number-1e999", UNREADABLE, lambda right: right.replace(b'"Acme"', b"1e999")),
+    body("number-of-5000-digits", UNREADABLE, lambda right: right.replace(b'"Acme"', b"9" * 5000)),
     body("number-leading-zero", UNREADABLE, lambda right: right.replace(b'"Acme"', b"01")),
     body("deep-arrays", UNREADABLE, b"[" * 100_000),
     body("deep-objects", UNREADABLE, b'{"imin:item":' * 100_000),

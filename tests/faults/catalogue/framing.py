@@ -121,6 +121,8 @@ INTERIM = [
 ]
 
 LENGTHS = [
+    framed("length-twice-the-same", LOST, "Content-Length: SIZE", "Content-Length: SIZE"),
+    framed("length-missing", WELL),
     framed("length-conflicting", LOST, "Content-Length: SIZE", "Content-Length: 7"),
     framed("length-conflicting-in-one-field", LOST, "Content-Length: SIZE, 7"),
     framed("length-negative", LOST, "Content-Length: -SIZE"),
