@@ -40,7 +40,7 @@ def test_no_disconnect_is_claimed_or_denied_falsely(figures: Figures) -> None:
     async def main() -> Tally:
         tally = Tally()
         async with storm(lambda seen: deadly(seen, chance)) as (server, session):
-            await callers(server, session, tally, calls=deletions * 2, deletes=0.5)
+            await callers(server, session, tally, calls=deletions * 21 // 10, deletes=0.5)
         return tally
 
     tally = elastic(main())
