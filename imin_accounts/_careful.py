@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 import attrs
 
-from imin_accounts._node import copied, extra, keys_of, step
+from imin_accounts._node import extra, keys_of, step
 from imin_accounts.models import (
     AccessPass,
     ActionStatus,
@@ -271,10 +271,10 @@ def account_hook(_: Any, converter: Any) -> Hook:
         else:
             found = seller.read(item)
             undecided = f"{step(FLAG)}: expected boolean, got {'nothing' if absent(flag) else kind(flag)}"
-            account = UnrecognisedAccount(seller=found.value, document=copied(item))
+            account = UnrecognisedAccount(seller=found.value, document=item)
             return Reading(account, False, (*found.problems, undecided))
         if reading.value is not None:
             return reading
-        return Reading(UnrecognisedAccount(document=copied(item)), False, reading.problems)
+        return Reading(UnrecognisedAccount(document=item), False, reading.problems)
 
     return read

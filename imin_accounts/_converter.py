@@ -53,22 +53,22 @@ def _fast_converter() -> cattrs.Converter:
 
 
 def _shared(cls: type, converter: cattrs.Converter) -> Callable[..., Any]:
-    """Every customer's reply repeats the same sellers: hand out the same object for equal documents.
+    """Every customer's reply repeats the same sellers: hand out one object for one document.
 
-    Nothing is kept of a seller before it is met again. Equal documents are equal in everything, since
-    the fast reader lets no number or boolean through, which Python would take for each other.
+    Documents are compared as bytes: their dicts would be equal with 1 for true, and slow to compare.
+    Nothing but the id is kept of a seller before it is met again.
     """
     read = node_reader(cls, converter)
-    known: dict[str, tuple[dict[str, Any], Seller] | tuple[()]] = {}
+    known: dict[str, tuple[bytes, Seller] | tuple[()]] = {}
 
     def read_shared(document: dict[str, Any], _: Any = None) -> Seller:
         pair = known.get(document["@id"])
-        if pair and pair[0] == document:
+        if pair and pair[0] == orjson.dumps(document):
             return pair[1]
         seller: Seller = read(document)
         if pair is None and len(known) >= MAX_SHARED:
             known.clear()
-        known[seller.id] = () if pair is None else (document, seller)
+        known[seller.id] = () if pair is None else (orjson.dumps(document), seller)
         return seller
 
     return read_shared

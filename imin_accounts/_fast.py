@@ -54,7 +54,6 @@ self.{0} = STATUSES[v]
 """,
     # JSON spells out control characters, quotes, backslashes and whatever isn't ASCII in more bytes.
     Link: """
-if type(v) is not str: raise ValueError
 if not v.startswith(links.origins) or len(dumps(v)) != len(v) + 2 or v[-1] == " " or "\\x7f" in v:
     links.check(v)
 self.{0} = v

@@ -147,14 +147,3 @@ def test_a_seller_that_was_met_once_is_not_kept() -> None:
     assert first() is None
     second = weakref.ref(seller_of(item))
     assert second() is seller_of(item)
-
-
-def test_an_unrecognised_document_is_no_shared_one() -> None:
-    """What a caller does to the document of an unreadable item reaches no later reply."""
-    item: Json = {"seller": {"@id": "unrecognised", "name": "first"}}
-    documents = [from_jsonld({"imin:item": [item]}).unrecognised[0].document for _ in range(3)]
-    for document in documents:
-        document["seller"]["name"] = "second"
-    item["seller"]["name"] = "second"
-    (account,) = from_jsonld({"imin:item": [item]}).unrecognised
-    assert account.seller == Seller(id="unrecognised", name="second")
