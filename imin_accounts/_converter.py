@@ -44,31 +44,32 @@ _ITEMS = tuple[SellerAccount, ...]
 _ITEM_PATH = "$['imin:item']"
 
 
-def _fast_converter() -> cattrs.Converter:
+def _fast_converter(escapes: bool) -> cattrs.Converter:
+    def reader(cls: type, converter: cattrs.Converter) -> Callable[..., Any]:
+        read = node_reader(cls, converter, escapes)
+        return _shared(read) if cls is Seller else read
+
     converter = cattrs.Converter()
-    converter.register_structure_hook_factory(attrs.has, node_reader)
-    converter.register_structure_hook_factory(lambda type_: type_ is Seller, _shared)
+    converter.register_structure_hook_factory(attrs.has, reader)
     converter.register_structure_hook_factory(lambda type_: type_ == _ITEMS, _items_reader)
     return converter
 
 
-def _shared(cls: type, converter: cattrs.Converter) -> Callable[..., Any]:
+def _shared(read: Callable[..., Seller]) -> Callable[..., Seller]:
     """Every customer's reply repeats the same sellers: hand out one object for one document.
 
     Documents are compared as bytes: their dicts would be equal with 1 for true, and slow to compare.
     Nothing but the id is kept of a seller before it is met again.
     """
-    read = node_reader(cls, converter)
-    known: dict[str, tuple[bytes, Seller] | tuple[()]] = {}
 
     def read_shared(document: dict[str, Any], _: Any = None) -> Seller:
-        pair = known.get(document["@id"])
+        pair = _sellers.get(document["@id"])
         if pair and pair[0] == orjson.dumps(document):
             return pair[1]
-        seller: Seller = read(document)
-        if pair is None and len(known) >= MAX_SHARED:
-            known.clear()
-        known[seller.id] = () if pair is None else (orjson.dumps(document), seller)
+        seller = read(document)
+        if pair is None and len(_sellers) >= MAX_SHARED:
+            _sellers.clear()
+        _sellers[seller.id] = () if pair is None else (orjson.dumps(document), seller)
         return seller
 
     return read_shared
@@ -189,7 +190,9 @@ def _writer(cls: Any, converter: cattrs.Converter) -> Callable[[Any], dict[str, 
     return write
 
 
-_fast = _fast_converter()
+_sellers: dict[str, tuple[bytes, Seller] | tuple[()]] = {}
+_fast = _fast_converter(escapes=True)
+_fast_without_escapes = _fast_converter(escapes=False)
 _careful = _careful_converter()
 
 
@@ -262,9 +265,10 @@ def from_jsonld(
     API page: "Seller Accounts [BETA]", section "Get Seller Accounts".
     """
     parsed = _parsed(document) if isinstance(document, _TEXT) else _copied(document)
+    plain = type(document) is bytes and b"\\" not in document
     accounts: SellerAccounts | None
     try:
-        accounts = _fast.structure(parsed, SellerAccounts)
+        accounts = (_fast_without_escapes if plain else _fast).structure(parsed, SellerAccounts)
     except ODD:
         accounts = None
     if accounts is None or not accounts.item:  # not in the handler: an error would hold on to the other

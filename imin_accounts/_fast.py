@@ -30,7 +30,7 @@ _WITH_ID = (Seller, Entitlement, EntitlementType, SellerAccounts)
 
 Field: TypeAlias = "attrs.Attribute[Any]"
 
-# How the value v becomes a field, by the field's type; {0} is the field's name.
+# How the value v becomes a field, by the field's type; {0} is the field's name, {1} tests v for controls.
 _TEXT = """
 if type(v) is not str: raise ValueError
 self.{0} = v
@@ -52,9 +52,8 @@ self.{0} = date(v)
     ActionStatus: """
 self.{0} = STATUSES[v]
 """,
-    # JSON spells out control characters, quotes, backslashes and whatever isn't ASCII in more bytes.
     Link: """
-if not v.startswith(links.origins) or len(dumps(v)) != len(v) + 2 or v[-1] == " " or "\\x7f" in v:
+if not v.startswith(links.origins) or {1} or v[-1] == " " or "\\x7f" in v:
     links.check(v)
 self.{0} = v
 """,
@@ -83,6 +82,12 @@ if many == 1: self.{0} = (read_{0}(v[0]),)
 elif many == 2: self.{0} = (read_{0}(v[0]), read_{0}(v[1]))
 elif many: self.{0} = tuple(map(read_{0}, v))
 else: raise ValueError
+"""
+
+
+_CONTROLS = {True: "len(dumps(v)) != len(v) + 2", False: "not v.isascii()"}
+"""By whether the document has escapes. JSON spells a control character with one; so it is longer than the
+text, as one that isn't ASCII is; and a document without any escape has none to look for.
 """
 
 
@@ -122,7 +127,7 @@ def _twin(cls: type) -> type:
     return type(cls.__name__, cls.__bases__, {"__slots__": cls.__dict__["__slots__"], **thawed})
 
 
-def _reading(field: Field, converter: Any, names: dict[str, Any]) -> str:
+def _reading(field: Field, converter: Any, names: dict[str, Any], escapes: bool) -> str:
     """The statements that read a field from ``o``; a hook that they call is put into ``names``."""
     type_: Any = field.type
     if get_origin(type_) in (Union, UnionType):
@@ -133,7 +138,7 @@ def _reading(field: Field, converter: Any, names: dict[str, Any]) -> str:
         many = element is not None and attrs.has(element)
         names[f"read_{field.name}"] = converter.get_structure_hook(element if many else type_)
         statements = _NODES if many else _NODE
-    return f"v = o[{field.metadata['keys'][0]!r}]" + statements.format(field.name)
+    return f"v = o[{field.metadata['keys'][0]!r}]" + statements.format(field.name, _CONTROLS[escapes])
 
 
 def _default(field: Field) -> str:
@@ -163,11 +168,15 @@ def _looking(readings: dict[Field, str]) -> str:
     return "else:\n" + indent("".join(lines), "    ")
 
 
-def node_reader(cls: Any, converter: Any) -> Callable[..., Any]:
-    """A hook for cattrs that reads ``cls`` in the API's own form, else raises one of ``ODD``."""
+def node_reader(cls: Any, converter: Any, escapes: bool = True) -> Callable[..., Any]:
+    """A hook for cattrs that reads ``cls`` in the API's own form, else raises one of ``ODD``.
+
+    Args:
+        escapes: Whether there may be escapes, which is to say backslashes, in the JSON text.
+    """
     fields = [field for field in attrs.fields(cls) if field.metadata["keys"]]
     names = {**_NAMES, "Twin": _twin(cls), "Frozen": cls}
-    readings = {field: _reading(field, converter, names) for field in fields}
+    readings = {field: _reading(field, converter, names, escapes) for field in fields}
     undocumented = {"entitlements"} if cls in _WITH_ID else {"entitlements", "id"}
     body = [
         "self = Twin()\ncount = len(o)\n",
