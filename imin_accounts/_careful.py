@@ -138,11 +138,9 @@ def tuple_hook(type_: Any, converter: Any) -> Hook:
     def read(value: Any, _: Any) -> Reading:
         if type(value) is not list:
             alone = hook(value, None)
-            return (
-                unreadable("array", value)
-                if alone.value is None
-                else alone._replace(value=(alone.value,), raw=True)
-            )
+            if alone.value is None:
+                return unreadable("array", value)
+            return Reading((alone.value,), True, alone.problems)
         readings = [hook(each, None) for each in value]
         return Reading(
             tuple(reading.value for reading in readings if reading.value is not None),
@@ -236,7 +234,7 @@ def _read_one_of(values: list[Any], cls: type, read: Hook) -> Reading:
     """
     places = range(len(values))
     if cls is AccessPass and all(type(each) is dict for each in values):
-        types = [each.get("@type", each.get("type")) for each in values]
+        types = [each.get("@type") or each.get("type") for each in values]
         wanted = next((each for each in ("Barcode", None) if each in types), "")
         places = range(len(values))[types.index(wanted) :][:1] if wanted in types else range(0)
         if not places:

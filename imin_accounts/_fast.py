@@ -22,7 +22,7 @@ import orjson
 from imin_accounts._node import NOTHING_EXTRA, Context, Link, Private
 from imin_accounts.models import ActionStatus, Entitlement, EntitlementType, Seller, SellerAccounts, is_link
 
-ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+ODD = (AttributeError, LookupError, TypeError, ValueError)
 """What a fast reader raises at any form but the API's own."""
 
 _WITH_ID = (Seller, Entitlement, EntitlementType, SellerAccounts)

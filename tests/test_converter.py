@@ -188,6 +188,9 @@ SPELLINGS = [
     pytest.param(connected(accessPass=[UNTYPED, BARCODE]), "access_pass.text", "b", id="barcode first"),
     pytest.param(connected(accessPass=[OTHER, UNTYPED]), "access_pass.text", "u", id="then one without type"),
     pytest.param(connected(accessPass=[OTHER, TYPED]), "access_pass.text", "t", id="barcode by type"),
+    pytest.param(
+        connected(accessPass=[UNTYPED | {"@type": None}, {}]), "access_pass.text", "u", id="null type"
+    ),
     pytest.param(connected(accessPass=[OTHER]), "access_pass", None, id="no barcode"),
     pytest.param(connected(customer=[{"email": "e"}]), "customer.email", "e", id="any object in an array"),
     pytest.param(connected(entitlement={"@id": ID}), "entitlements.0.id", ID, id="one for many"),
