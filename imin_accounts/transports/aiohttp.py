@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.base_protocol import BaseProtocol
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
@@ -179,16 +181,25 @@ class _Lane:
 class _Connector(aiohttp.TCPConnector):
     """Knows what failed before anything was sent, and trusts no connection that spoke unasked."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._used = WeakSet[BaseProtocol]()
+
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         try:
-            connection = await super().connect(req, traces, timeout)
-            # aiohttp would take what came while the connection was idle for the reply to this request.
-            while connection.protocol is None or connection.protocol.should_close:
-                connection.close()
+            while True:
                 connection = await super().connect(req, traces, timeout)
-            return connection
+                protocol = connection.protocol
+                # aiohttp would take what came before the request for the reply to it.
+                if protocol is not None and not protocol.should_close:
+                    self._used.add(protocol)
+                    return connection
+                connection.close()
+                if protocol not in self._used:  # a new one that speaks first will do so again
+                    reason = "malformed"
+                    break
         except Exception as error:  # noqa: BLE001 - a resolver's own too: whatever it was, nothing was sent
             reason = _why_not_connected(error)
         raise TransportError(reason, maybe_sent=False)
