@@ -120,9 +120,9 @@ class Node:
         extra: Members without a field, and spellings other than the documented one, as received.
     """
 
-    TYPES: ClassVar[tuple[str, ...]] = ()
+    _types: ClassVar[tuple[str, ...]] = ()
     """The values of ``@type`` that the API's pages show."""
-    ELSEWHERE: ClassVar[frozenset[str]] = frozenset()
+    _elsewhere: ClassVar[frozenset[str]] = frozenset()
     """Keys that have no field here but are no news: they are those of another state of an account."""
 
     id: str | None = None
@@ -150,9 +150,9 @@ def note_drift(value: object, path: str, seen: Counter[str]) -> None:
         for each in value:
             note_drift(each, f"{path}[*]", seen)
     elif isinstance(value, Node):
-        known = keys_of(type(value)) | value.ELSEWHERE
+        known = keys_of(type(value)) | value._elsewhere
         seen.update(f"unknown member {path}{step(key)}" for key in value.extra if key not in known)
-        if value.type is not None and value.type not in value.TYPES:
+        if value.type is not None and value.type not in value._types:
             seen[f"unknown type {path}['@type']: {_shown(value.type)}"] += 1
         for field in attrs.fields(type(value)):
             if keys := field.metadata["keys"]:

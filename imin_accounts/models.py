@@ -71,7 +71,7 @@ class ActionStatus(StrEnum):
 class Image(Node):
     """A seller's logo. ``url`` is as received: escape it before it goes into a page."""
 
-    TYPES = ("ImageObject",)
+    _types = ("ImageObject",)
     url: str | None = None
 
 
@@ -83,7 +83,7 @@ class Seller(Node):
         id: The key for ``delete_seller_account``, byte for byte as received.
     """
 
-    TYPES = ("Organization",)
+    _types = ("Organization",)
     id: str
     name: str | None = None
     url: str | None = None
@@ -97,7 +97,7 @@ class Seller(Node):
 class Customer(Node):
     """The person as the seller's own database knows them."""
 
-    TYPES = ("Person",)
+    _types = ("Person",)
     id: Private | None = None
     email: Private | None = None
     date_modified: datetime | None = None
@@ -107,7 +107,7 @@ class Customer(Node):
 class AccessPass(Node):
     """What opens the seller's door: the text of a barcode."""
 
-    TYPES = ("Barcode",)
+    _types = ("Barcode",)
     id: Private | None = None
     text: Private | None = None
     date_modified: datetime | None = None
@@ -117,7 +117,7 @@ class AccessPass(Node):
 class EntitlementUpdateError(Node):
     """Why the seller could not apply an entitlement, e.g. an ``EntitlementConflict``."""
 
-    TYPES = ("EntitlementConflict", "BarcodeInvalidError", "UpdateFailedError")
+    _types = ("EntitlementConflict", "BarcodeInvalidError", "UpdateFailedError")
     context: Context = ()
     name: str | None = None
     description: Private | None = None
@@ -127,7 +127,7 @@ class EntitlementUpdateError(Node):
 class EntitlementType(Node):
     """Which discount an entitlement is: a concept in a seller's or a council's scheme."""
 
-    TYPES = ("Concept",)
+    _types = ("Concept",)
     pref_label: str | None = None
     in_scheme: str | None = None
 
@@ -142,7 +142,7 @@ class EvidenceRequest(Node):
         action_status: None where it was absent or of a kind unknown here; the text is in ``extra``.
     """
 
-    TYPES = ("EvidenceRequestAction",)
+    _types = ("EvidenceRequestAction",)
     id: Private | None = None
     url: Private | None = None
     expiry: datetime | None = None
@@ -163,7 +163,7 @@ class Entitlement(Node):
         evidence_request: The proof asked for; None where none is.
     """
 
-    TYPES = ("Entitlement",)
+    _types = ("Entitlement",)
     context: Context = ()
     expires: datetime | None = attrs.field(default=None, metadata=names("expires", "validUntil"))
     evidence_request: EvidenceRequest | None = attrs.field(
@@ -208,7 +208,7 @@ class ConnectAction(Node):
             http(s). It holds a short-lived token: fetch it at the click, never keep it.
     """
 
-    TYPES = ("RegisterAction", "CreateAction")
+    _types = ("RegisterAction", "CreateAction")
     target: Link | None = None
 
     @property
@@ -219,7 +219,7 @@ class ConnectAction(Node):
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
 class _Account(Node):
-    TYPES = ("Account",)
+    _types = ("Account",)
     id: Private | None = None
     seller: Seller
     problems: tuple[str, ...] = attrs.field(default=(), eq=False, metadata=names())
@@ -276,7 +276,7 @@ class ConnectedAccount(_Account):
         problems: What could not be read, one sentence each, without values; ``()`` if all was.
     """
 
-    ELSEWHERE = keys_of(UnconnectedAccount)
+    _elsewhere = keys_of(UnconnectedAccount)
 
     date_linked: datetime | None = None
     hidden_entitlements: bool | None = attrs.field(
@@ -324,7 +324,7 @@ class SellerAccounts(Node):
         problems: What could not be read of the envelope; each account has its own.
     """
 
-    TYPES = ("imin:Collection",)
+    _types = ("imin:Collection",)
     context: Context = ()
     id: Private | None = None
     entitlement_filter: Private | None = attrs.field(default=None, metadata=names("imin:entitlementFilter"))
