@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -82,14 +81,14 @@ def replies(draw: st.DrawFn) -> bytes:
     return draw(mostly(st.just(whole), cut_and_changed(whole)))
 
 
-@attrs.define(repr=False)
 class Bench:
     """A server that gives one made-up reply to every request, and a session on it."""
 
-    runner: asyncio.Runner
-    loop: ElasticLoop
-    server: FaultServer
-    ends: Counter[str] = attrs.Factory(Counter)
+    def __init__(self, runner: asyncio.Runner, loop: ElasticLoop, server: FaultServer) -> None:
+        self.runner = runner
+        self.loop = loop
+        self.server = server
+        self.ends: Counter[str] = Counter()
 
     async def _call(self, method: str) -> SellerAccounts | Deletion | IminError:
         async with AccountsSession(

@@ -50,6 +50,13 @@ FAILURES = [
         Fault(f"status-{s}", FAILED, answer(s), status=s)
         for s in (408, 500, 501, 502, 503, 504, 507, 520, 599, 600, 999)
     ),
+    Fault("status-500-echoed-date", FAILED, answer(500, f"Date: {canaries.KEY}"), status=500),
+    Fault(
+        "status-500-echoed-type",
+        FAILED,
+        (steps.send(reply(500, PROBLEM, f"Content-Type: {canaries.KEY}/{canaries.BARCODE}")),),
+        status=500,
+    ),
     Fault("status-500-cut-body", FAILED, (steps.send(reply(500, PROBLEM)[:-9]), steps.close), status=500),
     Fault("status-502-html", FAILED, answer(502, body=b"<html>" + canaries.ALL.encode()), status=502),
     Fault(
@@ -163,6 +170,7 @@ RETRY_AFTER = {
     "over-an-hour": ("3601", None),
     "empty": ("", None),
     "two": ("1, 2", None),
+    "echoed-words": (canaries.KEY, None),
     "zoneless-date": ("Tue, 14 Nov 2023 22:13:22", None),
 }
 
