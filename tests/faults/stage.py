@@ -174,4 +174,4 @@ def _records() -> Iterator[list[logging.LogRecord]]:
 
 
 def _descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(os.listdir("/dev/fd"))

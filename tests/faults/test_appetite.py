@@ -12,6 +12,8 @@ from tests.faults.catalogue import FAULTS
 from tests.faults.conftest import LONG, Figures, size
 from tests.faults.server import RIGHT, FaultServer, Seen, Turn
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+
 MEGABYTE = 1 << 20
 ROUNDS = str(size(ordinary=1, long=5))
 FAULT = {fault.name: fault for fault in FAULTS}
