@@ -7,17 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from imin_accounts import Fetched, from_jsonld
 from imin_accounts.cli._audit import Audit
 from imin_accounts.cli._report import MOST_ROWS, report
-from imin_accounts.cli._rows import rows_of
 from imin_accounts.fake import FakeImin
 from tests.bulk.commands import write_ids
-from tests.bulk.people import NOW, conflict, entitlement
-from tests.bulk.rows import error_rows
+from tests.bulk.page import HOSTILE, page_of
+from tests.bulk.people import NOW
 from tests.cli import keyed, run
-
-HOSTILE = "<script>alert('1')</script>\"&amp;"
 
 
 class Page(HTMLParser):
@@ -44,25 +40,6 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
-
-
-def page_of(*, name: str = "Acme", count: int = 1, within: timedelta = timedelta(days=30)) -> str:
-    """The page about so many customers, each with one of everything."""
-    audit = Audit(now=NOW, within=within)
-    connected = {
-        "@type": "Account",
-        "seller": {"@id": "urn:1", "name": name},
-        "dateLinked": NOW.isoformat(),
-        "entitlement": [entitlement("1", ends=NOW + timedelta(days=3), label=name)],
-        "imin:evidenceRequests": [entitlement("2", proof="Active", label=name)],
-        "imin:entitlementUpdateErrors": [conflict(name)],
-    }
-    unrecognised = {"@type": "Account", "seller": {"@id": "urn:2", "name": name}}
-    reply = from_jsonld({"@type": "imin:Collection", "imin:item": [connected, unrecognised]})
-    for n in range(count):
-        audit.add(rows_of(Fetched(f"{name}-{n}", reply), NOW))
-    audit.add(error_rows())
-    return report(audit)
 
 
 def test_every_element_is_closed() -> None:
