@@ -48,25 +48,24 @@ def _first_text(source: Mapping[str, Any], *keys: str) -> str | None:
     return None
 
 
-# Names and shapes both: a value of another shape might quote the request, and the request is secret.
-_SAFE_HEADERS = {
-    "content-type": re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}"),
-    "date": re.compile(r"[A-Za-z0-9,: +-]{1,64}"),
-    "retry-after": re.compile(r"[A-Za-z0-9,: +-]{1,64}"),
-    "x-request-id": re.compile(r"[0-9A-Fa-f-]{8,64}"),
+_MEDIA_TYPES = {
+    *("application/json", "application/ld+json", "application/problem+json"),
+    *("application/vnd.openactive.booking+json", "text/html", "text/plain"),
 }
 
 
 def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The few headers that an error may keep; of ``content-type`` the media type alone."""
-    kept = {}
-    for name, shape in _SAFE_HEADERS.items():
-        value = headers.get(name, "")
-        if name == "content-type":
-            value = value.partition(";")[0].strip()
-        if shape.fullmatch(value):
-            kept[name] = value
-    return kept
+    """The few headers that an error may keep, each only where its value is what its name promises.
+
+    Any other value might echo the request, and the request is secret. Of ``content-type`` the media
+    type alone is kept, if it is a usual one.
+    """
+    date, wait = (headers.get(name, "").strip(" \t") for name in ("date", "retry-after"))
+    kept = {"date": date} if _parts(date) else {}
+    if _DIGITS.fullmatch(wait) or _parts(wait):
+        kept["retry-after"] = wait
+    media_type = headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
+    return kept | ({"content-type": media_type} if media_type in _MEDIA_TYPES else {})
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -80,7 +79,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         now: Seconds since the epoch, for a reply without ``Date``.
     """
     text = headers.get("retry-after", "").strip(" \t")
-    if re.fullmatch(r"[0-9]{1,9}", text):
+    if _DIGITS.fullmatch(text):
         seconds = float(text)
     else:
         until, since = http_date(text, now), http_date(headers.get("date", "").strip(" \t"), now)
@@ -90,6 +89,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return seconds if seconds <= MAX_RETRY_AFTER else None
 
 
+_DIGITS = re.compile(r"[0-9]{1,9}")
 # Not email.utils or strptime: the one takes almost anything for a date, the other obeys the locale.
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -107,7 +107,7 @@ def http_date(text: str, now: float) -> float | None:
 
     A two-digit year is of the century that puts it at most 50 years after ``now`` (RFC 9110).
     """
-    found = next(filter(None, (form.fullmatch(text) for form in _HTTP_DATES)), None)
+    found = _parts(text)
     if found is None:
         return None
     part = {name: int(value) for name, value in found.groupdict().items() if name != "month"}
@@ -118,3 +118,7 @@ def http_date(text: str, now: float) -> float | None:
     with suppress(ValueError):  # a day or a time that does not exist
         return datetime(**part, month=_MONTHS.index(found["month"]) + 1, tzinfo=UTC).timestamp()
     return None
+
+
+def _parts(text: str) -> re.Match[str] | None:
+    return next(filter(None, (form.fullmatch(text) for form in _HTTP_DATES)), None)

@@ -94,7 +94,8 @@ def test_safe_headers_keep_shapes_not_secrets() -> None:
     headers = {
         "retry-after": "7",
         "content-type": "application/json; echo=rosie@example.com",
-        "x-request-id": "rosie@example.com",
+        "date": "rosie",
+        "x-request-id": "5ca1ab1e",
         "set-cookie": "session=1",
         "location": "https://broker.example/",
     }
