@@ -150,7 +150,7 @@ class EvidenceRequest(Node):
 
     @property
     def is_outstanding(self) -> bool:
-        """Whether proof is still owed: everything but a completed request, unknown ones too."""
+        """Whether proof is still owed. Everything but a completed request counts, unknown ones too."""
         return self.action_status is not ActionStatus.COMPLETED
 
 

@@ -221,7 +221,7 @@ class AccountsSession:
             timeout: Seconds for the whole call; the session's if not given.
 
         Returns:
-            How it is certain: ``"confirmed"`` by imin's 204, or ``"verified"`` by a re-read.
+            How it is certain, ``"confirmed"`` by imin's 204, or ``"verified"`` by a re-read.
 
         Raises:
             OutcomeUnknown: The account may or may not be disconnected; nobody could tell in time.

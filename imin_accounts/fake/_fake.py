@@ -140,7 +140,7 @@ class FakeImin(World):
             password: What they enter, or choose.
 
         Returns:
-            Where the browser is sent: ``redirectUri``.
+            ``redirectUri``, where the browser is sent.
 
         Raises:
             ConnectRefused: Nothing was connected. The link is used up nevertheless, unless it was
@@ -155,7 +155,7 @@ class FakeImin(World):
         """Go to the seller's page that ``target`` leads to, and decline.
 
         Returns:
-            Where the browser is sent: ``redirectUri``; None where it stays on the seller's page.
+            ``redirectUri``, where the browser is sent; None where it stays on the seller's page.
 
         Raises:
             ConnectRefused: The link is forged, expired or used.
