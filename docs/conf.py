@@ -37,6 +37,7 @@ html_title = f"imin_accounts {release}"
 html_static_path = ["static"]
 html_css_files = ["figures.css"]
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 
 autodoc_member_order = "bysource"
