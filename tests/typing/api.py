@@ -9,8 +9,12 @@ from yarl import URL
 from imin_accounts import (
     AccountsSession,
     ConnectedAccount,
+    Deleted,
     Deletion,
+    Failed,
+    Fetched,
     NoAccount,
+    ResponseError,
     RetryPolicy,
     SellerAccount,
     SellerAccounts,
@@ -100,3 +104,29 @@ async def wrong_uses_are_refused(session: AccountsSession, account: ConnectedAcc
     account.register_url  # type: ignore[attr-defined]  # noqa: B018
     account.seller = Seller(id="")  # type: ignore[misc]
     session.get_seller_accounts("1234").connected  # type: ignore[attr-defined]  # noqa: B018
+
+
+async def many_have_one_outcome_each(session: AccountsSession) -> None:
+    async with session.get_many(["1234"], concurrency=8) as outcomes:
+        async for outcome in outcomes:
+            assert_type(outcome, Fetched | Failed)
+    async with session.delete_many([("1234", "https://seller.example/1")]) as ends:
+        async for end in ends:
+            assert_type(end, Deleted | Failed)
+
+
+async def wrong_bulk_uses_are_refused(session: AccountsSession) -> None:
+    session.get_many([1234])  # type: ignore[list-item]
+    session.get_many(["1234"], "https://broker.example/back")  # type: ignore[call-arg]
+    session.delete_many(["1234"])  # type: ignore[list-item]
+    async for _ in session.get_many(["1234"]):  # type: ignore[attr-defined]
+        pass
+
+
+def wrong_results_are_refused(accounts: SellerAccounts, error: ResponseError) -> None:
+    Deletion("perhaps")  # type: ignore[arg-type]
+    accounts.item[0] = accounts.item[1]  # type: ignore[index]
+    accounts.entitlement_filter = "token"  # type: ignore[misc]
+    error.problem.status  # type: ignore[attr-defined]  # noqa: B018
+    for account in accounts:
+        account.seller.id  # type: ignore[union-attr]  # noqa: B018
