@@ -95,16 +95,30 @@ async def test_failures_keep_nothing_alive() -> None:
     assert failed.error.__traceback__ is None
 
 
-async def test_arguments_reach_each_call() -> None:
-    """``redirect_uri`` and ``timeout`` are each call's."""
+async def test_redirect_uri_reaches_each_call() -> None:
+    """Whoever asks for connect URLs gets them for every customer."""
+    transport = ScriptedTransport([reply(404)] * 2)
+    async with (
+        make_session(transport) as session,
+        session.get_many(["1", "2"], redirect_uri="https://broker.example/back") as outcomes,
+    ):
+        await collect(outcomes)
+    queries = [request.url.partition("?")[2] for request in transport.requests]
+    assert queries == ["redirectUri=https%3A%2F%2Fbroker.example%2Fback"] * 2
+
+
+@pytest.mark.parametrize("method", ["get_many", "delete_many"])
+async def test_timeout_reaches_each_call(method: str) -> None:
+    """Where imin asks for six seconds and the call has five, it is not sent again."""
     clock = ManualClock()
     transport = ScriptedTransport([reply(503, headers={"retry-after": "6"})])
-    async with make_session(transport, clock=clock, sleep=clock.sleep) as session:
-        uri = "https://broker.example/back"
-        async with session.get_many(["1"], redirect_uri=uri, timeout=5) as outcomes:
-            failed = await anext(outcomes)
-    assert transport.requests[0].url.endswith("?redirectUri=https%3A%2F%2Fbroker.example%2Fback")
-    assert isinstance(failed, Failed)  # there was no time for six seconds
+    inputs = ["1"] if method == "get_many" else [("1", SELLER)]
+    async with (
+        make_session(transport, clock=clock, sleep=clock.sleep) as session,
+        getattr(session, method)(inputs, timeout=5) as outcomes,
+    ):
+        assert isinstance(await anext(outcomes), Failed)
+    assert len(transport.requests) == 1
 
 
 # --- Bounds ---------------------------------------------------------------------------------------

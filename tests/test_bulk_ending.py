@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -26,6 +26,27 @@ async def test_error_of_the_input_comes_last(read: Read) -> None:
             await collect(outcomes, collected)
     assert caught.value is error
     assert len(collected) == 5
+
+
+async def test_input_that_failed_is_read_no_further() -> None:
+    """Of an iterator that could go on after its error, nobody asks for more."""
+
+    class Cursor:
+        reads = 0
+
+        def __aiter__(self) -> Self:
+            return self
+
+        async def __anext__(self) -> str:
+            self.reads += 1
+            await asyncio.sleep(0)
+            raise LookupError("database")
+
+    cursor = Cursor()
+    async with make_session(Imin()) as session, session.get_many(cursor) as outcomes:
+        with pytest.raises(LookupError):
+            await anext(outcomes)
+    assert cursor.reads == 1
 
 
 async def test_401_ends_the_iteration() -> None:
@@ -100,15 +121,16 @@ async def test_hold_makes_customers_wait() -> None:
 
 
 async def test_closed_while_disconnecting() -> None:
-    """A DELETE that was out when the session closed has its outcome, unknown; then the reason."""
+    """DELETEs that were out when the session closed have their outcome, unknown; then comes the reason."""
     imin = Imin("1", "2")
     session = make_session(imin)
-    async with session, session.delete_many([("1", SELLER), ("2", SELLER), ("3", SELLER)]) as outcomes:
+    pairs = [(customer, SELLER) for customer in ("0", "1", "2", "3", "4")]
+    async with session, session.delete_many(pairs, concurrency=2) as outcomes:
         assert isinstance(await anext(outcomes), Deleted)
         await settle()
         await session.aclose()
         unknown = [await anext(outcomes), await anext(outcomes)]
-        with pytest.raises(StopAsyncIteration):
+        with pytest.raises(SessionStateError, match="closed"):
             await anext(outcomes)
     assert [type(each.error) for each in unknown if isinstance(each, Failed)] == [OutcomeUnknown] * 2
 
@@ -257,7 +279,7 @@ async def test_iterating_without_entering() -> None:
         with pytest.raises(SessionStateError, match="async with"):
             await anext(many)
         async with many:
-            pass
+            await settle()  # two outcomes are there, and not taken
         with pytest.raises(SessionStateError, match="new outcomes"):
             await anext(many)
         with pytest.raises(SessionStateError, match="new outcomes"):
