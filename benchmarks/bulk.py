@@ -17,7 +17,7 @@ least that such code can do: workers that share the identifiers put what they ge
 `asyncio.Queue`, and somebody takes it out. The one that drops replies has none of them alive for longer than
 a moment: of use to nobody, it shows what having results costs.
 """.strip()
-CASES = ["CPU, 5000 customers", "memory, 100000 customers"]
+CASES = ["CPU, 2000 customers", "memory, 100000 customers"]
 QUICK = ["CPU, 1000 customers", "memory, 5000 customers"]
 FEW = 1_000
 WORKERS = 64
@@ -94,7 +94,7 @@ def _cpu(case: str, count: int, quick: bool) -> Table:
     transport = Replies()
     jobs: dict[str, Job] = {"bare pool": bare_pool, "get_many": get_many, "replies dropped": dropping_pool}
     contenders = {name: _runner(transport, job, count) for name, job in jobs.items()}
-    times = take_turns(contenders, rounds=3 if quick else 7)
+    times = take_turns(contenders, rounds=3 if quick else 21)
     rows = [
         Row(
             name,
