@@ -1,5 +1,6 @@
 """How the documentation is built: ``sphinx-build -W -n docs build/docs``."""
 
+import inspect
 from importlib import import_module
 from typing import Any
 
@@ -44,7 +45,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-autodoc_class_signature = "separated"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
@@ -99,7 +99,21 @@ def _type(annotation: Any) -> str:
     return f":class:`~imin_accounts.models.{name}`" if hasattr(models, name) and name != "datetime" else name
 
 
+def signature(
+    _: Sphinx, what: str, name: str, value: Any, options: Any, given: str, returned: str
+) -> tuple[str, None] | None:
+    """An attrs class's arguments by name and default: types are in its table, or said in words."""
+    if what != "class" or not (isinstance(value, type) and attrs.has(value)):
+        return None
+    if issubclass(value, Node):
+        return "", None
+    arguments = inspect.signature(value)
+    plain = [parameter.replace(annotation=parameter.empty) for parameter in arguments.parameters.values()]
+    return str(arguments.replace(parameters=plain, return_annotation=arguments.empty)), None
+
+
 def setup(app: Sphinx) -> None:
     """What Sphinx calls first."""
     app.add_directive("help", Help)
     app.connect("autodoc-process-docstring", fields)
+    app.connect("autodoc-process-signature", signature)
