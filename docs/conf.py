@@ -1,6 +1,6 @@
 """How the documentation is built: ``sphinx-build -W -n docs build/docs``."""
 
-import inspect
+from enum import Enum
 from importlib import import_module
 from typing import Any
 
@@ -107,9 +107,16 @@ def signature(
         return None
     if issubclass(value, Node):
         return "", None
-    arguments = inspect.signature(value)
-    plain = [parameter.replace(annotation=parameter.empty) for parameter in arguments.parameters.values()]
-    return str(arguments.replace(parameters=plain, return_annotation=arguments.empty)), None
+    arguments = [field for field in attrs.fields(value) if field.init]
+    by_place = [_argument(field) for field in arguments if not field.kw_only]
+    by_name = [_argument(field) for field in arguments if field.kw_only]
+    return f"({', '.join([*by_place, *(['*'] if by_name else []), *by_name])})", None
+
+
+def _argument(field: "attrs.Attribute[Any]") -> str:
+    if field.default is attrs.NOTHING:
+        return field.name
+    return f"{field.name}={str(field.default) if isinstance(field.default, Enum) else repr(field.default)}"
 
 
 def setup(app: Sphinx) -> None:
