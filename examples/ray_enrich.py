@@ -67,13 +67,17 @@ def enrich(customers: str, out: str, checkpoint: str, *, rate: float, actors: in
 
     Args:
         rate: Requests per second, of all actors together.
-        batch_size: Customers per batch: what is read again when an actor dies, so a small number.
+        batch_size: Customers per batch: what is read again when an actor or the job dies, so a small number.
     """
     ray.data.DataContext.get_current().checkpoint_config = CheckpointConfig(
         id_column="customer", checkpoint_path=checkpoint, delete_checkpoint_on_success=False
     )
     as_text = pyarrow.csv.ConvertOptions(column_types={"customer": pa.string()})  # "007" is no number
-    ray.data.read_csv(customers, convert_options=as_text).map_batches(
+    dataset = ray.data.read_csv(customers, convert_options=as_text)
+    dataset = dataset.repartition(
+        target_num_rows_per_block=batch_size
+    )  # a block is what is written, and noted
+    dataset.map_batches(
         SellerAccountsRows,
         fn_constructor_kwargs={"rate": rate / actors},
         batch_size=batch_size,

@@ -55,7 +55,7 @@ async def job(fake: FakeImin, folder: Path) -> AsyncIterator["asyncio.subprocess
 
 async def until(due: Callable[[], bool]) -> None:
     """Return once ``due``, which other processes decide."""
-    while not due():  # noqa: ASYNC110 - they set no event
+    while not due():
         await asyncio.sleep(0.05)
 
 
