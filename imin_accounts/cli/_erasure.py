@@ -9,6 +9,7 @@ from imin_accounts import (
     AuthenticationError,
     IminError,
     NoAccount,
+    NotFound,
     SellerAccounts,
     UnconnectedAccount,
     UnexpectedResponse,
@@ -28,6 +29,7 @@ class Erasure:
     Attributes:
         cleared: Customers who certainly have no connected account.
         open: Customers of whom that can't be said.
+        unknown: Customers whom imin does not know (404), so that there is nothing to see.
         unreachable: Those among them about whom no reply came.
         left: Customers who were not begun with, since the run was interrupted.
         error: What nobody can go on with: a refused key, or a journal that can't be written.
@@ -37,6 +39,7 @@ class Erasure:
     journal: Journal
     cleared: int = 0
     open: int = 0
+    unknown: int = 0
     unreachable: int = 0
     left: int = 0
     error: AuthenticationError | CannotWrite | None = None
@@ -48,12 +51,24 @@ class Erasure:
 
     @property
     def exit_code(self) -> int:
-        """0 where every customer asked about is cleared, 3 where anything was done, else why not."""
+        """0 where every customer asked about is cleared, 1 where the others are unknown.
+
+        Else it is 3 where anything was done, and otherwise says why not.
+        """
         if not self.open and not self.left:
-            return 0
+            return FAILED if self.unknown else 0
         if self.left or self.cleared or self.has_acted:
             return PARTLY_DONE
         return UNREACHABLE if self.unreachable == self.open else FAILED
+
+    def resume(self, pending: Pending) -> None:
+        """Drop whom the journal says to be cleared; they count. Who was unknown is asked about last."""
+        for customer, is_cleared in self.journal.resume():
+            if pending.discard(customer):
+                if is_cleared:
+                    self.cleared += 1
+                else:
+                    pending.add([customer])
 
     async def run(self, pending: Pending, *, concurrency: int, tally: Tally) -> None:
         """Erase customers, so many at a time, until an interrupt or an ``error``.
@@ -80,6 +95,10 @@ class Erasure:
                 cleared = await self._erase(customer)
             except IminError as error:
                 self._note(error)
+                if isinstance(error, NotFound) and not self.journal.open_sellers(customer):
+                    self.journal.miss(customer)
+                    self.unknown += 1
+                    return False
                 self.journal.fail(customer, None, error)
                 cleared = False
         except CannotWrite as error:

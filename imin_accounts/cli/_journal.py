@@ -8,6 +8,8 @@
 ``failed``         An attempt ended in ``error``, the error's class. With a ``seller`` its account stays
                    open: it is connected still, or nobody can tell. Without one the customer could not
                    be read.
+``unknown``        imin answered the read with 404, and no account of ``customer`` is open. It knows nobody
+                   by that identifier, or the address or the identifier is wrong: no proof of anything.
 ``cleared``        A read of everything that ``customer`` has showed no connected account, and nothing
                    that could not be told: the end of the matter.
 =================  ====================================================================================
@@ -30,6 +32,7 @@ _EVENTS = {
     "intended": ("customer", "seller"),
     "disconnected": ("customer", "seller"),
     "failed": ("customer",),
+    "unknown": ("customer",),
     "cleared": ("customer",),
 }
 
@@ -53,11 +56,11 @@ class Journal:
         self._open: dict[str, set[str]] = {}
         self.disconnected = 0
 
-    def resume(self) -> Iterator[str]:
+    def resume(self) -> Iterator[tuple[str, bool]]:
         """Read it, and cut a torn last line off: to be read to its end before anything is written.
 
         Yields:
-            Customers who are cleared.
+            Customers who are cleared (True) or unknown (False), in the order in which that was found.
 
         Raises:
             CannotRead: It is no journal. It was not touched.
@@ -70,8 +73,8 @@ class Journal:
                 end += len(line)
                 event = self._event(line, number)
                 self._apply(event)
-                if event["event"] == "cleared":
-                    yield event["customer"]
+                if event["event"] in ("cleared", "unknown"):
+                    yield event["customer"], event["event"] == "cleared"
         self._file.cut(end)
 
     def open_sellers(self, customer: str) -> set[str]:
@@ -100,6 +103,10 @@ class Journal:
         """Write down that nothing certain came of it."""
         of = {} if seller is None else {"seller": seller}
         self._write({"event": "failed", "customer": customer, **of, "error": type(error).__name__})
+
+    def miss(self, customer: str) -> None:
+        """Write down that imin knows nobody by this identifier."""
+        self._write({"event": "unknown", "customer": customer})
 
     def clear(self, customer: str) -> None:
         """Write down that nothing of the customer is connected any more."""

@@ -56,7 +56,9 @@ def disconnect_all(
 
     Each account is disconnected, then the customer is read again. Exit code 0 says that every customer
     certainly has no connected account; 3, that this can't be said of some: repeat the command with
-    --resume, which tries those again. The customers keep their accounts with the sellers.
+    --resume, which tries those again. Code 1 says that only unknown ones are left: imin answers 404 for
+    them. That proves nothing, since it does so for a wrong identifier or address too; --resume asks for
+    them again. The customers keep their accounts with the sellers.
 
     The journal has a line before each attempt and one after each certain outcome. It is readable by you
     only: it holds your identifiers. It is for one erasure: whom it says to be cleared is not read again,
@@ -85,7 +87,7 @@ def disconnect_all(
             raise click.UsageError(f"{journal_path} exists; --resume goes on with it")
         with closing(Journal(journal_path, now=lambda: datetime.now(UTC))) as journal:
             erasure = Erasure(imin, journal)
-            erasure.cleared = sum(map(pending.discard, journal.resume()))
+            erasure.resume(pending)
             if limit is not None:
                 pending.keep(limit)
             if not yes:
@@ -103,12 +105,15 @@ def disconnect_all(
 def _tell(erasure: Erasure, *, as_json: bool) -> None:
     disconnected = erasure.journal.disconnected
     if as_json:
-        counts = {"cleared": erasure.cleared, "open": erasure.open, "left": erasure.left}
-        print_json({**counts, "disconnected": disconnected})
+        counts = {"cleared": erasure.cleared, "open": erasure.open, "unknown": erasure.unknown}
+        print_json({**counts, "left": erasure.left, "disconnected": disconnected})
     else:
         click.echo(
             f"{count_text(erasure.cleared, 'customer')} cleared, "
-            f"{count_text(disconnected, 'account')} disconnected, {erasure.open:,} open."
+            f"{count_text(disconnected, 'account')} disconnected, "
+            f"{erasure.open:,} open, {erasure.unknown:,} unknown."
         )
+    if erasure.unknown:
+        click.echo("Unknown to imin (404): check those identifiers, and the address asked.", err=True)
     if erasure.open or erasure.left:
         click.echo("Repeat the command with --resume to go on.", err=True)

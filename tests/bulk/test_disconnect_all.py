@@ -37,7 +37,8 @@ def disconnect_all(base_url: str, *options: str | Path, stdin: str | None = None
 def test_a_customer_is_cleared(journal: Path, imin_server: str, fake_imin: FakeImin) -> None:
     """Exit code 0, what was done in words, and the journal."""
     ran = disconnect_all(imin_server, "rosie", "--journal", journal, "--yes")
-    assert (ran.code, ran.out, ran.err) == (0, "1 customer cleared, 1 account disconnected, 0 open.\n", "")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "1 customer cleared, 1 account disconnected, 0 open, 0 unknown.\n"
     assert not fake_imin.disconnect("rosie", ACME), "it was still connected"
     assert [json.loads(line)["event"] for line in journal.read_text().splitlines()] == [
         "intended", "disconnected", "cleared",
@@ -47,7 +48,8 @@ def test_a_customer_is_cleared(journal: Path, imin_server: str, fake_imin: FakeI
 def test_json_says_what_was_done(journal: Path, imin_server: str) -> None:
     """For a program to read; it names nobody."""
     ran = disconnect_all(imin_server, "rosie", "--journal", journal, "--yes", "--json")
-    assert json.loads(ran.out) == {"cleared": 1, "open": 0, "left": 0, "disconnected": 1}
+    told = {"cleared": 1, "open": 0, "unknown": 0, "left": 0, "disconnected": 1}
+    assert json.loads(ran.out) == told
 
 
 def test_many_customers_are_cleared(
@@ -105,10 +107,35 @@ def test_who_is_not_cleared_is_open(journal: Path, imin_server: str, fake_imin: 
     """Exit code 3, and how to go on; going on clears them."""
     fake_imin.faults.add(Rule(Status(403), endpoint="delete_seller_account"))
     ran = disconnect_all(imin_server, "rosie", "--journal", journal, "--yes")
-    assert (ran.code, ran.out) == (3, "0 customers cleared, 0 accounts disconnected, 1 open.\n")
+    assert (ran.code, ran.out) == (3, "0 customers cleared, 0 accounts disconnected, 1 open, 0 unknown.\n")
     assert ran.err == "Repeat the command with --resume to go on.\n"
     fake_imin.faults.clear()
     assert disconnect_all(imin_server, "rosie", "--journal", journal, "--yes", "--resume").code == 0
+
+
+def test_who_is_unknown_to_imin_is_told_apart(
+    tmp_path: Path, journal: Path, imin_server: str, fake_imin: FakeImin
+) -> None:
+    """A 404 proves nothing, and repeating does not help: exit code 1, until imin knows the customer."""
+    ids = tmp_path / "ids.txt"
+    ids.write_text("rosie\nsomebody\n")
+    command = ("--ids", ids, "--journal", journal, "--yes", "--resume")
+    ran = disconnect_all(imin_server, *command)
+    assert (ran.code, ran.out) == (1, "1 customer cleared, 1 account disconnected, 0 open, 1 unknown.\n")
+    assert ran.err == "Unknown to imin (404): check those identifiers, and the address asked.\n"
+    fake_imin.add_customer("somebody", email="somebody@example.com")
+    fake_imin.connect("somebody", ACME)
+    assert disconnect_all(imin_server, *command).code == 0
+    assert not fake_imin.population.connections.keys() & {("rosie", ACME), ("somebody", ACME)}
+
+
+def test_who_is_unknown_does_not_use_up_a_limit(tmp_path: Path, journal: Path, imin_server: str) -> None:
+    """Those whom imin did not know are asked about after everybody else."""
+    ids = tmp_path / "ids.txt"
+    ids.write_text("somebody\nelse\nrosie\ncustomer-1\n")
+    command = ("--ids", ids, "--journal", journal, "--yes", "--resume", "--limit", "2", "--json")
+    assert json.loads(disconnect_all(imin_server, *command).out)["unknown"] == 2
+    assert json.loads(disconnect_all(imin_server, *command).out)["cleared"] == 2
 
 
 def test_a_refused_key_is_not_authorised(journal: Path, imin_server: str) -> None:

@@ -62,7 +62,7 @@ class Erasing:
         with closing(Journal(self.path, now=lambda: datetime.now(UTC))) as journal, Pending() as pending:
             erasure = Erasure(session, journal)
             pending.add(customers or self.fake.population.people)
-            erasure.cleared = sum(map(pending.discard, journal.resume()))
+            erasure.resume(pending)
             await erasure.run(pending, concurrency=16, tally=Tally())
         return erasure
 
@@ -168,6 +168,16 @@ UNLISTED = reply(200, COLLECTION)
 UNREADABLE = reply(200, {**COLLECTION, "imin:item": [{"@type": "Account", "seller": {"@id": SELLER}}]})
 
 
+async def erased(replies: list[Response], journal: Path) -> Erasure:
+    """What comes of erasing one customer while imin answers so."""
+    session = AccountsSession("test-key", transport=ScriptedTransport(replies))
+    with closing(Journal(journal, now=lambda: NOW)) as opened, Pending() as pending:
+        erasure = Erasure(session, opened)
+        pending.add(["1234"])
+        await erasure.run(pending, concurrency=1, tally=Tally())
+    return erasure
+
+
 @pytest.mark.parametrize(
     "replies",
     [
@@ -180,12 +190,24 @@ UNREADABLE = reply(200, {**COLLECTION, "imin:item": [{"@type": "Account", "selle
 )
 async def test_a_contradiction_clears_nobody(replies: list[Response], tmp_path: Path) -> None:
     """Only a read in which every account is seen not to be connected does."""
-    session = AccountsSession("test-key", transport=ScriptedTransport(replies))
-    with closing(Journal(tmp_path / "journal.jsonl", now=lambda: NOW)) as journal, Pending() as pending:
-        erasure = Erasure(session, journal)
-        pending.add(["1234"])
-        await erasure.run(pending, concurrency=1, tally=Tally())
+    erasure = await erased(replies, tmp_path / "journal.jsonl")
     assert (erasure.cleared, erasure.open) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("replies", "counts"),
+    [
+        pytest.param([reply(404)], (0, 1), id="never known"),
+        pytest.param([CONNECTED, NO_CONTENT, reply(404)], (0, 1), id="confirmed, and not known any more"),
+        pytest.param([CONNECTED, reply(403), reply(404)], (1, 0), id="not done, and not known any more"),
+    ],
+)
+async def test_not_found_clears_nobody(
+    replies: list[Response], counts: tuple[int, int], tmp_path: Path
+) -> None:
+    """Whom imin does not know is unknown; open, where an account was found and not seen to be gone."""
+    erasure = await erased(replies, tmp_path / "journal.jsonl")
+    assert (erasure.cleared, erasure.open, erasure.unknown) == (0, *counts)
 
 
 async def test_a_refused_key_ends_everything(erasing: Erasing) -> None:

@@ -20,8 +20,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.jsonl"
 
 
-def opened(path: Path) -> tuple[Journal, list[str]]:
-    """A journal, and whom it says to be cleared."""
+def opened(path: Path) -> tuple[Journal, list[tuple[str, bool]]]:
+    """A journal, and whom it says to be cleared (True) or unknown."""
     journal = Journal(path, now=lambda: NOW)
     return journal, list(journal.resume())
 
@@ -68,7 +68,18 @@ def test_a_new_run_knows_what_is_open(path: Path) -> None:
         journal.clear("1")
     journal, cleared = opened(path)
     with closing(journal):
-        assert (cleared, journal.open_sellers("1"), journal.has_open_sellers) == (["1"], set(), False)
+        assert (cleared, journal.open_sellers("1"), journal.has_open_sellers) == ([("1", True)], set(), False)
+
+
+def test_a_new_run_knows_who_was_unknown(path: Path) -> None:
+    """In its place among those who are cleared."""
+    journal, _ = opened(path)
+    with closing(journal):
+        journal.miss("1")
+        journal.clear("2")
+    journal, known = opened(path)
+    journal.close()
+    assert known == [("1", False), ("2", True)]
 
 
 def test_a_torn_line_is_cut_off_wherever_it_ends(path: Path) -> None:
