@@ -18,10 +18,17 @@ from imin_accounts import (
 )
 from imin_accounts.cli._connection import connection_options, session
 from imin_accounts.cli._failures import PARTLY_DONE
+from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "imin-accounts accounts 1234",
+        "imin-accounts accounts 1234 --redirect-uri https://broker.example/back",
+        "imin-accounts accounts 1234 --json > saved.json",
+    )
+)
 @click.argument("customer")
 @click.option(
     "--redirect-uri", metavar="URL", help="Where connecting ends; asks imin for the links to connect with."

@@ -11,6 +11,7 @@ from imin_accounts.cli._audit import Audit
 from imin_accounts.cli._audit_tables import print_audit
 from imin_accounts.cli._connection import connection_options, session
 from imin_accounts.cli._files import replacing
+from imin_accounts.cli._help import examples
 from imin_accounts.cli._ids import Pending, Shard
 from imin_accounts.cli._options import (
     add_selected,
@@ -28,7 +29,13 @@ from imin_accounts.cli._rows import rows_of
 from imin_accounts.cli._sinks import is_export, read_customers
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "imin-accounts audit customers.txt --rate 50",
+        "imin-accounts audit accounts.jsonl --within 6w --report audit.html",
+        "imin-accounts audit accounts.jsonl --json > audit.json",
+    )
+)
 @ids_argument
 @click.option(
     "--within",

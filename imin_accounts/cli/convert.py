@@ -7,11 +7,17 @@ from pathlib import Path
 import click
 
 from imin_accounts.cli._files import beside
+from imin_accounts.cli._help import examples
 from imin_accounts.cli._parquet import write_parquet
 from imin_accounts.cli._sinks import SUFFIXES, open_sink, read_customers, suffix_in
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "imin-accounts convert accounts.jsonl accounts.csv",
+        "imin-accounts convert accounts.jsonl accounts.parquet",
+    )
+)
 @click.argument(
     "source",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -10,6 +10,7 @@ from yarl import URL
 
 from imin_accounts import AccountsSession, ConnectedAccount, SellerAccounts, UnconnectedAccount
 from imin_accounts.cli._browser import open_page, submit
+from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console
 from imin_accounts.cli.accounts import account_table, seller_name
 from imin_accounts.fake import FakeImin, add_rosie
@@ -20,7 +21,13 @@ PASSWORD = "password"  # what add_rosie gives her account at the seller
 REDIRECT_URI = "https://broker.example/connected"
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "imin-accounts demo",
+        "imin-accounts demo --serve",
+        "imin-accounts demo --serve --port 8001",
+    )
+)
 @click.option("--serve", is_flag=True, help="Serve a broker's site, to be Rosie in a browser of your own.")
 @click.option(
     "--port",

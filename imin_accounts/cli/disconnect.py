@@ -6,10 +6,16 @@ import click
 
 from imin_accounts import Deletion, OutcomeUnknown
 from imin_accounts.cli._connection import connection_options, session
+from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import json_option, print_json
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "imin-accounts disconnect 1234 https://id.bookingsystem.example.com/organizers/1",
+        "imin-accounts disconnect 1234 https://id.bookingsystem.example.com/organizers/1 --json",
+    )
+)
 @click.argument("customer")
 @click.argument("seller")
 @json_option

@@ -11,6 +11,7 @@ import click
 from imin_accounts.cli._connection import connection_options, session
 from imin_accounts.cli._dry_run import dry_run as show_connected
 from imin_accounts.cli._erasure import Erasure
+from imin_accounts.cli._help import examples
 from imin_accounts.cli._ids import Pending, Shard
 from imin_accounts.cli._journal import Journal
 from imin_accounts.cli._options import add_selected, ids_path, pace_options, selection_options
@@ -19,7 +20,15 @@ from imin_accounts.cli._progress import Tally
 from imin_accounts.cli._sections import count_text
 
 
-@click.command("disconnect-all")
+@click.command(
+    "disconnect-all",
+    epilog=examples(
+        "imin-accounts disconnect-all 1234 --dry-run",
+        "imin-accounts disconnect-all 1234 --journal erasure.jsonl",
+        "imin-accounts disconnect-all 1234 --journal erasure.jsonl --resume --yes",
+        "imin-accounts disconnect-all --ids customers.txt --journal erasure.jsonl --yes",
+    ),
+)
 @click.argument("customer", required=False)
 @click.option("--ids", type=ids_path, metavar="FILE", help="Many customers, one a line; - reads stdin.")
 @click.option(

@@ -11,12 +11,19 @@ from typing import Any, Literal
 
 import click
 
+from imin_accounts.cli._help import examples
 from imin_accounts.fake import FakeImin, add_crowd, add_rosie
 
 __all__ = ["emulator"]
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "imin-accounts emulator",
+        "imin-accounts emulator --port 9000 --state imin.json",
+        "imin-accounts emulator --sellers 20 --customers 1000 --seed 7",
+    )
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."

@@ -10,6 +10,7 @@ import click
 from imin_accounts import AuthenticationError, Failed, Fetched
 from imin_accounts.cli._connection import connection_options, session
 from imin_accounts.cli._files import CannotWrite
+from imin_accounts.cli._help import examples
 from imin_accounts.cli._ids import Pending, Shard
 from imin_accounts.cli._options import add_selected, ids_argument, pace_options, selection_options
 from imin_accounts.cli._output import json_option, print_json
@@ -20,7 +21,15 @@ from imin_accounts.cli._rows import columns_help, rows_of
 from imin_accounts.cli._sinks import SUFFIXES, Sink, open_sink, suffix_in
 
 
-@click.command(epilog=columns_help())
+@click.command(
+    epilog=examples(
+        "imin-accounts export customers.txt -o accounts.jsonl --rate 50",
+        "imin-accounts export customers.txt -o accounts.jsonl --resume",
+        "imin-accounts export customers.csv --column id --shard 1/8 -o part-1.sqlite",
+    )
+    + "\n\n"
+    + columns_help()
+)
 @ids_argument
 @click.option(
     "-o",

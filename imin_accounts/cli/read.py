@@ -11,6 +11,7 @@ from rich.text import Text
 
 from imin_accounts import SellerAccount, SellerAccounts, UnrecognisedAccount, from_jsonld, to_jsonld
 from imin_accounts.cli._failures import PARTLY_DONE
+from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
 from imin_accounts.cli.accounts import seller_name
 from imin_accounts.models import ActionStatus, EvidenceRequest
@@ -19,7 +20,12 @@ APART = {"item", "problems", "extra", "document"}
 """Fields that have a place of their own in what is printed."""
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "imin-accounts read saved.json",
+        "imin-accounts accounts 1234 --json | imin-accounts read -",
+    )
+)
 @click.argument("file", type=click.File("rb"))
 @json_option
 @click.pass_context
