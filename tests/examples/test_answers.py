@@ -1,5 +1,8 @@
 """Which answer a web service gives to each error."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 import imin_accounts
@@ -19,7 +22,9 @@ from imin_accounts import (
     UnexpectedResponse,
     WrongCustomer,
 )
+from imin_accounts.cli._site.words import in_words
 
+PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "answers.rst"
 ANSWERS = [
     (InvalidRequest("seller must be a str"), 400),
     (NotFound(404), 404),
@@ -56,6 +61,24 @@ def test_no_error_is_forgotten() -> None:
 def test_a_wait_is_passed_on(error: IminError) -> None:
     """Retry-After holds whole seconds, rounded up: earlier would be in vain."""
     assert answer_to(error).headers == {"Retry-After": "2"}
+    assert in_words(error).retry_after == 2
+
+
+@pytest.mark.parametrize(("error", "status"), ANSWERS)
+def test_the_demonstration_agrees(error: IminError, status: int) -> None:
+    """The broker's site shows a page of the same status, and is as certain that nothing was changed."""
+    failure = in_words(error)
+    assert (failure.status, failure.settled) == (status, answer_to(error).body["settled"])
+
+
+@pytest.mark.parametrize(("error", "status"), ANSWERS)
+def test_the_documentation_agrees(error: IminError, status: int) -> None:
+    """The page has one row for each error, and the row has the status."""
+    rows = re.findall(r"^   \* - (``.+)\n     - ([0-9]{3})", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    own = [row for row in rows if f"``{type(error).__name__}``" in row[0]]
+    if type(error) is ResponseError:
+        own = [row for row in own if row[0].endswith(f"status {error.status}")] or own[-1:]
+    assert [row[1] for row in own] == [str(status)]
 
 
 def _is_error(value: object) -> bool:

@@ -15,7 +15,8 @@ from tests.site.pressing import csrf, press, text
         pytest.param(Status(500), 502, "imin has a problem just now", id="500"),
         pytest.param(Status(400), 502, "imin has a problem just now", id="400"),
         pytest.param(Status(401), 500, "imin does not let us in", id="401"),
-        pytest.param(Status(404), 500, "imin does not know you yet", id="404"),
+        pytest.param(Status(404), 404, "imin does not know you yet", id="404"),
+        pytest.param(Status(503), 503, "imin has a problem just now", id="503"),
         pytest.param(Status(302), 502, "We can't read imin's answer", id="302"),
         pytest.param(Malformed(), 502, "We can't read imin's answer", id="not JSON"),
         pytest.param(OtherCustomer(), 502, "We can't read imin's answer", id="somebody else's"),
@@ -71,9 +72,9 @@ async def test_a_button_that_fails(browser: httpx.AsyncClient, broker: Broker, b
 
 
 async def test_a_button_without_a_seller(browser: httpx.AsyncClient) -> None:
-    """What the library refuses to send is the site's own mistake."""
+    """What the library refuses to send is refused by the site too: nothing was changed."""
     reply = await press(browser, "disconnect", "")
-    assert (reply.status_code, "This did not work" in reply.text) == (500, True)
+    assert (reply.status_code, "Nothing was changed." in reply.text) == (400, True)
 
 
 async def test_disconnection_in_doubt(browser: httpx.AsyncClient, broker: Broker) -> None:

@@ -8,6 +8,7 @@ from imin_accounts import (
     AuthenticationError,
     DeadlineExceeded,
     IminError,
+    InvalidRequest,
     NotFound,
     OutcomeUnknown,
     RateLimited,
@@ -36,7 +37,11 @@ class Failure:
 
 def in_words(error: IminError) -> Failure:
     """``error`` as a page. Its own text is for the log."""
+    asked = error.retry_after if isinstance(error, ResponseError) else None
+    wait = None if asked is None else math.ceil(asked)
     match error:
+        case InvalidRequest():
+            return Failure(400, "This can't be asked of imin", "Please start again from your connections.")
         case OutcomeUnknown():
             return Failure(
                 502,
@@ -46,7 +51,6 @@ def in_words(error: IminError) -> Failure:
                 settled=False,
             )
         case RateLimited():
-            wait = None if error.retry_after is None else math.ceil(error.retry_after)
             when = "in a minute" if wait is None else "in a second" if wait <= 1 else f"in {wait} seconds"
             return Failure(
                 503,
@@ -61,9 +65,14 @@ def in_words(error: IminError) -> Failure:
         case AuthenticationError():
             return Failure(500, "imin does not let us in", "This is our mistake, and ours to mend.")
         case NotFound():
-            return Failure(500, "imin does not know you yet", "This is our mistake, and ours to mend.")
+            return Failure(404, "imin does not know you yet", "This is our mistake, and ours to mend.")
         case ResponseError():
-            return Failure(502, "imin has a problem just now", "Please try again in a few minutes.")
+            return Failure(
+                503 if error.status == 503 else 502,
+                "imin has a problem just now",
+                "Please try again in a few minutes.",
+                retry_after=wait,
+            )
         case UnexpectedResponse():
             return Failure(502, "We can't read imin's answer", "Please try again in a few minutes.")
         case _:
