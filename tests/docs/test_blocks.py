@@ -5,70 +5,111 @@ import os
 import re
 import sys
 import tomllib
+from asyncio.subprocess import Process
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from imin_accounts.fake import FakeImin, add_rosie
 from tests.docs.page import DOCS, ROOT, Block, blocks, fits, run
+from tests.examples.served import free_port, skip_if_missing
 
 PAGES = sorted(page for page in DOCS.rglob("*.rst") if any(blocks(page)))
-EMULATOR = "http://127.0.0.1:8080"
-ELSEWHERE = re.compile(r"(python3 -m venv|\. \.venv/|export |imin-accounts emulator$)")
+EMULATOR, SERVICE = "http://127.0.0.1:8080", "http://127.0.0.1:8000"
+DONE = re.compile(r"(python3 -m venv|\. \.venv/|export |imin-accounts emulator$)")
 """Commands whose work is done already: an environment, and an emulated imin."""
-INSTALL = re.compile(r"pip install '\.\[(\w+)\]'$")
+EXTRA = re.compile(r"pip install '\.\[(\w+)\]'$")
+OTHERS = re.compile(r"pip install ([\w -]+)$")
+SERVER = re.compile(r"(uvicorn|gunicorn) ")
+"""Commands in a terminal of their own, that go on until they are ended."""
 
 
 class Reader:
-    """Somebody who follows one page: a folder, a Python session, and the emulator as it stands."""
+    """Somebody who follows one page: a folder, a Python session, and the emulator as it stands.
+
+    Args:
+        folder: Where they save files, and their home.
+        base_url: The emulator's.
+    """
 
     def __init__(self, folder: Path, base_url: str) -> None:
-        self.folder = folder
-        self.base_url = base_url
-        self.names: dict[str, Any] = {}
+        self._folder = folder
+        self._names: dict[str, Any] = {}
+        self._port = free_port()
+        self._here = {EMULATOR: base_url, SERVICE: f"http://127.0.0.1:{self._port}"}
+        self._serving: Process | None = None
 
     async def follow(self, page: Path) -> None:
         """Run every block, and compare what it prints with what the page shows."""
         printed = ""
-        for block in blocks(page):
-            if block.language == "text":
-                assert fits(printed.replace(self.base_url, EMULATOR), block.code), printed
-            else:
-                printed = await self._do(block)
+        try:
+            for block in blocks(page):
+                code = block.code
+                for there, here in self._here.items():
+                    code = code.replace(there, here)
+                if block.language == "text":
+                    assert fits(printed, code), printed
+                else:
+                    printed = await self._do(attrs.evolve(block, code=code))
+        finally:
+            await self._end_server()
 
     async def _do(self, block: Block) -> str:
-        code = block.code.replace(EMULATOR, self.base_url)
         if block.file is not None:
-            (self.folder / block.file).write_text(code, encoding="utf-8")
+            (self._folder / block.file).write_text(block.code, encoding="utf-8")
             return ""
         if block.language == "python":
-            return await run(code, self.names)
+            return await run(block.code, self._names)
         assert block.language == "sh", f"nobody knows how to run {block.language}"
-        return "".join([await self._shell(line) for line in code.splitlines()])
+        return "".join([await self._shell(line) for line in block.code.splitlines()])
 
     async def _shell(self, line: str) -> str:
-        if ELSEWHERE.match(line):
+        if DONE.match(line):
             return ""
-        if install := INSTALL.match(line):
+        if install := EXTRA.match(line):
             project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
             assert install[1] in project["optional-dependencies"]
             return ""
-        process = await asyncio.create_subprocess_exec(
+        if install := OTHERS.match(line):
+            skip_if_missing(*install[1].split())
+            return ""
+        if SERVER.match(line):
+            await self._end_server()
+            self._serving = await self._start(f"exec {line}")
+            assert self._serving.stdout is not None
+            while b"Application startup complete" not in (said := await self._serving.stdout.readline()):
+                assert said, f"{line}: it ended"
+            return ""
+        process = await self._start(line)
+        printed = (await process.communicate())[0].decode()
+        assert process.returncode == 0, f"{line}: {printed}"
+        return printed
+
+    async def _start(self, line: str) -> Process:
+        return await asyncio.create_subprocess_exec(
             *("bash", "-c", line),
-            cwd=self.folder,
+            cwd=self._folder,
             env={
                 **os.environ,
+                "HOME": str(self._folder),
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                 "PYTHONPATH": str(ROOT),
+                "UVICORN_PORT": str(self._port),
+                "GUNICORN_CMD_ARGS": f"--bind=127.0.0.1:{self._port}",
             },
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        printed = (await process.communicate())[0].decode()
-        assert process.returncode == 0, f"{line}: {printed}"
-        return printed
+
+    async def _end_server(self) -> None:
+        """End the server that runs, if one does."""
+        if self._serving is not None:
+            self._serving.terminate()
+            await self._serving.communicate()
+            self._serving = None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(DOCS)) for page in PAGES])

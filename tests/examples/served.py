@@ -22,6 +22,8 @@ UVICORN = ("uvicorn", "--lifespan", "on", "--host", "127.0.0.1", "--port")
 AIOHTTP = ("aiohttp.web", "-H", "127.0.0.1", "-P")
 PATIENCE = 60.0
 """Seconds that a process may take for something, on however busy a machine."""
+COMPLAINTS = ("Warning", "Traceback", "Exception", "ERROR", "Unclosed", "unclosed", "never awaited")
+"""No line that a healthy service prints, from its start to its end, has one of these."""
 
 
 @attrs.frozen
@@ -32,43 +34,53 @@ class Example:
         needs: What has to be installed for it.
         command: Arguments of ``python -m``; the port follows, then ``app``.
         ready: What it prints once it takes requests.
+        ended: What it prints once everything is closed.
     """
 
     needs: tuple[str, ...]
     command: tuple[str, ...]
     app: str
     ready: str = "Uvicorn running"
+    ended: str = "Application shutdown complete"
 
     def skip_if_missing(self) -> None:
         """Skip the test where something is not installed."""
-        if missing := [name for name in self.needs if find_spec(name) is None]:
-            pytest.skip(f"not installed: {', '.join(missing)} (dependency group `web`)")
+        skip_if_missing(*self.needs)
 
 
 EXAMPLES = {
     "fastapi": Example(("uvicorn", "fastapi"), UVICORN, "examples.web.fastapi_app:app"),
     "starlette": Example(("uvicorn", "starlette"), UVICORN, "examples.web.starlette_app:app"),
     "litestar": Example(("uvicorn", "litestar"), UVICORN, "examples.web.litestar_app:app"),
-    "aiohttp": Example((), AIOHTTP, "examples.web.aiohttp_app:application", ready="Running on"),
+    "aiohttp": Example((), AIOHTTP, "examples.web.aiohttp_app:application", ready="Running on", ended=""),
     "django": Example(("uvicorn", "django"), UVICORN, "examples.web.django_app:app"),
 }
 
 
 class Held:
-    """The emulator's ``sleep``: a late answer waits until it is let go. No time passes."""
+    """The emulator's ``sleep``: a late answer waits until it is let go. No time passes.
+
+    Attributes:
+        given_up: Whether whoever had asked went away before that; not known before ``ended``.
+    """
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
         self.ended = asyncio.Event()
         self.let_go = asyncio.Event()
+        self.given_up = False
 
     async def __call__(self, seconds: float) -> None:
-        if seconds:
-            self.begun.set()
-            try:
-                await self.let_go.wait()
-            finally:
-                self.ended.set()
+        if not seconds:
+            return
+        self.begun.set()
+        try:
+            await self.let_go.wait()
+        except asyncio.CancelledError:
+            self.given_up = True
+            raise
+        finally:
+            self.ended.set()
 
 
 class Imin:
@@ -169,6 +181,12 @@ async def served(example: Example, imin: Imin) -> AsyncIterator[Service]:
     async with running(*example.command, str(port), example.app, port=port, **there) as service:
         await service.prints(example.ready)
         yield service
+
+
+def skip_if_missing(*names: str) -> None:
+    """Skip the test where one of these packages is not installed."""
+    if missing := [name for name in names if find_spec(name.replace("-", "_")) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)} (dependency group `web`)")
 
 
 def free_port() -> int:
