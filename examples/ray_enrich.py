@@ -8,8 +8,8 @@ those whose identifiers are in Ray already::
 
 ``customers.csv`` has a column ``customer``; the session's key comes from the environment, so set it where
 the actors run (``runtime_env`` on a cluster). A run that broke off goes on where it stopped if it is started
-again with the same arguments: Ray's checkpoint names the customers whose rows are written. Between writing
-rows and noting that, a crash makes a customer appear twice, never not at all.
+again with the same arguments: Ray's checkpoint names the customers whose rows are written, those of errors
+too, and files of others are removed then. A refused key ends the job.
 """
 
 import argparse
@@ -36,7 +36,7 @@ class SellerAccountsRows:
 
     Args:
         rate: This actor's requests per second. A limit for all is divided by their number; where that
-            changes, hand ``AccountsSession`` an object with ``async acquire()`` that all of them ask.
+            changes, hand ``AccountsSession`` a limiter that all of them ask (``redis_limiter.py``).
     """
 
     def __init__(self, rate: float) -> None:
@@ -74,9 +74,8 @@ def enrich(customers: str, out: str, checkpoint: str, *, rate: float, actors: in
     )
     as_text = pyarrow.csv.ConvertOptions(column_types={"customer": pa.string()})  # "007" is no number
     dataset = ray.data.read_csv(customers, convert_options=as_text)
-    dataset = dataset.repartition(
-        target_num_rows_per_block=batch_size
-    )  # a block is what is written, and noted
+    # What is written and noted together is a block: a batch, however many customers one of the file's has.
+    dataset = dataset.repartition(target_num_rows_per_block=batch_size)
     dataset.map_batches(
         SellerAccountsRows,
         fn_constructor_kwargs={"rate": rate / actors},

@@ -5,97 +5,157 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
-from imin_accounts.fake import FakeImin, add_crowd
+from imin_accounts.fake import add_crowd
+from tests.bulk.commands import run_to_end
+from tests.bulk.emulated import CountingImin
 from tests.cli import keyed
 
 CUSTOMERS = 300
-SELLERS = 3
+PATIENCE = 240.0
+"""Seconds that Ray may take for anything, on however busy a machine."""
 
 pytestmark = [
-    pytest.mark.skipif(os.environ.get("CI_LONG") != "1", reason="takes a minute: CI_LONG=1"),
-    pytest.mark.skipif(find_spec("ray") is None, reason="needs ray[data]"),
+    pytest.mark.skipif(os.environ.get("CI_LONG") != "1", reason="takes two minutes: CI_LONG=1"),
+    pytest.mark.skipif(find_spec("ray") is None, reason="not installed: ray (dependency group `ray`)"),
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the actors in /proc"),
 ]
 
 
-def actors(folder: Path) -> Iterator[int]:
-    """The process ids of the job's actors: no other process has ``folder`` in its environment."""
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for a job, with all customers in ``ids.csv``. Its name is short: Ray's sockets are there."""
+    with TemporaryDirectory() as name:
+        ids = "".join(f"customer-{n}\n" for n in range(1, CUSTOMERS + 1))
+        Path(name, "ids.csv").write_text(f"customer\n{ids}")
+        yield Path(name)
+
+
+@pytest.fixture
+def imin() -> CountingImin:
+    """An emulated imin with three sellers, which knows all customers."""
+    fake = CountingImin()
+    add_crowd(fake, sellers=3, customers=CUSTOMERS)
+    return fake
+
+
+@asynccontextmanager
+async def job(base_url: str, folder: Path, **environment: str) -> AsyncIterator["asyncio.subprocess.Process"]:
+    """The example at work. Whatever Ray started for it has ended afterwards."""
+    names = ("ids.csv", "out", "checkpoint")
+    command = ("-m", "examples.ray_enrich", *(str(folder / name) for name in names), "--rate", "100")
+    ray = {"RAY_TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    with (folder / "log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, *command),
+            env={**os.environ, **ray, **keyed(base_url), **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield process
+    finally:
+        for pid in processes(folder):
+            os.kill(pid, signal.SIGKILL)
+        await process.wait()
+        await until(lambda: not any(processes(folder)))
+
+
+def processes(folder: Path, name: str = "") -> Iterator[int]:
+    """Ids of the job's processes whose command has ``name``; ``folder`` is in no other's environment."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"SellerAccountsRows" not in (process / "cmdline").read_bytes():
-                continue
-            if os.fsencode(folder) in (process / "environ").read_bytes():
+            command, environment = ((process / what).read_bytes() for what in ("cmdline", "environ"))
+            if name.encode() in command and os.fsencode(folder) in environment:
                 yield int(process.name)
         except OSError:  # ended meanwhile, or another's
             continue
 
 
-@asynccontextmanager
-async def job(fake: FakeImin, folder: Path) -> AsyncIterator["asyncio.subprocess.Process"]:
-    """The example at work on all customers. Its environment names ``folder``."""
-    ids = folder / "ids.csv"
-    ids.write_text("customer\n" + "".join(f"customer-{n}\n" for n in range(1, CUSTOMERS + 1)))
-    arguments = ["-m", "examples.ray_enrich", ids, folder / "out", folder / "checkpoint", "--rate", "100"]
-    async with fake.serve() as base_url:
-        environment = {**os.environ, **keyed(base_url), "JOB": str(folder)}
-        with (folder / "log").open("ab") as log:
-            yield await asyncio.create_subprocess_exec(
-                sys.executable, *map(str, arguments), env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
+def actors(folder: Path) -> set[int]:
+    """The process ids of the job's actors."""
+    return set(processes(folder, "SellerAccountsRows"))
 
 
-async def until(due: Callable[[], bool]) -> None:
+async def until(due: Callable[[], object]) -> None:
     """Return once ``due``, which other processes decide."""
     while not due():
         await asyncio.sleep(0.05)
 
 
-def rows_by_customer(folder: Path) -> Counter[str]:
-    """How many rows each customer has in the files written."""
-    table = import_module("pyarrow.parquet").read_table(folder / "out")
-    return Counter(table["customer"].to_pylist())
+async def exported(base_url: str, folder: Path) -> Any:
+    """What ``imin-accounts`` makes of the same customers, as a table."""
+    ids, rows, table = (folder / name for name in ("ids.csv", "out.jsonl", "out.parquet"))
+    for command in (("export", ids, "--column", "customer", "-o", rows), ("convert", rows, table)):
+        assert (await asyncio.to_thread(run_to_end, base_url, *command)).code == 0
+    return import_module("pyarrow.parquet").read_table(table)
 
 
-def crowd() -> FakeImin:
-    fake = FakeImin(seed=1)
-    add_crowd(fake, sellers=SELLERS, customers=CUSTOMERS, seed=1)
-    return fake
+def enriched(folder: Path) -> Any:
+    """What the job has written, as a table."""
+    return import_module("pyarrow.parquet").read_table(folder / "out")
 
 
-async def test_killed_actor_loses_nothing(tmp_path: Path) -> None:
-    """Ray replaces it and its batches are read again: each customer has its rows, once."""
-    fake = crowd()
-    async with job(fake, tmp_path) as process:
-        await until(lambda: process.returncode is not None or len(fake.requests) >= CUSTOMERS // 3)
-        os.kill(next(actors(tmp_path)), signal.SIGKILL)
-        assert await process.wait() == 0, (tmp_path / "log").read_text()
-    assert rows_by_customer(tmp_path) == {f"customer-{n}": SELLERS for n in range(1, CUSTOMERS + 1)}
-    print(
-        f"an actor killed at {CUSTOMERS // 3} of {CUSTOMERS} customers: {len(fake.requests)} requests in all"
-    )
+def rows(table: Any) -> list[dict[str, Any]]:
+    """All that does not depend on when it was read, in one order."""
+    order = [("customer", "ascending"), ("part", "ascending")]
+    found: list[dict[str, Any]] = table.drop_columns("fetched_at").sort_by(order).to_pylist()
+    return found
 
 
-async def test_killed_job_goes_on(tmp_path: Path) -> None:
-    """Started again, it reads those whose rows were not written; nobody is missing."""
-    fake = crowd()
-    async with job(fake, tmp_path) as process:
-        await until(lambda: process.returncode is not None or len(fake.requests) >= CUSTOMERS // 2)
-        process.kill()
-        await process.wait()
-        await until(lambda: not any(actors(tmp_path)))  # they end by themselves once the job is gone
-    before = len(fake.requests)
-    async with job(fake, tmp_path) as process:
-        assert await process.wait() == 0, (tmp_path / "log").read_text()
-    assert rows_by_customer(tmp_path).keys() == {f"customer-{n}" for n in range(1, CUSTOMERS + 1)}
-    print(
-        f"a job killed after {before} requests: {len(fake.requests) - before} more for {CUSTOMERS} customers"
-    )
+def noted(folder: Path) -> set[str]:
+    """The customers in Ray's checkpoint."""
+    files = [file for file in (folder / "checkpoint").glob("*.parquet") if ".pending." not in file.name]
+    parquet = import_module("pyarrow.parquet")
+    return {id for file in files for id in parquet.read_table(file)["customer"].to_pylist()}
+
+
+async def test_a_killed_actor_loses_nothing(imin: CountingImin, folder: Path) -> None:
+    """Another one takes its place; the rows are those of an export, each once, of the same types."""
+    async with imin.serve() as base_url:
+        async with job(base_url, folder) as process:
+            await until(lambda: process.returncode is not None or imin.reads.total() > CUSTOMERS // 3)
+            first = actors(folder)
+            os.kill(min(first), signal.SIGKILL)
+            await until(lambda: process.returncode is not None or actors(folder) - first)
+            assert process.returncode is None, (folder / "log").read_text()
+            assert await process.wait() == 0, (folder / "log").read_text()
+        print(f"an actor of {len(first)} killed: {imin.reads.total()} reads of {CUSTOMERS} customers")
+        expected = await exported(base_url, folder)
+    assert enriched(folder).schema == expected.schema
+    assert rows(enriched(folder)) == rows(expected)
+
+
+async def test_a_killed_job_goes_on(imin: CountingImin, folder: Path) -> None:
+    """Started again it asks for nobody in the checkpoint; at the end the rows are those of an export."""
+    async with imin.serve() as base_url:
+        async with job(base_url, folder) as process:
+            await until(lambda: process.returncode is not None or noted(folder))
+            process.kill()
+        done, before = noted(folder), imin.reads.copy()
+        imin.reads.clear()
+        async with job(base_url, folder) as process:
+            assert await process.wait() == 0, (folder / "log").read_text()
+        again = len(imin.reads.keys() & before.keys())
+        print(f"a job killed after {len(before)} of {CUSTOMERS} customers: {again} were read again")
+        assert 0 < len(done) < CUSTOMERS
+        assert done.isdisjoint(imin.reads)
+        assert rows(enriched(folder)) == rows(await exported(base_url, folder))
+
+
+async def test_a_refused_key_ends_the_job(imin: CountingImin, folder: Path) -> None:
+    """It is not tried for every customer."""
+    async with imin.serve() as base_url, job(base_url, folder, IMIN_API_KEY="wrong") as process:
+        assert await process.wait() != 0
+    assert "AuthenticationError" in (folder / "log").read_text()
+    assert imin.reads.total() < CUSTOMERS
