@@ -141,6 +141,7 @@ async def test_a_killed_job_goes_on(imin: CountingImin, folder: Path) -> None:
     async with imin.serve() as base_url:
         async with job(base_url, folder) as process:
             await until(lambda: process.returncode is not None or noted(folder))
+            assert process.returncode is None, (folder / "log").read_text()
             process.kill()
         done, before = noted(folder), imin.reads.copy()
         imin.reads.clear()
