@@ -15,6 +15,13 @@ FILES = ("accounts.jsonl", "customers.csv", "customers.txt", "saved.json")
 """What the examples read."""
 
 
+def test_no_sentence_is_cut_short() -> None:
+    """The list of commands says what each does in words that fit into 80 columns."""
+    listed = run("--help").out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(listed) == len(COMMANDS)
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_every_example_is_understood(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every help has examples, and each has the arguments and options that its command takes."""

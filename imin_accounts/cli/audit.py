@@ -68,7 +68,9 @@ def audit(
     rate: float | None,
     as_json: bool,
 ) -> None:
-    """Find entitlements that end soon, proof outstanding, conflicts and unreadable items.
+    """Find what somebody has to look after, over many customers.
+
+    That is entitlements that end soon, proof outstanding, conflicts, and what could not be read.
 
     IDS holds your identifiers, one a line, or in the --column of a CSV; - reads standard input. It may
     be a file that `imin-accounts export` wrote instead: nothing is asked of imin then, and no key is

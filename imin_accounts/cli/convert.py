@@ -31,7 +31,7 @@ from imin_accounts.cli._sinks import SUFFIXES, open_sink, read_customers, suffix
     metavar="TO",
 )
 def convert(source: Path, target: Path) -> None:
-    """Write an exported file in another format, by the ending of the name: Parquet, CSV, …
+    """Write an exported file in another format.
 
     FROM ends with .jsonl, .csv or .sqlite, TO with one of these or .parquet. The columns are the same
     in every format; `imin-accounts export --help` lists them. TO must not exist yet.

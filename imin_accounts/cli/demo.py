@@ -37,9 +37,10 @@ REDIRECT_URI = "https://broker.example/connected"
     help="Of that site; 0: any free one.",
 )
 def demo(serve: bool, port: int) -> None:
-    """See an account listed, connected and disconnected, without a key.
+    """See an account listed, connected and disconnected.
 
-    An emulated imin is started on this machine, and asked over real HTTP. Nothing else is contacted.
+    No key is needed: an emulated imin is started on this machine, and asked over real HTTP. Nothing else is
+    contacted.
     """
     if serve:
         with suppress(KeyboardInterrupt):

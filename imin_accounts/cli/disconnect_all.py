@@ -61,13 +61,13 @@ def disconnect_all(
     rate: float | None,
     as_json: bool,
 ) -> None:
-    """Disconnect every connected account of a customer, or of many: for erasure on request.
+    """Disconnect every account of a customer, or of many.
 
-    Each account is disconnected, then the customer is read again. Exit code 0 says that every customer
-    certainly has no connected account; 3, that this can't be said of some: repeat the command with
-    --resume, which tries those again. Code 1 says that only unknown ones are left: imin answers 404 for
-    them. That proves nothing, since it does so for a wrong identifier or address too; --resume asks for
-    them again. The customers keep their accounts with the sellers.
+    This is for erasure on request. Each account is disconnected, then the customer is read again. Exit code 0
+    says that every customer certainly has no connected account; 3, that this can't be said of some:
+    repeat the command with --resume, which tries those again. Code 1 says that only unknown ones are
+    left: imin answers 404 for them. That proves nothing, since it does so for a wrong identifier or
+    address too; --resume asks for them again. The customers keep their accounts with the sellers.
 
     The journal has a line before each attempt and one after each certain outcome. It is readable by you
     only: it holds your identifiers. It is for one erasure: whom it says to be cleared is not read again,

@@ -60,11 +60,12 @@ def export(
     rate: float | None,
     as_json: bool,
 ) -> None:
-    """Write every customer's accounts to a file: one row for each customer and seller.
+    """Write many customers' accounts to a file.
 
-    IDS holds your identifiers, one a line, or in the --column of a CSV; - reads standard input. Each is
-    asked for once. A customer who can't be read has a row that says why, and exit code 3 says that
-    there are such. FILE is readable by you only: it holds your identifiers.
+    It has one row for each customer and seller. IDS holds your identifiers, one a line, or in the --column of
+    a CSV; - reads standard input. Each is asked for once. A customer who can't be read has a row that
+    says why, and exit code 3 says that there are such. FILE is readable by you only: it holds your
+    identifiers.
 
     Whatever stops a run, no customer stands in FILE in part: repeat the command with --resume, which
     asks for those who are missing. An interrupt (Ctrl-C) finishes what is under way and exits with 3.

@@ -30,10 +30,11 @@ APART = {"item", "problems", "extra", "document"}
 @json_option
 @click.pass_context
 def read(ctx: click.Context, file: BinaryIO, as_json: bool) -> None:
-    """Show every field of a saved reply, personal data and links included.
+    """Show every field of a saved reply.
 
-    FILE is a reply of imin's Get Seller Accounts; - is standard input. After the accounts come the
-    problems (what could not be read: exit code 3) and the drift (what the API does not document).
+    Personal data and links are shown too. FILE is a reply of imin's Get Seller Accounts; - is standard input.
+    After the accounts come the problems (what could not be read: exit code 3) and the drift (what the API
+    does not document).
 
     --json prints the reply ("accounts"), the state of each account ("states"), "problems" and "drift".
     """
