@@ -9,9 +9,14 @@ import click
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 
 import imin_accounts
+from imin_accounts import IminError
 from imin_accounts._node import Node
+from imin_accounts._wire import BASE_URL
+from imin_accounts.transports import Transport
+from imin_accounts.transports.aiohttp import MAX_BODY
 
 project = "imin_accounts"
 author = "the imin_accounts contributors"
@@ -32,6 +37,15 @@ nitpick_ignore_regex = [
     (r"py:obj", r"imin_accounts\..*"),
     (r"py:class", r"tuple\[.*"),  # cut at the comma of a type with parameters
 ]
+
+PUBLIC = {
+    "_wire.BASE_URL": repr(BASE_URL),
+    "random_module.random": "random.random",
+    "~imin_accounts._apikey.ApiKey | ": "",
+    "MAX_BODY": repr(MAX_BODY),
+    "_utc_now": "lambda: datetime.now(UTC)",
+}
+"""Private names in signatures, and what a reader would write."""
 
 html_theme = "furo"
 html_title = f"imin_accounts {release}"
@@ -61,10 +75,12 @@ class Help(Directive):
         from imin_accounts.cli._main import imin_accounts as program
 
         name = self.arguments[0]
-        with click.Context(program, info_name="imin-accounts") as above:
+        with click.Context(
+            program, info_name="imin-accounts", terminal_width=88, **program.context_settings
+        ) as above:
             command = program if name == "imin-accounts" else program.get_command(above, name)
             assert command is not None, f"there is no command {name}"
-            inside = above if command is program else click.Context(command, above, name, terminal_width=88)
+            inside = above if command is program else click.Context(command, above, name)
             text = command.get_help(inside)
         return [nodes.literal_block(text, text, language="none")]
 
@@ -101,12 +117,20 @@ def _type(annotation: Any) -> str:
 
 def signature(
     _: Sphinx, what: str, name: str, value: Any, options: Any, given: str, returned: str
-) -> tuple[str, None] | None:
-    """An attrs class's arguments by name and default: types are in its table, or said in words."""
-    if what != "class" or not (isinstance(value, type) and attrs.has(value)):
+) -> tuple[str, str | None] | None:
+    """A signature without what is private, and without what the class above has said already.
+
+    That of an attrs class has arguments by name and default: types are in its table, or said in words.
+    """
+    if not isinstance(value, type):
         return None
-    if issubclass(value, Node):
+    inherited = issubclass(value, IminError) and "__init__" not in vars(value)
+    if issubclass(value, Node) or inherited or value is Transport:
         return "", None
+    if not attrs.has(value):
+        for private, public in PUBLIC.items():
+            given = (given or "").replace(private, public)
+        return given, returned
     arguments = [field for field in attrs.fields(value) if field.init]
     by_place = [_argument(field) for field in arguments if not field.kw_only]
     by_name = [_argument(field) for field in arguments if field.kw_only]
@@ -122,5 +146,8 @@ def _argument(field: "attrs.Attribute[Any]") -> str:
 def setup(app: Sphinx) -> None:
     """What Sphinx calls first."""
     app.add_directive("help", Help)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # Sphinx calls them variables
     app.connect("autodoc-process-docstring", fields)
     app.connect("autodoc-process-signature", signature)

@@ -5,7 +5,7 @@
     IminError
      ├── InvalidRequest (also ValueError)      refused before a byte was sent
      ├── SessionStateError                     the session is not open here
-     ├── TransportError                        no reply: ``maybe_sent`` says what that means
+     ├── TransportError                        no reply: maybe_sent says what that means
      ├── DeadlineExceeded (also TimeoutError)  the call's own time ran out
      ├── OutcomeUnknown                        a DELETE that nobody can vouch for
      ├── ResponseError                         imin answered with an error status

@@ -26,7 +26,12 @@ class Deletion:
 
 @attrs.frozen
 class Fetched:
-    """One customer of ``get_many`` was read. The repr hides the customer."""
+    """One customer of ``get_many`` was read. The repr hides the customer.
+
+    Attributes:
+        customer: The identifier, as it was passed in.
+        accounts: As ``get_seller_accounts`` returns them.
+    """
 
     customer: str = attrs.field(repr=lambda _: "'***'")
     accounts: SellerAccounts
@@ -34,7 +39,13 @@ class Fetched:
 
 @attrs.frozen
 class Deleted:
-    """One pair of ``delete_many`` is certainly disconnected. The repr hides the customer."""
+    """One pair of ``delete_many`` is certainly disconnected. The repr hides the customer.
+
+    Attributes:
+        customer: The first of the pair, as it was passed in.
+        seller: The second.
+        deletion: As ``delete_seller_account`` returns it.
+    """
 
     customer: str = attrs.field(repr=lambda _: "'***'")
     seller: str
@@ -46,7 +57,9 @@ class Failed:
     """One input of ``get_many`` or ``delete_many`` ended in an error. The repr hides the customer.
 
     Attributes:
+        customer: The identifier, as it was passed in.
         seller: The seller asked for; None for ``get_many``.
+        error: What the single call would have raised.
     """
 
     customer: str = attrs.field(repr=lambda _: "'***'")

@@ -15,7 +15,7 @@ IMIN = web.AppKey("IMIN", AccountsSession)
 
 
 async def session(app: web.Application) -> AsyncIterator[None]:
-    async with AccountsSession.from_env(timeout=10.0) as app[IMIN]:  # in the worker: after any fork
+    async with AccountsSession.from_env(timeout=10.0) as app[IMIN]:  # after any fork
         yield
 
 

@@ -34,7 +34,7 @@ class Lifespan:
             await self._django(scope, receive, send)
             return
         await receive()  # lifespan.startup
-        async with AccountsSession.from_env(timeout=10.0) as imin:  # in the worker: after any fork
+        async with AccountsSession.from_env(timeout=10.0) as imin:  # after any fork
             scope["state"]["imin"] = imin  # the server hands it on with every request
             await send({"type": "lifespan.startup.complete"})
             await receive()  # lifespan.shutdown

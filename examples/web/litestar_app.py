@@ -18,7 +18,7 @@ from imin_accounts import AccountsSession, IminError
 
 @asynccontextmanager
 async def session(app: Litestar) -> AsyncIterator[None]:
-    async with AccountsSession.from_env(timeout=10.0) as imin:  # in the worker: after any fork
+    async with AccountsSession.from_env(timeout=10.0) as imin:  # after any fork
         app.state.imin = imin
         yield
 

@@ -22,7 +22,7 @@ class State(TypedDict):
 
 @asynccontextmanager
 async def lifespan(_: Starlette) -> AsyncIterator[State]:
-    async with AccountsSession.from_env(timeout=10.0) as imin:  # in the worker: after any fork
+    async with AccountsSession.from_env(timeout=10.0) as imin:  # after any fork
         yield {"imin": imin}
 
 

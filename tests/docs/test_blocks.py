@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import sys
 import tomllib
 from asyncio.subprocess import Process
@@ -24,6 +25,8 @@ EXTRA = re.compile(r"pip install '\.\[(\w+)\]'$")
 OTHERS = re.compile(r"pip install ([\w -]+)$")
 SERVER = re.compile(r"(uvicorn|gunicorn) ")
 """Commands in a terminal of their own, that go on until they are ended."""
+CLICKED = "python link.py"
+"""A program that prints a link, which the reader opens in a browser to connect."""
 
 
 class Reader:
@@ -31,11 +34,13 @@ class Reader:
 
     Args:
         folder: Where they save files, and their home.
-        base_url: The emulator's.
+        fake: The emulator.
+        base_url: Where it is.
     """
 
-    def __init__(self, folder: Path, base_url: str) -> None:
+    def __init__(self, folder: Path, fake: FakeImin, base_url: str) -> None:
         self._folder = folder
+        self._fake = fake
         self._names: dict[str, Any] = {}
         self._port = free_port()
         self._here = {EMULATOR: base_url, SERVICE: f"http://127.0.0.1:{self._port}"}
@@ -63,7 +68,8 @@ class Reader:
         if block.language == "python":
             return await run(block.code, self._names)
         assert block.language == "sh", f"nobody knows how to run {block.language}"
-        return "".join([await self._shell(line) for line in block.code.splitlines()])
+        whole = re.sub(r"\\\n *", "", block.code)
+        return "".join([await self._shell(line) for line in whole.splitlines()])
 
     async def _shell(self, line: str) -> str:
         if DONE.match(line):
@@ -82,9 +88,13 @@ class Reader:
             while b"Application startup complete" not in (said := await self._serving.stdout.readline()):
                 assert said, f"{line}: it ended"
             return ""
+        if line.startswith("curl ") and shutil.which("curl") is None:
+            pytest.skip("not installed: curl")
         process = await self._start(line)
         printed = (await process.communicate())[0].decode()
         assert process.returncode == 0, f"{line}: {printed}"
+        if line == CLICKED:
+            self._fake.complete(printed.strip())
         return printed
 
     async def _start(self, line: str) -> Process:
@@ -120,7 +130,7 @@ async def test_a_reader_can_follow(page: Path, tmp_path: Path, monkeypatch: pyte
     async with fake.serve() as base_url:
         monkeypatch.setenv("IMIN_API_KEY", "test-key")
         monkeypatch.setenv("IMIN_BASE_URL", base_url)
-        await Reader(tmp_path, base_url).follow(page)
+        await Reader(tmp_path, fake, base_url).follow(page)
 
 
 def test_no_block_is_overlooked() -> None:
