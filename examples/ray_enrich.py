@@ -67,14 +67,15 @@ def enrich(customers: str, out: str, checkpoint: str, *, rate: float, actors: in
 
     Args:
         rate: Requests per second, of all actors together.
-        batch_size: Customers per batch: what is read again when an actor or the job dies, so a small number.
+        batch_size: Customers per batch. When an actor or the job dies, those that were under way or not
+            yet written are read again: some batches, so a small number.
     """
     ray.data.DataContext.get_current().checkpoint_config = CheckpointConfig(
         id_column="customer", checkpoint_path=checkpoint, delete_checkpoint_on_success=False
     )
     as_text = pyarrow.csv.ConvertOptions(column_types={"customer": pa.string()})  # "007" is no number
     dataset = ray.data.read_csv(customers, convert_options=as_text)
-    # What is written and noted together is a block: a batch, however many customers one of the file's has.
+    # What is written and noted at once is a block: a batch, and at most as much of what was left of a file.
     dataset = dataset.repartition(target_num_rows_per_block=batch_size)
     dataset.map_batches(
         SellerAccountsRows,

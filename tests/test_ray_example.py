@@ -21,6 +21,7 @@ from tests.bulk.emulated import CountingImin
 from tests.cli import keyed
 
 CUSTOMERS = 300
+BATCH = 20
 PATIENCE = 240.0
 """Seconds that Ray may take for anything, on however busy a machine."""
 
@@ -52,7 +53,8 @@ def imin() -> CountingImin:
 async def job(base_url: str, folder: Path, **environment: str) -> AsyncIterator["asyncio.subprocess.Process"]:
     """The example at work. Whatever Ray started for it has ended afterwards."""
     names = ("ids.csv", "out", "checkpoint")
-    command = ("-m", "examples.ray_enrich", *(str(folder / name) for name in names), "--rate", "100")
+    options = ("--rate", "100", "--actors", "2", "--batch-size", str(BATCH))
+    command = ("-m", "examples.ray_enrich", *(str(folder / name) for name in names), *options)
     ray = {"RAY_TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
     with (folder / "log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -113,11 +115,11 @@ def rows(table: Any) -> list[dict[str, Any]]:
     return found
 
 
-def noted(folder: Path) -> set[str]:
-    """The customers in Ray's checkpoint."""
+def noted(folder: Path) -> list[set[str]]:
+    """The customers in each file of Ray's checkpoint."""
     files = [file for file in (folder / "checkpoint").glob("*.parquet") if ".pending." not in file.name]
     parquet = import_module("pyarrow.parquet")
-    return {id for file in files for id in parquet.read_table(file)["customer"].to_pylist()}
+    return [set(parquet.read_table(file)["customer"].to_pylist()) for file in files]
 
 
 async def test_a_killed_actor_loses_nothing(imin: CountingImin, folder: Path) -> None:
@@ -143,7 +145,7 @@ async def test_a_killed_job_goes_on(imin: CountingImin, folder: Path) -> None:
             await until(lambda: process.returncode is not None or noted(folder))
             assert process.returncode is None, (folder / "log").read_text()
             process.kill()
-        done, before = noted(folder), imin.reads.copy()
+        done, before = set[str]().union(*noted(folder)), imin.reads.copy()
         imin.reads.clear()
         async with job(base_url, folder) as process:
             assert await process.wait() == 0, (folder / "log").read_text()
@@ -151,6 +153,7 @@ async def test_a_killed_job_goes_on(imin: CountingImin, folder: Path) -> None:
         print(f"a job killed after {len(before)} of {CUSTOMERS} customers: {again} were read again")
         assert 0 < len(done) < CUSTOMERS
         assert done.isdisjoint(imin.reads)
+        assert max(map(len, noted(folder))) < 2 * BATCH, "too much at once: a kill would cost as many reads"
         assert rows(enriched(folder)) == rows(await exported(base_url, folder))
 
 
