@@ -23,7 +23,7 @@ import ray
 from ray.data.checkpoint import CheckpointConfig
 
 from imin_accounts import AccountsSession
-from imin_accounts.cli._rows import COLUMNS, Row, rows_of
+from imin_accounts.cli.rows import COLUMNS, rows_of
 
 _KINDS = {"text": pa.string(), "int": pa.int64(), "bool": pa.bool_(), "time": pa.timestamp("us", tz="UTC")}
 SCHEMA = pa.schema([(column.name, _KINDS[column.kind]) for column in COLUMNS])
@@ -50,16 +50,14 @@ class SellerAccountsRows:
         if self._opening is None:  # in the actor's event loop, which is not there before; once, for good
             self._opening = asyncio.create_task(self._session.__aenter__())
         session = await self._opening
-        rows: list[Row] = []
         customers = batch["customer"].to_pylist()
         async with session.get_many(customers, concurrency=self._concurrency) as outcomes:
-            async for outcome in outcomes:
-                rows += rows_of(outcome, datetime.now(UTC))
-        return pa.Table.from_pylist([_typed(row) for row in rows], schema=SCHEMA)
+            rows = [_typed(row) async for outcome in outcomes for row in rows_of(outcome, datetime.now(UTC))]
+        return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def _typed(row: Row) -> dict[str, Any]:
-    return {**row, **{name: datetime.fromisoformat(str(row[name])) for name in _TIMES if row[name]}}
+def _typed(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, **{name: datetime.fromisoformat(row[name]) for name in _TIMES if row[name]}}
 
 
 def enrich(customers: str, out: str, checkpoint: str, *, rate: float, actors: int, batch_size: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from imin_accounts.cli._rows import Row, details, is_error, time_text
+from imin_accounts.cli.rows import Row, details, is_error, time_text
 
 EVIDENCE = {
     "potential": "Requested",

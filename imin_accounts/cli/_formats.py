@@ -14,7 +14,7 @@ from typing import BinaryIO, Protocol
 
 import orjson
 
-from imin_accounts.cli._rows import COLUMNS, NAMES, Column, Row, Value
+from imin_accounts.cli.rows import COLUMNS, NAMES, Column, Row, Value
 
 _FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20'"  # the last four are full-width, and obeyed in East Asia
 _LONGEST_CELL = 16 * 1024 * 1024

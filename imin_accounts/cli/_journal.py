@@ -26,7 +26,7 @@ from typing import Any
 
 from imin_accounts import IminError
 from imin_accounts.cli._files import AppendFile, CannotRead
-from imin_accounts.cli._rows import time_text
+from imin_accounts.cli.rows import time_text
 
 _EVENTS = {
     "intended": ("customer", "seller"),

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from imin_accounts.cli._files import replacing
-from imin_accounts.cli._rows import COLUMNS, Row
+from imin_accounts.cli.rows import COLUMNS, Row
 
 _ROWS_AT_ONCE = 50_000
 _TIMES = [column.name for column in COLUMNS if column.kind == "time"]

@@ -8,8 +8,8 @@ import click
 
 from imin_accounts.cli._files import AppendFile, CannotRead, replacing
 from imin_accounts.cli._formats import Csv, JsonLines, TextFormat
-from imin_accounts.cli._rows import Row, is_error
 from imin_accounts.cli._sqlite import SqliteSink, read_sqlite
+from imin_accounts.cli.rows import Row, is_error
 
 TEXT_FORMATS: dict[str, type[JsonLines] | type[Csv]] = {
     ".jsonl": JsonLines,

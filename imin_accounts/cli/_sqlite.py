@@ -11,7 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from imin_accounts.cli._files import AppendFile, CannotRead, CannotWrite
-from imin_accounts.cli._rows import COLUMNS, NAMES, Column, Row, Value
+from imin_accounts.cli.rows import COLUMNS, NAMES, Column, Row, Value
 
 _TYPES = {"text": "TEXT", "int": "INTEGER", "bool": "INTEGER", "time": "TEXT"}
 _TABLE = "CREATE TABLE IF NOT EXISTS accounts ({}, PRIMARY KEY (customer, part)) WITHOUT ROWID".format(

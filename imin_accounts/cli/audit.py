@@ -25,8 +25,8 @@ from imin_accounts.cli._progress import Tally
 from imin_accounts.cli._reading import read_all
 from imin_accounts.cli._report import report as html_report
 from imin_accounts.cli._result import Result
-from imin_accounts.cli._rows import rows_of
 from imin_accounts.cli._sinks import is_export, read_customers
+from imin_accounts.cli.rows import rows_of
 
 
 @click.command(

@@ -17,8 +17,8 @@ from imin_accounts.cli._output import json_option, print_json
 from imin_accounts.cli._progress import Tally
 from imin_accounts.cli._reading import read_all
 from imin_accounts.cli._result import Result
-from imin_accounts.cli._rows import columns_help, rows_of
 from imin_accounts.cli._sinks import SUFFIXES, Sink, open_sink, suffix_in
+from imin_accounts.cli.rows import columns_help, rows_of
 
 
 @click.command(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from imin_accounts import Fetched, from_jsonld
 from imin_accounts.cli._audit import Audit
 from imin_accounts.cli._report import report
-from imin_accounts.cli._rows import rows_of
+from imin_accounts.cli.rows import rows_of
 from tests.bulk.people import NOW, conflict, entitlement
 from tests.bulk.rows import error_rows
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from imin_accounts import Failed, Fetched, InvalidRequest, from_jsonld
-from imin_accounts.cli._rows import COLUMNS, Row, rows_of
+from imin_accounts.cli.rows import COLUMNS, Row, rows_of
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
 SELLERS = ("https://sellers.example.com/1", "https://sellers.example.com/2")

@@ -11,7 +11,7 @@ import pytest
 
 from imin_accounts import Fetched, from_jsonld
 from imin_accounts.cli._audit import Audit
-from imin_accounts.cli._rows import rows_of
+from imin_accounts.cli.rows import rows_of
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, Status
 from tests.bulk.commands import LONG, signal_when, start, write_ids
 from tests.bulk.emulated import emulated

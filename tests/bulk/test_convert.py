@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from imin_accounts.cli._rows import COLUMNS, NAMES, Row
 from imin_accounts.cli._sinks import open_sink, read_customers
+from imin_accounts.cli.rows import COLUMNS, NAMES, Row
 from tests.bulk.rows import customer_rows, error_rows
 from tests.cli import run
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from imin_accounts.cli._formats import Csv, JsonLines, TextFormat
-from imin_accounts.cli._rows import NAMES, Row
+from imin_accounts.cli.rows import NAMES, Row
 from tests.bulk.rows import any_rows, customer_rows
 
 FORMATS = [pytest.param(JsonLines(), id="jsonl"), pytest.param(Csv(), id="csv")]

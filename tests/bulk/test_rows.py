@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imin_accounts import Failed, Fetched, IminError, NotFound, TransportError, from_jsonld
-from imin_accounts.cli._rows import COLUMNS, NAMES, Row, columns_help, details, rows_of, time_text
+from imin_accounts.cli.rows import COLUMNS, NAMES, Row, columns_help, details, rows_of, time_text
 from tests.bulk.people import NOW, conflict, entitlement
 from tests.bulk.rows import AT
 from tests.canaries import BARCODE, CUSTOMER, EMAIL, FILTER, JWT, leaks

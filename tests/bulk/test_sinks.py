@@ -9,8 +9,8 @@ import click
 import pytest
 
 from imin_accounts.cli._files import AppendFile, CannotRead, CannotWrite, replacing
-from imin_accounts.cli._rows import Row
 from imin_accounts.cli._sinks import Sink, is_export, open_sink, read_customers
+from imin_accounts.cli.rows import Row
 from tests.bulk.rows import customer_rows, error_rows
 
 NAMES = ["out.jsonl", "out.csv", "out.sqlite"]

@@ -20,6 +20,8 @@ from imin_accounts import ConnectedAccount, Failed, Fetched, SellerAccount
 from imin_accounts.cli._output import state
 from imin_accounts.models import Entitlement
 
+__all__ = ["COLUMNS", "Column", "rows_of"]  # what other programs may use; the rest is for the commands
+
 Value: TypeAlias = str | int | bool | None
 Row: TypeAlias = dict[str, Value]
 """The values by column, in the order of ``COLUMNS``."""
