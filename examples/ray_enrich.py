@@ -1,15 +1,14 @@
 """Read the accounts of a Ray Dataset's customers: async actors, a session each, rows as ``export`` has them.
 
-What bounds a big job is imin's rate limit, not the CPU: one process does thousands of requests a second,
-and ``imin-accounts export --shard k/n`` divides a job between machines without any engine. This is for
-those whose identifiers are in Ray already::
+What bounds a big job is imin's rate limit, not the CPU, and ``imin-accounts export --shard k/n`` divides
+one between machines without any engine. This is for those whose identifiers are in Ray already::
 
     python -m examples.ray_enrich customers.csv out/ checkpoint/ --rate 50 --actors 4
 
-``customers.csv`` has a column ``customer``; the session's key comes from the environment, so set it where
-the actors run (``runtime_env`` on a cluster). A run that broke off goes on where it stopped if it is started
-again with the same arguments: Ray's checkpoint names the customers whose rows are written, those of errors
-too, and files of others are removed then. A refused key ends the job.
+``customers.csv`` has a column ``customer``, and each of them once; the session's key comes from the
+environment, so set it where the actors run (``runtime_env`` on a cluster). A run that broke off goes on where
+it stopped if it is started again with the same arguments: Ray's checkpoint names the customers whose rows are
+written, those of errors too, and files of others are removed then. A refused key ends the job.
 """
 
 import argparse
@@ -84,7 +83,7 @@ def enrich(customers: str, out: str, checkpoint: str, *, rate: float, actors: in
         num_cpus=0,  # they wait for the network; with more, two CPUs hung on resuming
         max_restarts=-1,  # an actor that dies is replaced, and its batches are read again
         max_task_retries=-1,
-    ).write_parquet(out, mode="append")
+    ).write_parquet(out)
 
 
 def main() -> None:

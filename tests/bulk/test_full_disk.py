@@ -61,7 +61,7 @@ def rows(export: Path) -> list[dict[str, Any]]:
     ],
 )
 def test_an_export_goes_on_once_there_is_room(
-    name: str, why: str, disk: Disk, ids: Path, tmp_path: Path, imin_server: str
+    name: str, why: str, disk: Disk, ids: Path, tmp_path: Path, imin_server: str, fake_imin: FakeImin
 ) -> None:
     """Exit code 1 and the reason, again while it is full; then the rows are those of any export."""
     out, elsewhere = disk.folder / name, tmp_path / name
@@ -70,7 +70,10 @@ def test_an_export_goes_on_once_there_is_room(
         assert (ended.code, f"Error: can't write {out}: {why}." in ended.err) == (1, True)
         assert f"{out} is whole up to here: repeat the command with --resume to go on." in ended.err
     assert disk.mount("remount", "size=8m")
+    before = len(fake_imin.requests)
     assert run_to_end(imin_server, "export", ids, "-o", out, "--resume").code == 0
+    left = len(fake_imin.requests) - before  # to read
+    print(f"{name}: the disk was full with {CUSTOMERS - left} of {CUSTOMERS} customers")
     assert run_to_end(imin_server, "export", ids, "-o", elsewhere).code == 0
     assert rows(out) == rows(elsewhere)
 
