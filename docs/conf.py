@@ -42,6 +42,7 @@ PUBLIC = {
     "_wire.BASE_URL": repr(BASE_URL),
     "random_module.random": "random.random",
     "~imin_accounts._apikey.ApiKey | ": "",
+    ": ~typing.Unpack[~imin_accounts.session.Options]": "",
     "MAX_BODY": repr(MAX_BODY),
     "_utc_now": "lambda: datetime.now(UTC)",
 }
@@ -122,19 +123,26 @@ def signature(
 
     That of an attrs class has arguments by name and default: types are in its table, or said in words.
     """
-    if not isinstance(value, type):
-        return None
-    inherited = issubclass(value, IminError) and "__init__" not in vars(value)
-    if issubclass(value, Node) or inherited or value is Transport:
+    if isinstance(value, type) and _is_known(value):
         return "", None
-    if not attrs.has(value):
-        for private, public in PUBLIC.items():
-            given = (given or "").replace(private, public)
-        return given, returned
-    arguments = [field for field in attrs.fields(value) if field.init]
-    by_place = [_argument(field) for field in arguments if not field.kw_only]
-    by_name = [_argument(field) for field in arguments if field.kw_only]
-    return f"({', '.join([*by_place, *(['*'] if by_name else []), *by_name])})", None
+    if isinstance(value, type) and attrs.has(value):
+        return _arguments(value), None
+    for private, public in PUBLIC.items():
+        given = given and given.replace(private, public)
+    return (given, returned) if given else None
+
+
+def _is_known(cls: type) -> bool:
+    """Whether a signature would add nothing: to a model's table, to the error above, to a protocol."""
+    inherited = issubclass(cls, IminError) and "__init__" not in vars(cls)
+    return issubclass(cls, Node) or inherited or cls is Transport
+
+
+def _arguments(cls: type) -> str:
+    fields = [field for field in attrs.fields(cls) if field.init]
+    by_place = [_argument(field) for field in fields if not field.kw_only]
+    by_name = [_argument(field) for field in fields if field.kw_only]
+    return f"({', '.join([*by_place, *(['*'] if by_name else []), *by_name])})"
 
 
 def _argument(field: "attrs.Attribute[Any]") -> str:

@@ -1,6 +1,6 @@
 """When an example's session is open: before the first request, until after the last.
 
-The server is this test: so it can ask in between, which none that serves would do.
+The test plays the server, so that it can ask just when an application says that it has started, or ended.
 """
 
 import asyncio
