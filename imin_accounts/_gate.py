@@ -65,8 +65,12 @@ class Gate:
             self._held_by = status
 
     def is_open(self) -> bool:
-        """Whether ``enter`` would not have to wait for anything."""
+        """Whether nobody has to wait for anything: then, and only then, ``walk_in``."""
         return self._limiter is None and not self._places.locked() and self._held_until <= self._clock()
+
+    async def walk_in(self) -> None:
+        """Take a place at an open gate, at once; ``leave`` gives it back."""
+        await self._places.acquire()
 
     async def enter(self, deadline: float) -> None:
         """Wait for the hold, a free place and the pace; ``leave`` gives the place back.

@@ -27,16 +27,18 @@ from imin_accounts.errors import (
     WrongCustomer,
 )
 from imin_accounts.models import ConnectedAccount, NoAccount, SellerAccounts, UnconnectedAccount
-from imin_accounts.transports.base import Request, Response
+from imin_accounts.transports.base import Headers, Request, Response
 
 BASE_URL = "https://book.imin.co"
 ROUTE = "/api/v2/customers/{customerIdentifier}/accounts"
 MAX_URL = 2048  # characters: "A call's URL should be at most 2,048 characters", imin's API notes
 
-_HEADERS = {
-    "Accept": "application/json, application/ld+json, application/vnd.openactive.booking+json",
-    "User-Agent": f"imin-accounts/{__version__}",
-}
+_HEADERS = Headers(
+    {
+        "Accept": "application/json, application/ld+json, application/vnd.openactive.booking+json",
+        "User-Agent": f"imin-accounts/{__version__}",
+    }
+)
 
 
 # --- Requests -------------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ def with_key(request: Request, key: ApiKey) -> Request:
     return Request(
         method=request.method,
         url=request.url,
-        headers={"X-Api-Key": key.reveal(), **request.headers},
+        headers=Headers({"X-Api-Key": key.reveal(), **request.headers}),
         fresh=request.fresh,
     )
 
@@ -224,7 +226,9 @@ _UNCONNECTED_ONLY = {"imin:matchingEmailExists", "potentialAction"}
 
 def _is_about(accounts: SellerAccounts, customer: str) -> bool:
     # All spellings received have to agree; a reply without any can't be checked and passes.
-    spellings = [accounts.id, accounts.extra.get("@id"), accounts.extra.get("id")]
+    spellings = [accounts.id]
+    if accounts.extra:
+        spellings += [accounts.extra.get("@id"), accounts.extra.get("id")]
     return all(_customer_of(spelling) == customer for spelling in spellings if spelling is not None)
 
 

@@ -5,24 +5,23 @@ verdicts. Everything below moves bytes or reads them; nothing below knows of a s
 """
 
 import asyncio
-import os
 import random as random_module
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from itertools import count
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self, TypedDict, TypeVar, Unpack
 
 import attrs
 from yarl import URL
 
-from imin_accounts import _retry, _wire
+from imin_accounts import _env, _retry, _wire
 from imin_accounts._apikey import ApiKey
 from imin_accounts._bulk import Outcomes, deleted, fetched
 from imin_accounts._gate import Clock, Gate, Limiter, Pacer, Sleep
+from imin_accounts._lifetime import Lifetime
 from imin_accounts._record import Call, OnAttempt
 from imin_accounts._retry import RetryPolicy, Verdict
 from imin_accounts._sender import KeySource, Sender
@@ -44,15 +43,22 @@ from imin_accounts.transports.base import Request, Response, Transport
 
 T = TypeVar("T")
 
-_forks = 0
 
+class Options(TypedDict, total=False):
+    """What ``AccountsSession`` takes besides the key, for those who pass it on."""
 
-def _count_fork() -> None:
-    global _forks
-    _forks += 1
-
-
-os.register_at_fork(after_in_child=_count_fork)
+    base_url: str | URL
+    transport: Transport | None
+    retry: RetryPolicy
+    timeout: float
+    rate_limit: float | Limiter | None
+    max_connections: int
+    verify_customer: bool
+    on_attempt: OnAttempt | None
+    clock: Clock
+    sleep: Sleep
+    random: Callable[[], float]
+    wall_clock: Clock
 
 
 class AccountsSession:
@@ -124,12 +130,10 @@ class AccountsSession:
         self._sleep = sleep
         self._random = random
         self._wall_clock = wall_clock
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._forks = _forks
-        self._closed = False
+        self._lifetime = Lifetime()
 
     @classmethod
-    def from_env(cls, **options: Any) -> Self:
+    def from_env(cls, **options: Unpack[Options]) -> Self:
         """A session as the environment says; nothing else in this package reads it.
 
         ``IMIN_API_KEY`` is the key, or ``IMIN_API_KEY_FILE`` names a file that holds it (white space
@@ -141,18 +145,11 @@ class AccountsSession:
         Raises:
             InvalidRequest: No key, both variables, an unreadable file, or an unusable value.
         """
-        file = os.environ.get("IMIN_API_KEY_FILE")
-        if (file is None) == ("IMIN_API_KEY" not in os.environ):
-            raise InvalidRequest("set one of IMIN_API_KEY and IMIN_API_KEY_FILE")
-        if "IMIN_BASE_URL" in os.environ:
-            options = {"base_url": os.environ["IMIN_BASE_URL"], **options}
-        return cls(ApiKey(os.environ["IMIN_API_KEY"]) if file is None else _key_in(Path(file)), **options)
+        options.setdefault("base_url", _env.base_url() or _wire.BASE_URL)
+        return cls(_env.api_key(), **options)
 
     async def __aenter__(self) -> Self:
-        if self._loop is not None:
-            raise SessionStateError("a session opens once: make a new one")
-        self._loop = asyncio.get_running_loop()
-        self._forks = _forks
+        self._lifetime.begin()
         if self._transport is None:
             self._transport = self._owned = AiohttpTransport()
         self._sender.transport = self._transport
@@ -169,8 +166,7 @@ class AccountsSession:
         Calls that are still under way end with ``SessionStateError``; a disconnect whose DELETE is out
         ends with ``OutcomeUnknown``.
         """
-        self._closed = True
-        if self._loop is not None:
+        if self._lifetime.end():
             await self._sender.interrupt()
         if self._owned is not None:
             await self._owned.aclose()
@@ -201,7 +197,7 @@ class AccountsSession:
             UnexpectedResponse: imin answered what the API does not document; ``DecodeError`` where the
                 reply can't be read, ``WrongCustomer`` where it is about somebody else.
         """
-        self._check_open()
+        self._lifetime.check()
         request = _wire.accounts_request(self._base_url, customer, redirect_uri)
         call = self._call("GET", timeout)
         return await self._run(call, self._read(call, request, partial(self._accounts, customer)))
@@ -229,7 +225,7 @@ class AccountsSession:
             InvalidRequest, SessionStateError, DeadlineExceeded, TransportError, ResponseError,
             UnexpectedResponse: As for ``get_seller_accounts``. The account was not touched.
         """
-        self._check_open()
+        self._lifetime.check()
         delete = _wire.disconnect_request(self._base_url, customer, seller)
         look = _wire.accounts_request(self._base_url, customer, fresh=True)
         call = self._call("DELETE", timeout)
@@ -297,16 +293,6 @@ class AccountsSession:
 
     # --- One call ---------------------------------------------------------------------------------
 
-    def _check_open(self) -> None:
-        if self._loop is None:
-            raise SessionStateError("the session is not open: use `async with AccountsSession(...)`")
-        if self._closed:
-            raise SessionStateError("the session is closed: make a new one")
-        if self._forks != _forks:
-            raise SessionStateError("the session is another process's: open one after the fork")
-        if asyncio.get_running_loop() is not self._loop:
-            raise SessionStateError("the session is another event loop's: open one in this loop")
-
     def _call(self, method: str, timeout: float | None) -> Call:
         seconds = self._timeout if timeout is None else _retry.check_seconds("timeout", timeout)
         return Call(
@@ -321,14 +307,14 @@ class AccountsSession:
             failure = error
         else:
             self._quota.give(call.refund)
-            call.log(self._clock())
             return result
+        finally:
+            call.log(self._clock())
         if call.in_doubt:
             failure = OutcomeUnknown(type(failure).__name__)
-        elif self._closed and isinstance(failure, TransportError):
+        elif self._lifetime.is_over and isinstance(failure, TransportError):
             failure = SessionStateError("the session was closed during the call")
         failure.attempts = tuple(call.attempts)
-        call.log(self._clock())
         raise failure
 
     async def _read(self, call: Call, request: Request, read: Callable[[Response], T]) -> T:
@@ -341,9 +327,8 @@ class AccountsSession:
                 await self._sender.within(call, self._discard_idle())
             if isinstance(outcome, UnexpectedResponse):  # do not trust that connection's next reply
                 request = attrs.evolve(request, fresh=True)
-            await self._pause(
-                call, tries, outcome, _retry.verdict_on(outcome), last=tries >= self._retry.attempts
-            )
+            last = tries >= self._retry.attempts
+            await self._pause(call, tries, outcome, _retry.verdict_on(outcome), last=last)
         raise AssertionError("unreachable")
 
     async def _disconnect(
@@ -413,9 +398,3 @@ class AccountsSession:
         discard = getattr(self._transport, "discard_idle", None)
         if discard is not None:
             await discard()
-
-
-def _key_in(file: Path) -> ApiKey:
-    with suppress(OSError, UnicodeDecodeError):
-        return ApiKey(file.read_text(encoding="utf-8").strip())
-    raise InvalidRequest("the file that IMIN_API_KEY_FILE names can't be read")

@@ -85,7 +85,7 @@ async def test_another_event_loop() -> None:
 
 def _use_in_child(results: "multiprocessing.Queue[str]", session: AccountsSession) -> None:
     try:
-        session._check_open()
+        session.get_seller_accounts("1234").send(None)
     except SessionStateError as error:
         results.put(str(error))
 

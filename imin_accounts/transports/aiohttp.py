@@ -8,7 +8,7 @@ request.
 import asyncio
 import errno
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
@@ -23,7 +23,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from imin_accounts.errors import SessionStateError, TransportError
-from imin_accounts.transports.base import Request, Response
+from imin_accounts.transports.base import Headers, Request, Response
 
 __all__ = ["AiohttpTransport"]
 
@@ -134,8 +134,7 @@ class AiohttpTransport:
                         body = await _read(reply, min(MAX_ERROR_BODY, self._max_body))
                 if not reply.content.at_eof():
                     reply.close()
-            headers = {name.lower(): ", ".join(reply.headers.getall(name)) for name in reply.headers}
-            return Response(status=reply.status, headers=headers, body=body)
+            return Response(status=reply.status, headers=_joined(reply.headers.items()), body=body)
 
     def _lane(self, fresh: bool) -> "_Lane":
         loop = asyncio.get_running_loop()
@@ -249,6 +248,14 @@ def _why_no_reply(error: aiohttp.ClientError | OSError) -> str:
 @lru_cache(maxsize=16)  # most attempts have the same time: 3 us of each
 def _connect_within(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=seconds, ceil_threshold=float("inf"))
+
+
+def _joined(fields: Iterable[tuple[str, str]]) -> Headers:
+    headers = Headers()
+    for name, value in fields:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
 
 
 async def _read(reply: aiohttp.ClientResponse, most: int) -> bytes:

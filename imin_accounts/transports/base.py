@@ -18,6 +18,10 @@ class Headers(dict[str, str]):
         return f"Headers({', '.join(self)})"
 
 
+def _headers(fields: Mapping[str, str]) -> Headers:
+    return fields if isinstance(fields, Headers) else Headers(fields)
+
+
 @attrs.frozen(kw_only=True)
 class Request:
     """One HTTP request, ready to send as it is.
@@ -32,7 +36,7 @@ class Request:
 
     method: str
     url: str = attrs.field(repr=False)
-    headers: Mapping[str, str] = attrs.field(converter=Headers)
+    headers: Mapping[str, str] = attrs.field(converter=_headers)
     fresh: bool = False
 
 
@@ -48,7 +52,7 @@ class Response:
     """
 
     status: int
-    headers: Mapping[str, str] = attrs.field(converter=Headers)
+    headers: Mapping[str, str] = attrs.field(converter=_headers)
     body: bytes = attrs.field(repr=False)
 
 
