@@ -73,6 +73,9 @@ async def keys_may_be_asked_for() -> AsyncIterator[AccountsSession]:
     yield AccountsSession(rotating)
     yield AccountsSession(lambda: "key")
     yield AccountsSession.from_env(timeout=5.0)
+    yield AccountsSession.from_env(
+        base_url=URL("https://broker.example/imin"), transport=FakeImin(), rate_limit=50
+    )
 
 
 def models_and_documents(document: bytes, entitlement: Entitlement) -> None:
@@ -97,6 +100,9 @@ def names_that_do_not_exist_are_refused() -> None:
 async def wrong_uses_are_refused(session: AccountsSession, account: ConnectedAccount) -> None:
     AccountsSession(b"key")  # type: ignore[arg-type]
     AccountsSession("key", transport=object())  # type: ignore[arg-type]
+    AccountsSession.from_env(timout=3)  # type: ignore[call-arg]
+    AccountsSession.from_env(timeout="3")  # type: ignore[arg-type]
+    AccountsSession.from_env(api_key="key")  # type: ignore[call-arg]
     RetryPolicy(3)  # type: ignore[call-arg]
     await session.get_seller_accounts(1234)  # type: ignore[arg-type]
     await session.get_seller_accounts("1234", "https://broker.example/back")  # type: ignore[call-arg]
