@@ -222,8 +222,7 @@ class AccountsSession:
         Raises:
             OutcomeUnknown: The account may or may not be disconnected; nobody could tell in time.
             NotFound: imin knows no such account, and no earlier attempt can have removed it.
-            InvalidRequest, SessionStateError, DeadlineExceeded, TransportError, ResponseError,
-            UnexpectedResponse: As for ``get_seller_accounts``. The account was not touched.
+            IminError: Any other one, as for ``get_seller_accounts``. The account was not touched.
         """
         self._lifetime.check()
         delete = _wire.disconnect_request(self._base_url, customer, seller)
