@@ -5,6 +5,7 @@ Only allow-listed facts: no URL, no header, no identifier and no word of a reply
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from imin_accounts.errors import Attempt, DeadlineExceeded, IminError, ResponseError, TransportError
 from imin_accounts.transports.base import Response
@@ -18,6 +19,7 @@ class Call:
     """One call of a caller: its deadline, and what its attempts came to.
 
     Attributes:
+        attempts: What makes each ``Attempt``: of most calls nobody looks at one.
         deadline: On the session's clock.
         refund: What the retry quota gets back if the call succeeds.
         in_doubt: A DELETE went out, and nothing has told yet what it did.
@@ -33,11 +35,15 @@ class Call:
         self.deadline = started + timeout
         self.refund = refund
         self.in_doubt = False
-        self.attempts: list[Attempt] = []
+        self.attempts: list[Callable[[], Attempt]] = []
 
     def expired(self) -> DeadlineExceeded:
         """The error of a call whose time is over."""
-        return DeadlineExceeded(self.timeout, maybe_sent=any(attempt.maybe_sent for attempt in self.attempts))
+        return DeadlineExceeded(self.timeout, maybe_sent=any(each.maybe_sent for each in self.told()))
+
+    def told(self) -> tuple[Attempt, ...]:
+        """The attempts, in order."""
+        return tuple(make() for make in self.attempts)
 
     def record(
         self,
@@ -49,7 +55,8 @@ class Call:
     ) -> None:
         """Add an attempt, and tell ``hook`` of it; what the hook raises is logged and goes no further."""
         response = reply if isinstance(reply, Response) else None
-        attempt = Attempt(
+        attempt = partial(
+            Attempt,
             method=method,
             url_template=self.route,
             resend_count=len(self.attempts),
@@ -62,14 +69,14 @@ class Call:
         self.attempts.append(attempt)
         if hook is not None:
             try:
-                hook(attempt)
+                hook(attempt())
             except Exception:  # whatever it is: a broken hook must not break a call
                 logger.exception("on_attempt raised")
 
     def log(self, now: float) -> None:
         """One line at DEBUG: method, route, last status or error, attempts, milliseconds."""
         if logger.isEnabledFor(logging.DEBUG):
-            last = self.attempts[-1] if self.attempts else None
+            last = self.attempts[-1]() if self.attempts else None
             logger.debug(
                 "%s %s %s attempts=%d %.0f ms",
                 self.method,

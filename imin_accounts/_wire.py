@@ -115,6 +115,8 @@ def _quote_identifier(name: str, identifier: object) -> str:
     if identifier in ("", ".", ".."):
         raise InvalidRequest(f"{name} must not be empty, '.' or '..'")
     _refuse_unsendable(name, identifier)
+    if identifier.isalnum() and identifier.isascii():
+        return identifier  # as most are
     return quote(identifier, safe="")
 
 

@@ -229,7 +229,7 @@ class AccountsSession:
         look = _wire.accounts_request(self._base_url, customer, fresh=True)
         call = self._call("DELETE", timeout)
         work = self._disconnect(call, delete, look, partial(self._is_connected, customer, seller))
-        return Deletion(await self._run(call, work), tuple(call.attempts))
+        return Deletion(await self._run(call, work), call.told())
 
     def get_many(
         self,
@@ -313,7 +313,7 @@ class AccountsSession:
             failure = OutcomeUnknown(type(failure).__name__)
         elif self._lifetime.is_over and isinstance(failure, TransportError):
             failure = SessionStateError("the session was closed during the call")
-        failure.attempts = tuple(call.attempts)
+        failure.attempts = call.told()
         raise failure
 
     async def _read(self, call: Call, request: Request, read: Callable[[Response], T]) -> T:
