@@ -1,0 +1,58 @@
+"""A server that costs little and says what imin would: for benchmarks that measure the client."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks._payloads import replies
+
+CUSTOMERS = 100
+"""The identifiers "0" to "99", each with a reply of its own; their sellers are met again and again."""
+
+
+class _Serving(asyncio.Protocol):
+    """Answers each request with the reply to the customer in its path: just enough of HTTP/1.1."""
+
+    def __init__(self, answers: dict[bytes, bytes]) -> None:
+        self._answers = answers
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        *requests, self._received = (self._received + data).split(b"\r\n\r\n")
+        for request in requests:
+            self._transport.write(self._answers[request.split(b"/", 5)[4]])
+
+
+async def _serve(items: int) -> None:
+    bodies = replies(items, "documented", documents=CUSTOMERS)
+    head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
+    answers = {b"%d" % n: head.format(len(body)).encode() + body for n, body in enumerate(bodies)}
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Serving(answers), "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)  # until whoever started it lets go
+
+
+@contextmanager
+def serving(items: int) -> Iterator[str]:
+    """The base URL of a server in a process of its own: its work is not the client's CPU time.
+
+    Args:
+        items: Accounts in each reply.
+    """
+    command = [sys.executable, "-m", "benchmarks._server", str(items)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        server.stdin.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1])))
