@@ -161,6 +161,7 @@ async def running(*arguments: str, port: int, **environment: str) -> AsyncIterat
         env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
     )
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
         service = Service(http, process, [])
@@ -168,7 +169,7 @@ async def running(*arguments: str, port: int, **environment: str) -> AsyncIterat
             yield service
         finally:
             if process.returncode is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # with its workers
             await service.ends(None)
 
 
