@@ -134,7 +134,7 @@ class Outcomes(Generic[Input, Outcome]):
                     self._room.clear()
                     await self._room.wait()
         except SessionStateError as error:
-            self._source.stop(error)  # calls under way end by themselves: a disconnect has its say
+            self._source.stop(error)  # calls under way end by themselves: a DELETE may yet be confirmed
         except BaseException as error:
             self._give_up(error)
             raise
@@ -153,7 +153,7 @@ class Outcomes(Generic[Input, Outcome]):
 
     def _give_up(self, error: BaseException) -> None:
         self._source.stop(error)
-        if not self._gave_up:  # a second cancellation would cut short how a call lets go
+        if not self._gave_up:  # a second cancellation would cut a call's cleanup short
             self._gave_up = True
             for worker in self._workers or ():
                 worker.cancel()

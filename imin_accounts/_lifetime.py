@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import warnings
+from typing import Any
 
 from imin_accounts.errors import SessionStateError
 
@@ -23,6 +25,10 @@ class Lifetime:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._forks = _forks
         self.is_over = False
+
+    def __del__(self, warn: Any = warnings.warn) -> None:  # bound here: at exit modules may be gone
+        if self._loop is not None and not self.is_over and self._forks == _forks:
+            warn("unclosed session: use `async with`, or await aclose()", ResourceWarning, source=self)
 
     def begin(self) -> None:
         """Open it here.

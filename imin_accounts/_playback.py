@@ -1,4 +1,4 @@
-"""A server of few words for the conformance kit: it plays replies back and notes what came in."""
+"""A minimal HTTP server for the conformance kit: it plays replies back and records requests."""
 
 import asyncio
 from types import TracebackType

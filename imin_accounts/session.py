@@ -299,7 +299,7 @@ class AccountsSession:
         )
 
     async def _run(self, call: Call, work: Awaitable[T]) -> T:
-        """Await the work of a call; its error goes out whole: attempts, honesty, one log line."""
+        """Await the work of a call; its error goes out complete: attempts, and doubt where there is any."""
         try:
             result = await work
         except IminError as error:

@@ -218,3 +218,12 @@ async def test_one_failing_call_leaves_the_others_alone() -> None:
         failed, accounts = await asyncio.gather(*calls, return_exceptions=True)
     assert isinstance(failed, TransportError)
     assert not isinstance(accounts, BaseException)
+
+
+async def test_a_session_that_is_never_closed_warns() -> None:
+    """Its connections would stay open unnoticed; one that was never opened has none."""
+    sessions = [make_session(), make_session()]
+    await sessions[0].__aenter__()
+    with pytest.warns(ResourceWarning, match="unclosed session") as warned:
+        sessions.clear()
+    assert len(warned) == 1

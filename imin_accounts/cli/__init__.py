@@ -1,4 +1,4 @@
-"""The command ``imin-accounts``. It needs the extra ``[cli]``, which is click and rich."""
+"""The command ``imin-accounts``. It needs the extra ``[cli]``: click, rich and the demo's."""
 
 import sys
 from collections.abc import Sequence

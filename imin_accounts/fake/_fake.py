@@ -211,7 +211,7 @@ class FakeImin(World):
         Raises:
             OSError: On entering, where ``host`` and ``port`` can't be listened on.
         """
-        from imin_accounts.fake._served import serving  # aiohttp, which memory does without
+        from imin_accounts.fake._served import serving  # here: in memory no aiohttp is needed
 
         return serving(self, self._flow, host=host, port=port, admin=admin)
 

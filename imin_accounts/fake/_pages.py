@@ -3,7 +3,7 @@
 They are Jinja2 templates, which escape whatever is not theirs, and need the extra ``[emulator]``; the
 rest of the emulator does not. Plain forms, no JavaScript and no cookie: all that a form goes by is the
 secret address that it is sent to, so one sent from another site can do nothing that whoever made it
-could not do himself.
+could not do themselves.
 """
 
 import base64

@@ -38,7 +38,7 @@ def document(value: Any) -> Response:
 
 
 def no_content() -> Response:
-    """204: nothing to say."""
+    """204, without a body."""
     return Response(status=204, headers={}, body=b"")
 
 

@@ -1,4 +1,4 @@
-"""The emulator over HTTP: a thin shell of aiohttp around the same brain that answers in memory."""
+"""The emulator over HTTP: a thin shell of aiohttp around the same service that answers in memory."""
 
 import asyncio
 import math
