@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.bulk.emulated import CountingImin
 from tests.canaries import KEY
 from tests.cli import keyed
 
+ROOT = Path(__file__).parent.parent
 CUSTOMERS = 300
 BATCH = 20
 PATIENCE = 240.0
@@ -40,7 +41,7 @@ def folder() -> Iterator[Path]:
     with TemporaryDirectory() as name:
         ids = "".join(f"customer-{n}\n" for n in range(1, CUSTOMERS + 1))
         Path(name, "ids.csv").write_text(f"customer\n{ids}")
-        yield Path(name)
+        yield Path(name).resolve()
 
 
 @pytest.fixture
@@ -57,10 +58,11 @@ async def job(base_url: str, folder: Path, **environment: str) -> AsyncIterator[
     names = ("ids.csv", "out", "checkpoint")
     options = ("--rate", "100", "--actors", "2", "--batch-size", str(BATCH))
     command = ("-m", "examples.ray_enrich", *(str(folder / name) for name in names), *options)
-    ray = {"RAY_TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    ray = {"RAY_TMPDIR": str(folder), "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(ROOT)}
     with (folder / "log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, *command),
+            cwd=folder,
             env={**os.environ, **ray, **keyed(base_url), **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -69,18 +71,19 @@ async def job(base_url: str, folder: Path, **environment: str) -> AsyncIterator[
         async with asyncio.timeout(PATIENCE):
             yield process
     finally:
-        for pid in processes(folder):
-            os.kill(pid, signal.SIGKILL)
+        while there := list(processes(folder)):  # more than once: whoever is ended may just have started one
+            for pid in there:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(0.5)
         await process.wait()
-        await until(lambda: not any(processes(folder)))
 
 
 def processes(folder: Path, name: str = "") -> Iterator[int]:
-    """Ids of the job's processes whose command has ``name``; ``folder`` is in no other's environment."""
+    """Ids of the job's processes whose command has ``name``: those that are in ``folder``."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            command, environment = ((process / what).read_bytes() for what in ("cmdline", "environ"))
-            if name.encode() in command and os.fsencode(folder) in environment:
+            if (process / "cwd").readlink() == folder and name in (process / "cmdline").read_text():
                 yield int(process.name)
         except OSError:  # ended meanwhile, or another's
             continue
