@@ -35,9 +35,10 @@ class RedisLimiter:
     waiting costs the others one turn at most.
 
     What Redis's client raises reaches whoever called the session, unchanged, and ends a ``get_many``: without
-    a turn no request goes out. On a disconnect it may come after the DELETE, which then may have worked: read
-    the accounts again. Waiting for Redis and for a turn counts for the call's deadline: keep the concurrency
-    of all workers together well below ``rate`` times ``timeout``.
+    a turn no request goes out. After a DELETE that may have worked it becomes ``OutcomeUnknown``.
+
+    Waiting for Redis and for a turn counts for the call's deadline: keep the concurrency of all workers
+    together well below ``rate`` times ``timeout``.
 
     Args:
         redis: Where the turns are taken, by all of them.

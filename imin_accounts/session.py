@@ -69,14 +69,15 @@ class AccountsSession:
 
     Args:
         api_key: The key, or a callable (sync or async) that is asked for it before every attempt, for
-            keys that rotate. Its exceptions reach the caller unchanged.
+            keys that rotate. What it raises reaches the caller, unless a DELETE is in doubt.
         base_url: Where the API is: https, or http to this machine. May carry a path, such as a
             gateway's prefix.
         transport: What moves the bytes. Yours stays open when the session closes, and several
             sessions may share it; if none is given the session makes and closes its own.
         retry: How often to try and how long to wait.
         timeout: Seconds for a whole call: key, rate limit, waits, every attempt, the body.
-        rate_limit: Requests per second, retries counted, or any object with ``async acquire()``.
+        rate_limit: Requests per second, retries counted, or any object with ``async acquire()``; what
+            that raises reaches the caller as the key callable's exceptions do.
         max_connections: How many requests may be under way at once; further ones wait their turn.
         verify_customer: Refuse a reply whose ``@id`` names another customer than the one asked for.
         on_attempt: Called with an ``Attempt`` after each request. What it raises is logged.
@@ -302,7 +303,7 @@ class AccountsSession:
         """Await the work of a call; its error goes out complete: attempts, and doubt where there is any."""
         try:
             result = await work
-        except IminError as error:
+        except Exception as error:  # noqa: BLE001 - raised below; the key callable's and the limiter's too
             failure = error
         else:
             self._quota.give(call.refund)
@@ -313,7 +314,8 @@ class AccountsSession:
             failure = OutcomeUnknown(type(failure).__name__)
         elif self._lifetime.is_over and isinstance(failure, TransportError):
             failure = SessionStateError("the session was closed during the call")
-        failure.attempts = call.told()
+        if isinstance(failure, IminError):
+            failure.attempts = call.told()
         raise failure
 
     async def _read(self, call: Call, request: Request, read: Callable[[Response], T]) -> T:
@@ -394,6 +396,5 @@ class AccountsSession:
         return connected
 
     async def _discard_idle(self) -> None:
-        discard = getattr(self._transport, "discard_idle", None)
-        if discard is not None:
+        if (discard := getattr(self._transport, "discard_idle", None)) is not None:
             await discard()

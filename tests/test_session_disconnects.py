@@ -187,6 +187,16 @@ async def test_deadline_after_sending_is_unknown() -> None:
     assert caught.value.attempts[0].maybe_sent
 
 
+async def test_no_key_in_doubt_is_unknown() -> None:
+    """A key that can't be had for the re-read: the DELETE may have worked, and that comes first."""
+    keys = ["test-key"]
+    transport = ScriptedTransport([DROPPED])
+    async with AccountsSession(keys.pop, transport=transport) as session:
+        with pytest.raises(OutcomeUnknown, match="IndexError"):
+            await session.delete_seller_account("1234", SELLER)
+    assert transport.methods == "D"
+
+
 async def test_deadline_before_sending_is_a_plain_deadline() -> None:
     """Out of time with nothing sent: the account is as it was."""
 
