@@ -106,7 +106,8 @@ def _cpu(case: str, count: int, quick: bool) -> Table:
         )
         for name, (ratio, spread) in ratios(times, "bare pool").items()
     ]
-    gate = Gate("of a bare pool", rows[1].figures["x bare pool"], limit=1.1 * 1.25 if quick else 1.1, target=1.1)
+    limit = 1.1 * 1.25 if quick else 1.1  # few rounds
+    gate = Gate("of a bare pool", rows[1].figures["x bare pool"], limit=limit, target=1.1)
     return Table(f"bulk: {case}", rows, [gate])
 
 
