@@ -1,5 +1,7 @@
 """Requests are exact and checked before they are sent; replies are checked for whom they are about."""
 
+from urllib.parse import unquote
+
 import pytest
 from yarl import URL
 
@@ -37,6 +39,15 @@ def test_disconnect_request_is_exact() -> None:
     seller = "https%3A%2F%2Fid.bookingsystem.example.com%2Forganizers%2F1"
     assert (request.method, request.fresh) == ("DELETE", True)
     assert request.url == f"{BASE}/api/v2/customers/1234/accounts?seller={seller}"
+
+
+@pytest.mark.parametrize("customer", ["1234", "a-b_c.d~e", "a/b c", "ünïcödé", "٣٤", "100%", "...", "a+b&c=d?e#f;g"])
+def test_identifier_survives(customer: str) -> None:
+    """Whatever it holds, it is one segment of the path, in ASCII, and decodes to what was passed."""
+    url = accounts_request(BASE, customer).url
+    assert url.isascii()
+    assert unquote(url.removeprefix(f"{BASE}/api/v2/customers/").removesuffix("/accounts")) == customer
+    assert url.count("/") == f"{BASE}/api/v2/customers/1234/accounts".count("/")
 
 
 @pytest.mark.parametrize(
