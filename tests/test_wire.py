@@ -41,7 +41,9 @@ def test_disconnect_request_is_exact() -> None:
     assert request.url == f"{BASE}/api/v2/customers/1234/accounts?seller={seller}"
 
 
-@pytest.mark.parametrize("customer", ["1234", "a-b_c.d~e", "a/b c", "ünïcödé", "٣٤", "100%", "...", "a+b&c=d?e#f;g"])
+@pytest.mark.parametrize(
+    "customer", ["1234", "a-b_c.d~e", "a/b c", "ünïcödé", "٣٤", "100%", "...", "a+b&c=d?e#f;g"]
+)
 def test_identifier_survives(customer: str) -> None:
     """Whatever it holds, it is one segment of the path, in ASCII, and decodes to what was passed."""
     url = accounts_request(BASE, customer).url
