@@ -4,6 +4,8 @@ The columns are the ways in which a fault can strike (``modes.py``). The numbers
 default policy: three attempts, and three tries of each re-read.
 """
 
+import os
+import sys
 from typing import Literal
 
 import attrs
@@ -131,6 +133,8 @@ WELL_WITHOUT_EVIDENCE = Event(
     re_read=unknown(deletes=1, gets=3),
 )
 LOST = _retry(TransportError, "lost after it may have been sent", maybe_sent=True)
+LENIENT = LOST if sys.flags.dev_mode or os.environ.get("PYTHONASYNCIODEBUG") else WELL
+"""aiohttp reads odd headers leniently, but for Python's development mode."""
 NOT_ALLOWED = _one_send(AuthenticationError, "401, 403")
 NOT_FOUND = _one_send(NotFound, "404")
 THROTTLED = _retry(RateLimited, "429", _send_again(RateLimited))

@@ -58,6 +58,13 @@ def played(fault: Fault, mode: Mode) -> Played:
     return play(fault, mode.plan(fault), mode.call)
 
 
+def _complaint(record: logging.LogRecord) -> str | None:
+    text = record.getMessage()
+    # In its debug mode asyncio tells of the server's side too: the client did not like the certificate.
+    is_servers = text.startswith("Error on transport creation for incoming connection")
+    return None if record.levelno < logging.WARNING or is_servers else text
+
+
 def play(fault: Fault, plan: Plan, call: str) -> Played:
     """Make one ``call`` (``"GET"`` or ``"DELETE"``) to a server with that ``plan``."""
     descriptors = _descriptors()
@@ -69,7 +76,7 @@ def play(fault: Fault, plan: Plan, call: str) -> Played:
     return attrs.evolve(
         what,
         leaks=canaries.leaks(what.result, what.next_result, *what.told, *records),
-        complaints=[record.getMessage() for record in records if record.levelno >= logging.WARNING],
+        complaints=[text for text in map(_complaint, records) if text],
         left_over=(tasks, _descriptors() - descriptors),
     )
 
