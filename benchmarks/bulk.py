@@ -5,7 +5,7 @@ import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 
-from benchmarks._measure import Gate, Row, Table, ratios, take_turns
+from benchmarks._measure import Gate, Row, Table, margin, ratios, take_turns
 from benchmarks._payloads import customers
 from imin_accounts import AccountsSession, Fetched, SellerAccounts
 from imin_accounts.transports import Request, Response
@@ -106,8 +106,7 @@ def _cpu(case: str, count: int, quick: bool) -> Table:
         )
         for name, (ratio, spread) in ratios(times, "bare pool").items()
     ]
-    limit = 1.1 * 1.25 if quick else 1.1  # few rounds
-    gate = Gate("of a bare pool", rows[1].figures["x bare pool"], limit=limit, target=1.1)
+    gate = Gate("of a bare pool", rows[1].figures["x bare pool"], limit=1.1 * margin(quick), target=1.1)
     return Table(f"bulk: {case}", rows, [gate])
 
 
