@@ -186,7 +186,8 @@ def test_depth(place: Any, form: Any) -> None:
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_endless_depth(opening: bytes) -> None:
     """A hundred thousand levels are refused like any others."""
-    refusal(TYPED % (opening * 100_000))
+    (problem,) = refusal(TYPED % (opening * 100_000)).problems
+    assert problem.startswith("$: expected JSON, got something else")
 
 
 CYCLE: Json = {"@type": "imin:Collection"}

@@ -1,6 +1,7 @@
 """Where and when a session works, what closing does, and where its key comes from."""
 
 import asyncio
+import inspect
 import multiprocessing
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from imin_accounts._retry import RetryPolicy
 from imin_accounts.errors import InvalidRequest, SessionStateError, TransportError
-from imin_accounts.session import AccountsSession
+from imin_accounts.session import AccountsSession, Options
 from imin_accounts.transports.aiohttp import AiohttpTransport
 from imin_accounts.transports.base import Request, Response
 from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ScriptedTransport, reply
@@ -180,6 +181,12 @@ async def test_key_callables_exception_is_the_callers(error: Exception) -> None:
         with pytest.raises(type(error)) as caught:
             await session.get_seller_accounts("1234")
     assert caught.value is error
+
+
+def test_from_env_takes_what_a_session_takes() -> None:
+    """Its options are those of the class, so that a type checker knows every one of them."""
+    parameters = inspect.signature(AccountsSession).parameters.keys() - {"api_key"}
+    assert Options.__annotations__.keys() == parameters
 
 
 def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

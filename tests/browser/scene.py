@@ -82,6 +82,11 @@ class Rosie:
         for text in texts:
             await self.card(seller).get_by_text(text).wait_for()
 
+    async def cards(self) -> list[str]:
+        """The sellers that have a card on the page, in order."""
+        headings = self.page.get_by_role("listitem").get_by_role("heading", level=2)
+        return await headings.all_inner_texts()
+
     def card(self, seller: str) -> "Locator":
         """The card of one seller."""
         named = self.page.get_by_role("heading", level=2, name=seller, exact=True)

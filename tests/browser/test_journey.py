@@ -20,6 +20,7 @@ async def test_three_states(rosie: Rosie) -> None:
     await rosie.reads("Acme Leisure Centre", "Connected since 14 August 2025", "Disconnect")
     await rosie.reads("Brook Street Pool", "Not connected", "Log in and connect", "Create another account")
     await rosie.reads("Castle Climbing", "No account yet", "Create an account", "Log in with another address")
+    assert await rosie.cards() == ["Acme Leisure Centre", "Brook Street Pool", "Castle Climbing"]
 
 
 async def test_what_a_connection_holds(rosie: Rosie) -> None:
@@ -119,6 +120,7 @@ async def test_return_link_proves_nothing(rosie: Rosie) -> None:
     rosie.broker.fake.disconnect("rosie", BROOK)
     await rosie.page.reload()
     await rosie.is_told("Brook Street Pool was not connected.")
+    assert not rosie.broker.is_connected(BROOK)
 
 
 async def test_disconnecting(rosie: Rosie) -> None:
@@ -136,6 +138,7 @@ async def test_disconnecting_with_the_answer_lost(rosie: Rosie) -> None:
     rosie.broker.fake.faults.add(Rule(Drop(processed=True), endpoint="delete_seller_account"))
     await rosie.presses(DISCONNECT)
     await rosie.is_told("imin's answer was lost, so we looked again: it is done.")
+    assert not rosie.broker.is_connected(ACME)
 
 
 async def test_disconnecting_without_certainty(rosie: Rosie) -> None:
@@ -156,6 +159,7 @@ async def test_sellers_that_can_not_be_read(rosie: Rosie) -> None:
     )
     await rosie.reads("Brook Street Pool", "Can't be shown")
     await rosie.reads("An unnamed seller", "Can't be shown")
+    assert set(await rosie.cards()) >= {"Acme Leisure Centre", "Brook Street Pool", "An unnamed seller"}
 
 
 @pytest.mark.parametrize(
@@ -177,6 +181,7 @@ async def test_imin_fails(rosie: Rosie, fault: Drop | Status, heading: str, text
     await rosie.opens()
     await rosie.sees(heading)
     await rosie.page.get_by_text(text).wait_for()
+    assert await rosie.cards() == []
 
 
 async def test_imin_is_slow(rosie: Rosie) -> None:
@@ -185,6 +190,7 @@ async def test_imin_is_slow(rosie: Rosie) -> None:
         broker.fake.faults.add(Rule(Stall()))
         await rosie.opens(broker.site)
         await rosie.sees("imin is slow just now")
+        assert await rosie.cards() == []
 
 
 async def test_keyboard_alone(rosie: Rosie) -> None:
@@ -197,6 +203,7 @@ async def test_keyboard_alone(rosie: Rosie) -> None:
     await rosie.tabs_to(rosie.page.get_by_role("button", name="Continue"))
     await rosie.page.keyboard.press("Enter")
     await rosie.is_told("Brook Street Pool is connected.")
+    assert rosie.broker.is_connected(BROOK)
 
 
 async def test_without_javascript(chromium: "Browser", broker: Broker) -> None:
@@ -206,3 +213,4 @@ async def test_without_javascript(chromium: "Browser", broker: Broker) -> None:
         await log_in(rosie)
         await rosie.presses("Continue")
         await rosie.is_told("Brook Street Pool is connected.")
+        assert broker.is_connected(BROOK)
