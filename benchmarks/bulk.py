@@ -100,8 +100,8 @@ def _cpu(case: str, count: int, quick: bool) -> Table:
             name,
             {
                 "x bare pool": ratio,
-                "half of the quartiles' distance": spread,
-                "us a customer": min(times[name]) / count * 1e6,
+                "±": spread,
+                "µs a customer": min(times[name]) / count * 1e6,
             },
         )
         for name, (ratio, spread) in ratios(times, "bare pool").items()

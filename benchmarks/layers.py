@@ -3,7 +3,7 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from itertools import repeat
 
 from benchmarks._measure import Row, Table, take_turns
@@ -79,10 +79,10 @@ def run(case: str, quick: bool) -> Table:
             from_jsonld(body)
 
     contenders: dict[str, Callable[[], object]] = {
-        "session: the whole call": _awaited(whole),
+        "session: the whole call": lambda: asyncio.run(whole()),
         "- wire: the request, its key on it": requests,
-        "- sender: one attempt": _awaited(attempts),
-        "- - gate: in and out": _awaited(gates),
+        "- sender: one attempt": lambda: asyncio.run(attempts()),
+        "- - gate: in and out": lambda: asyncio.run(gates()),
         "- - record: an attempt noted": records,
         "- wire: the reply read": reading,
         "- - converter: bytes to models": decoding,
@@ -90,10 +90,3 @@ def run(case: str, quick: bool) -> Table:
     times = take_turns(contenders, rounds)
     rows = [Row(name, {"µs": statistics.median(each) / calls * 1e6}) for name, each in times.items()]
     return Table(f"layers: {case}", rows)
-
-
-def _awaited(job: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    async def main() -> None:
-        await job()
-
-    return lambda: asyncio.run(main())
