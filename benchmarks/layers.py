@@ -9,11 +9,13 @@ from itertools import repeat
 from benchmarks._measure import Row, Table, take_turns
 from benchmarks._payloads import replies
 from imin_accounts import AccountsSession, from_jsonld
-from imin_accounts._apikey import ApiKey
-from imin_accounts._gate import Gate
-from imin_accounts._record import Call
-from imin_accounts._sender import Sender
-from imin_accounts._wire import ROUTE, accounts_request, read_accounts, with_key
+from imin_accounts._wire.replies import read_accounts
+from imin_accounts._wire.requests import ROUTE, accounts_request
+from imin_accounts.session import Runtime
+from imin_accounts.session._attempt import Sender, with_key
+from imin_accounts.session._call import Call
+from imin_accounts.session._gate import Gate
+from imin_accounts.session._key import ApiKey
 from imin_accounts.transports import Request, Response
 
 QUESTION = """
@@ -43,8 +45,8 @@ def run(case: str, quick: bool) -> Table:
     reply = Response(status=200, headers={"content-type": "application/json"}, body=body)
     transport = Ready(reply)
     request = accounts_request(BASE_URL, "0")
-    gate = Gate(places=100, limiter=None, clock=time.monotonic, sleep=asyncio.sleep)
-    sender = Sender(key=KEY, gate=gate, clock=time.monotonic, attempt_timeout=10.0, on_attempt=None)
+    gate = Gate(Runtime(), places=100, limiter=None)
+    sender = Sender(Runtime(), key=KEY, gate=gate, attempt_timeout=10.0, on_attempt=None)
     sender.transport = transport
 
     async def whole() -> None:

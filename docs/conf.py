@@ -14,7 +14,7 @@ from sphinx.domains.python import PyObject
 import imin_accounts
 from imin_accounts import IminError
 from imin_accounts._node import Node
-from imin_accounts._wire import BASE_URL
+from imin_accounts._wire.requests import BASE_URL
 from imin_accounts.transports import Transport
 from imin_accounts.transports.aiohttp import MAX_BODY
 
@@ -33,16 +33,14 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(URL|datetime|timedelta|optional|int of at least 1)"),
     # Ours that are spelled out where they are used.
     (r"py:.*", r"(imin_accounts\.)?(_|.*\._).*"),
-    (r"py:.*", r"(T|Extra|Private|Link|Context|Clock|Sleep|KeySource|OnAttempt|Limiter|Effect|Endpoint)"),
+    (r"py:.*", r"(T|Extra|Private|Link|Context|Effect|Endpoint)"),
     (r"py:obj", r"imin_accounts\..*"),
     (r"py:class", r"tuple\[.*"),  # cut at the comma of a type with parameters
 ]
 
 PUBLIC = {
-    "_wire.BASE_URL": repr(BASE_URL),
-    "random_module.random": "random.random",
-    "~imin_accounts._apikey.ApiKey | ": "",
-    ": ~typing.Unpack[~imin_accounts.session.Options]": "",
+    "requests.BASE_URL": repr(BASE_URL),
+    ": ~typing.Unpack[~imin_accounts.session._session.Options]": "",
     "MAX_BODY": repr(MAX_BODY),
     "_utc_now": "lambda: datetime.now(UTC)",
 }

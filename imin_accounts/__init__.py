@@ -43,8 +43,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from imin_accounts._converter import from_jsonld, to_jsonld
-    from imin_accounts._retry import RetryPolicy
+    from imin_accounts._wire.converter import from_jsonld, to_jsonld
     from imin_accounts.errors import (
         AuthenticationError,
         DeadlineExceeded,
@@ -69,9 +68,9 @@ if TYPE_CHECKING:
         UnrecognisedAccount,
     )
     from imin_accounts.results import Deleted, Deletion, Failed, Fetched
-    from imin_accounts.session import AccountsSession
+    from imin_accounts.session import AccountsSession, RetryPolicy
 else:  # a type checker that saw this would take any name for one of ours
-    _HOMES = ("errors", "models", "results", "_retry", "_converter", "session")
+    _HOMES = ("errors", "models", "results", "_wire.converter", "session")
 
     def __getattr__(name: str) -> Any:
         if name in __all__:

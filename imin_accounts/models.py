@@ -310,6 +310,11 @@ class UnrecognisedAccount:
     extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
 
 
+CONNECTED_ONLY = keys_of(ConnectedAccount) - keys_of(UnconnectedAccount)
+"""JSON keys that only a connected account has: one of them makes an account connected."""
+UNCONNECTED_ONLY = keys_of(UnconnectedAccount) - keys_of(ConnectedAccount)
+"""JSON keys that a connected account has not: one of them in it is a contradiction."""
+
 SellerAccount: TypeAlias = ConnectedAccount | UnconnectedAccount | NoAccount | UnrecognisedAccount
 
 
@@ -354,6 +359,29 @@ class SellerAccounts(Node):
         """
         found = [a for a in self.item if a.seller is not None and a.seller.id == seller_id]
         return next((a for a in found if isinstance(a, ConnectedAccount)), found[0] if found else None)
+
+    def is_connected(self, seller_id: str) -> bool | None:
+        """Whether the account with a seller is connected, as far as this reply is evidence of it.
+
+        Only a reply that says whom it is about is, and only where exactly one item is about that seller
+        and reads without contradiction. So False means that the account is certainly not connected.
+
+        Args:
+            seller_id: The seller's ``@id``, byte for byte.
+
+        Returns:
+            None where the reply does not tell.
+        """
+        about = [a for a in self.item if a.seller is not None and a.seller.id == seller_id]
+        if self.id is None or len(about) != 1:
+            return None
+        match about[0]:
+            case ConnectedAccount(extra=extra) if UNCONNECTED_ONLY.isdisjoint(extra):
+                return True
+            case UnconnectedAccount() | NoAccount():
+                return False
+            case _:
+                return None
 
     def with_entitlement_filter(self, url: str | URL) -> URL:
         """A Search URL that shows this customer's prices.

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from imin_accounts.session import Runtime
 from imin_accounts.transports.base import Request, Response
 
 SELLER = "https://id.bookingsystem.example.com/organizers/1"
@@ -24,6 +25,11 @@ class ManualClock:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+
+def runtime(clock: ManualClock) -> Runtime:
+    """Time by ``clock``, and dice that always show the middle."""
+    return Runtime(clock=clock, sleep=clock.sleep, random=lambda: 0.5)
 
 
 class ScriptedTransport:

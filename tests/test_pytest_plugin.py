@@ -6,17 +6,16 @@ import sys
 import threading
 import tomllib
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 from imin_accounts import AccountsSession
 from imin_accounts.fake import FakeImin
 from imin_accounts.pytest_plugin import fake_imin, imin_server  # noqa: F401  (as if found by pytest)
+from tests.paths import ROOT
 
 pytest_plugins = ["pytester"]
 
-ROOT = Path(__file__).parent.parent
 
 # It wants to be told its loops' scope, and warns otherwise.
 ASYNCIO = ["-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function"]

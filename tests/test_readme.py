@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -14,8 +13,8 @@ import pytest
 import imin_accounts
 from imin_accounts import AccountsSession, IminError
 from imin_accounts.fake import FakeImin, add_rosie
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ACME = "https://id.bookingsystem.example.com/organizers/1"
 

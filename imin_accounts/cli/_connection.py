@@ -1,6 +1,5 @@
 """How to reach imin: the options for it, and the session that they make."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,8 +60,6 @@ def session(**more: Any) -> "AccountsSession":
 
     options = {**click.get_current_context().ensure_object(dict), **more}
     file: Path | None = options.pop("api_key_file", None)
-    if file is None:
-        return AccountsSession.from_env(**options)
-    if "IMIN_BASE_URL" in os.environ:
-        options = {"base_url": os.environ["IMIN_BASE_URL"], **options}
-    return AccountsSession(file.read_text(encoding="utf-8", errors="replace").strip(), **options)
+    if file is not None:
+        options["api_key"] = file.read_text(encoding="utf-8", errors="replace").strip()
+    return AccountsSession.from_env(**options)

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkstemp
 
 import click
 
@@ -41,7 +42,7 @@ class AppendFile:
         CannotWrite: It can't be opened, or another process has it open here.
     """
 
-    def __init__(self, path: Path, *, empty: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         try:
@@ -54,8 +55,6 @@ class AppendFile:
         except OSError:
             os.close(self._fd)
             raise CannotWrite(path, "another process is writing to it") from None
-        if empty:
-            self.cut(0)
 
     @property
     def size(self) -> int:
@@ -97,27 +96,28 @@ class AppendFile:
         os.close(self._fd)
 
 
-def beside(path: Path) -> Path:
-    """Where the successor of ``path`` is written until it is whole: its name, with ``.new`` in it."""
-    return path.with_stem(path.stem + ".new")
-
-
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[AppendFile]:
-    """A file that takes the place of ``path`` at the end of the block: as a whole or, on an error, not.
+def replacing(path: Path) -> Iterator[Path]:
+    """A new file to be written, which takes the place of ``path`` at the end of the block, or not at all.
+
+    It is empty and beside ``path``, under a name that nothing else has, with the same suffix; only its
+    owner may read it. On an error it goes.
 
     Raises:
         CannotWrite: Such as for want of room; ``path`` is as it was.
     """
-    file = AppendFile(beside(path), empty=True)
     try:
-        yield file
-        file.sync()
-        os.replace(file.path, path)
+        descriptor, name = mkstemp(prefix=f"{path.stem}.", suffix=f".new{path.suffix}", dir=path.parent)
+    except OSError as error:
+        raise CannotWrite(path, error) from None
+    os.close(descriptor)
+    try:
+        yield Path(name)
+        with open(name, "rb+") as whole:
+            os.fsync(whole.fileno())
+        os.replace(name, path)
     except BaseException as error:
-        file.path.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise CannotWrite(path, error) from None
         raise
-    finally:
-        file.close()

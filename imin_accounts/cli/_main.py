@@ -27,7 +27,7 @@ Examples:
   imin-accounts accounts 1234 --json > saved.json
   imin-accounts read saved.json
   imin-accounts disconnect 1234 https://id.bookingsystem.example.com/organizers/1
-  imin-accounts disconnect-all 1234 --journal erasure.jsonl
+  imin-accounts disconnect-all 1234 --journal journal.jsonl
   imin-accounts export customers.txt -o accounts.jsonl
   imin-accounts audit accounts.jsonl --within 30d --report audit.html
 

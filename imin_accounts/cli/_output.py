@@ -34,6 +34,11 @@ def safe(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def count_text(count: int, what: str) -> str:
+    """A count with its noun, regular in the plural."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def line(to: Console, label: str, value: str, *, indent: int = 0, style: str = "") -> None:
     """Print one labelled value; only the terminal itself wraps it, so a URL can be copied whole."""
     margin = "  " * indent

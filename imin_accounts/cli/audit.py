@@ -7,25 +7,24 @@ from pathlib import Path
 import click
 
 from imin_accounts import Failed, Fetched
-from imin_accounts.cli._audit import Audit
-from imin_accounts.cli._audit_tables import print_audit
+from imin_accounts.cli._audit.findings import Audit
+from imin_accounts.cli._audit.page import report as html_report
+from imin_accounts.cli._audit.tables import print_audit
 from imin_accounts.cli._connection import connection_options, session
+from imin_accounts.cli._export.sinks import is_export, read_customers
 from imin_accounts.cli._files import replacing
 from imin_accounts.cli._help import examples
-from imin_accounts.cli._ids import Pending, Shard
-from imin_accounts.cli._options import (
+from imin_accounts.cli._many.ids import Pending, Shard
+from imin_accounts.cli._many.options import (
     add_selected,
     duration,
     ids_argument,
     pace_options,
     selection_options,
 )
+from imin_accounts.cli._many.progress import Tally
+from imin_accounts.cli._many.run import Result, read_all
 from imin_accounts.cli._output import console, json_option, print_json
-from imin_accounts.cli._progress import Tally
-from imin_accounts.cli._reading import read_all
-from imin_accounts.cli._report import report as html_report
-from imin_accounts.cli._result import Result
-from imin_accounts.cli._sinks import is_export, read_customers
 from imin_accounts.cli.rows import rows_of
 
 
@@ -98,8 +97,8 @@ def audit(
                 pending.keep(limit)
             asyncio.run(read_all(imin, pending, take, result, concurrency=concurrency, tally=tally))
     if report is not None:
-        with replacing(report) as file:
-            file.append(html_report(found).encode())
+        with replacing(report) as page:
+            page.write_text(html_report(found), encoding="utf-8")
     if as_json:
         print_json(found.as_json())
     else:

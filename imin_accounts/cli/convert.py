@@ -1,15 +1,14 @@
 """``imin-accounts convert``: an exported file in another format."""
 
-import os
 from contextlib import closing
 from pathlib import Path
 
 import click
 
-from imin_accounts.cli._files import beside
+from imin_accounts.cli._export.parquet import write_parquet
+from imin_accounts.cli._export.sinks import SUFFIXES, open_sink, read_customers, suffix_in
+from imin_accounts.cli._files import replacing
 from imin_accounts.cli._help import examples
-from imin_accounts.cli._parquet import write_parquet
-from imin_accounts.cli._sinks import SUFFIXES, open_sink, read_customers, suffix_in
 
 
 @click.command(
@@ -47,16 +46,9 @@ def convert(source: Path, target: Path) -> None:
 
 def _copy(source: Path, target: Path) -> int:
     count = 0
-    unfinished = beside(target)
-    unfinished.unlink(missing_ok=True)
-    try:
-        with closing(open_sink(unfinished)) as sink:
-            list(sink.resume(retry_failed=False))
-            for rows in read_customers(source):
-                sink.append(rows)
-                count += len(rows)
-        os.replace(unfinished, target)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with replacing(target) as new, closing(open_sink(new)) as sink:
+        list(sink.resume(retry_failed=False))
+        for rows in read_customers(source):
+            sink.append(rows)
+            count += len(rows)
     return count

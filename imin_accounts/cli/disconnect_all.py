@@ -1,4 +1,4 @@
-"""``imin-accounts disconnect-all``: erasure, with a journal of what was done."""
+"""``imin-accounts disconnect-all``: every account of a customer, with a journal of what was done."""
 
 import asyncio
 import sys
@@ -9,24 +9,23 @@ from pathlib import Path
 import click
 
 from imin_accounts.cli._connection import connection_options, session
-from imin_accounts.cli._dry_run import dry_run as show_connected
-from imin_accounts.cli._erasure import Erasure
+from imin_accounts.cli._disconnecting.dry_run import dry_run as show_connected
+from imin_accounts.cli._disconnecting.journal import Journal
+from imin_accounts.cli._disconnecting.run import Disconnecting
 from imin_accounts.cli._help import examples
-from imin_accounts.cli._ids import Pending, Shard
-from imin_accounts.cli._journal import Journal
-from imin_accounts.cli._options import add_selected, ids_path, pace_options, selection_options
-from imin_accounts.cli._output import json_option, print_json
-from imin_accounts.cli._progress import Tally
-from imin_accounts.cli._sections import count_text
+from imin_accounts.cli._many.ids import Pending, Shard
+from imin_accounts.cli._many.options import add_selected, ids_path, pace_options, selection_options
+from imin_accounts.cli._many.progress import Tally
+from imin_accounts.cli._output import count_text, json_option, print_json
 
 
 @click.command(
     "disconnect-all",
     epilog=examples(
         "imin-accounts disconnect-all 1234 --dry-run",
-        "imin-accounts disconnect-all 1234 --journal erasure.jsonl",
-        "imin-accounts disconnect-all 1234 --journal erasure.jsonl --resume --yes",
-        "imin-accounts disconnect-all --ids customers.txt --journal erasure.jsonl --yes",
+        "imin-accounts disconnect-all 1234 --journal journal.jsonl",
+        "imin-accounts disconnect-all 1234 --journal journal.jsonl --resume --yes",
+        "imin-accounts disconnect-all --ids customers.txt --journal journal.jsonl --yes",
     ),
 )
 @click.argument("customer", required=False)
@@ -63,14 +62,15 @@ def disconnect_all(
 ) -> None:
     """Disconnect every account of a customer, or of many.
 
-    This is for erasure on request. Each account is disconnected, then the customer is read again. Exit code 0
-    says that every customer certainly has no connected account; 3, that this can't be said of some:
-    repeat the command with --resume, which tries those again. Code 1 says that only unknown ones are
+    Each account is disconnected, then the customer is read again. Exit code 0 says that every customer
+    certainly has no connected account; 3, that this can't be said of some: repeat the command with
+    --resume, which tries those again. Code 1 says that only unknown ones are
     left: imin answers 404 for them. That proves nothing, since it does so for a wrong identifier or
-    address too; --resume asks for them again. The customers keep their accounts with the sellers.
+    address too; --resume asks for them again. The customers keep their accounts with the sellers, and
+    imin keeps the customers: to have imin erase one is an endpoint of its own, which is not offered here.
 
     The journal has a line before each attempt and one after each certain outcome. It is readable by you
-    only: it holds your identifiers. It is for one erasure: whom it says to be cleared is not read again,
+    only: it holds your identifiers. It is for one run: whom it says to be cleared is not read again,
     even if they have connected an account since.
     """
     if (customer is None) == (ids is None):
@@ -95,34 +95,34 @@ def disconnect_all(
         if not resume and journal_path.exists() and journal_path.stat().st_size:
             raise click.UsageError(f"{journal_path} exists; --resume goes on with it")
         with closing(Journal(journal_path, now=lambda: datetime.now(UTC))) as journal:
-            erasure = Erasure(imin, journal)
-            erasure.resume(pending)
+            work = Disconnecting(imin, journal)
+            work.resume(pending)
             if limit is not None:
                 pending.keep(limit)
             if not yes:
                 question = f"Disconnect every account of {count_text(len(pending), 'customer')}?"
                 click.confirm(question, abort=True, err=True)
-            asyncio.run(erasure.run(pending, concurrency=concurrency, tally=tally))
-    _tell(erasure, as_json=as_json)
-    if erasure.error is not None:
-        if not erasure.has_acted:
-            raise erasure.error
-        click.echo(f"Error: {erasure.error}", err=True)
-    ctx.exit(erasure.exit_code)
+            asyncio.run(work.run(pending, concurrency=concurrency, tally=tally))
+    _tell(work, as_json=as_json)
+    if work.error is not None:
+        if not work.has_acted:
+            raise work.error
+        click.echo(f"Error: {work.error}", err=True)
+    ctx.exit(work.exit_code)
 
 
-def _tell(erasure: Erasure, *, as_json: bool) -> None:
-    disconnected = erasure.journal.disconnected
+def _tell(work: Disconnecting, *, as_json: bool) -> None:
+    disconnected = work.journal.disconnected
     if as_json:
-        counts = {"cleared": erasure.cleared, "open": erasure.open, "unknown": erasure.unknown}
-        print_json({**counts, "left": erasure.left, "disconnected": disconnected})
+        counts = {"cleared": work.cleared, "open": work.open, "unknown": work.unknown}
+        print_json({**counts, "left": work.left, "disconnected": disconnected})
     else:
         click.echo(
-            f"{count_text(erasure.cleared, 'customer')} cleared, "
+            f"{count_text(work.cleared, 'customer')} cleared, "
             f"{count_text(disconnected, 'account')} disconnected, "
-            f"{erasure.open:,} open, {erasure.unknown:,} unknown."
+            f"{work.open:,} open, {work.unknown:,} unknown."
         )
-    if erasure.unknown:
+    if work.unknown:
         click.echo("Unknown to imin (404): check those identifiers, and the address asked.", err=True)
-    if erasure.open or erasure.left:
+    if work.open or work.left:
         click.echo("Repeat the command with --resume to go on.", err=True)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 import click
 
+from imin_accounts.cli._files import replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.fake import FakeImin, add_crowd, add_rosie
 
@@ -102,7 +102,8 @@ async def _serve(
             await stop.wait()
         finally:
             if state is not None:
-                _save(state, fake.snapshot())
+                with replacing(state) as new:
+                    new.write_text(json.dumps(fake.snapshot(), indent=1), encoding="utf-8")
 
 
 def _load(option: str, file: Path, load: Callable[[Any], None]) -> None:
@@ -110,9 +111,3 @@ def _load(option: str, file: Path, load: Callable[[Any], None]) -> None:
         load(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{file}: {error}", param_hint=option) from None
-
-
-def _save(file: Path, snapshot: dict[str, Any]) -> None:
-    beside = file.with_name(file.name + ".new")
-    beside.write_text(json.dumps(snapshot, indent=1), encoding="utf-8")
-    os.replace(beside, file)  # whole or not at all

@@ -9,15 +9,14 @@ import click
 
 from imin_accounts import AuthenticationError, Failed, Fetched
 from imin_accounts.cli._connection import connection_options, session
+from imin_accounts.cli._export.sinks import SUFFIXES, Sink, open_sink, suffix_in
 from imin_accounts.cli._files import CannotWrite
 from imin_accounts.cli._help import examples
-from imin_accounts.cli._ids import Pending, Shard
-from imin_accounts.cli._options import add_selected, ids_argument, pace_options, selection_options
+from imin_accounts.cli._many.ids import Pending, Shard
+from imin_accounts.cli._many.options import add_selected, ids_argument, pace_options, selection_options
+from imin_accounts.cli._many.progress import Tally
+from imin_accounts.cli._many.run import Result, read_all
 from imin_accounts.cli._output import json_option, print_json
-from imin_accounts.cli._progress import Tally
-from imin_accounts.cli._reading import read_all
-from imin_accounts.cli._result import Result
-from imin_accounts.cli._sinks import SUFFIXES, Sink, open_sink, suffix_in
 from imin_accounts.cli.rows import columns_help, rows_of
 
 

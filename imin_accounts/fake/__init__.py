@@ -2,7 +2,7 @@
 
 from imin_accounts.fake._connect import ConnectRefused
 from imin_accounts.fake._distort import Drift, Flaw
-from imin_accounts.fake._fake import FakeImin, Received
+from imin_accounts.fake._fake import FakeImin
 from imin_accounts.fake._replies import ErrorBody
 from imin_accounts.fake._rules import (
     Drifted,
@@ -17,6 +17,7 @@ from imin_accounts.fake._rules import (
     Status,
 )
 from imin_accounts.fake._scenarios import add_crowd, add_rosie
+from imin_accounts.fake._service import Received
 from imin_accounts.fake._settings import Undocumented
 
 __all__ = [

@@ -18,13 +18,12 @@ request must not come from another site.
 import ipaddress
 from collections.abc import Awaitable, Callable
 from json import JSONDecodeError
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-if TYPE_CHECKING:
-    from imin_accounts.fake._fake import FakeImin
+from imin_accounts.fake._service import Service
 
 __all__ = ["Admin", "Audience"]
 
@@ -40,19 +39,19 @@ class Admin:
         audience: ``"anywhere"`` lets requests in from other machines.
     """
 
-    def __init__(self, fake: "FakeImin", audience: Audience) -> None:
-        self._fake = fake
+    def __init__(self, service: Service, audience: Audience) -> None:
+        self._service = service
         self._audience = audience
-        self._start = (fake.snapshot(), fake.faults.script())
+        self._start = (service.snapshot(), service.faults.script())
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Add every route."""
         for method, name, handler, takes_body in (
-            ("GET", "state", lambda _: self._fake.snapshot(), False),
-            ("PUT", "state", self._fake.restore, True),
+            ("GET", "state", lambda _: self._service.snapshot(), False),
+            ("PUT", "state", self._service.restore, True),
             ("POST", "reset", self._reset, False),
-            ("GET", "faults", lambda _: self._fake.faults.script(), False),
-            ("PUT", "faults", self._fake.faults.load, True),
+            ("GET", "faults", lambda _: self._service.faults.script(), False),
+            ("PUT", "faults", self._service.faults.load, True),
             ("GET", "requests", self._requests, False),
             ("POST", "advance", self._advance, True),
         ):
@@ -83,19 +82,19 @@ class Admin:
         )
 
     def _reset(self, _: object) -> None:
-        self._fake.reset()
+        self._service.reset()
         state, faults = self._start
-        self._fake.restore(state)
-        self._fake.faults.load(faults)
+        self._service.restore(state)
+        self._service.faults.load(faults)
 
     def _requests(self, _: object) -> list[dict[str, Any]]:
-        return [{"method": r.method, "route": r.route, "status": r.status} for r in self._fake.requests]
+        return [{"method": r.method, "route": r.route, "status": r.status} for r in self._service.requests]
 
     def _advance(self, body: Any) -> None:
         seconds = body.get("seconds") if isinstance(body, dict) else None
         if not isinstance(seconds, int | float) or not 0 <= seconds <= 1e9:
             raise ValueError("expected an object with seconds, from 0 to 1e9")
-        self._fake.advance(seconds)
+        self._service.advance(seconds)
 
 
 def _is_loopback(host: str | None) -> bool:

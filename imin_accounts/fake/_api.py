@@ -1,23 +1,79 @@
-"""The three documented endpoints as one function from request to reply. No I/O."""
+"""The three documented endpoints: a request understood, and one function from that to a reply. No I/O."""
 
 import hmac
-from urllib.parse import quote, urlsplit
+import re
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+import attrs
 
 from imin_accounts.fake import _documents as documents
 from imin_accounts.fake import _pages as pages
 from imin_accounts.fake import _replies as replies
-from imin_accounts.fake._call import ACCOUNTS, ALLOWED, CONNECT, Call
 from imin_accounts.fake._connect import Action, ConnectFlow, ConnectRefused
 from imin_accounts.fake._documents import Node
 from imin_accounts.fake._population import Person
 from imin_accounts.fake._replies import ErrorBody
 from imin_accounts.fake._world import World
-from imin_accounts.transports.base import Response
+from imin_accounts.transports.base import Request, Response
 
-__all__ = ["VISIT_PATH", "Api"]
+__all__ = ["ACCOUNTS", "VISIT_PATH", "Api", "ApiRequest", "Endpoint"]
 
+Endpoint: TypeAlias = Literal["get_seller_accounts", "delete_seller_account", "connect_account"]
+ACCOUNTS, CONNECT = "/api/v2/customers/{customerIdentifier}/accounts", "/auth/connect-account"
+ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
+    ("GET", ACCOUNTS): "get_seller_accounts",
+    ("DELETE", ACCOUNTS): "delete_seller_account",
+    ("GET", CONNECT): "connect_account",
+}
+ALLOWED = {ACCOUNTS: "GET, DELETE", CONNECT: "GET"}
+
+# A gateway's prefix may come before either.
+_PATHS = {
+    ACCOUNTS: re.compile(r"(?P<prefix>.*)/api/v2/customers/(?P<customer>[^/]+)/accounts"),
+    CONNECT: re.compile(r"(?P<prefix>.*)/auth/connect-account"),
+}
 VISIT_PATH = "/seller/"
 _ACTIONS: tuple[Action, ...] = ("RegisterAction", "CreateAction")
+
+
+@attrs.frozen(kw_only=True)
+class ApiRequest:
+    """A request as the service understands it.
+
+    Attributes:
+        endpoint: Which of the documented ones; None for anything else.
+        route: The path with its parameter unfilled; ``"other"`` where it is not one of the API's.
+        base: Scheme, host and a gateway's prefix: what the links in a reply start with.
+        customer: The customer identifier, decoded; ``""`` where there is none.
+        query: The decoded parameters; of a repeated one the first.
+        key: What came as ``X-Api-Key``; None where nothing did.
+    """
+
+    method: str
+    endpoint: Endpoint | None
+    route: str
+    base: str = attrs.field(repr=False)
+    customer: str = attrs.field(repr=False)
+    query: Mapping[str, str] = attrs.field(repr=False)
+    key: str | None = attrs.field(repr=False)
+
+    @classmethod
+    def read(cls, request: Request) -> "ApiRequest":
+        """Understand ``request``. Nothing is refused here."""
+        parts = urlsplit(request.url)
+        found = {route: path.fullmatch(parts.path) for route, path in _PATHS.items()}
+        route, path = next(((route, path) for route, path in found.items() if path), ("other", None))
+        return cls(
+            method=request.method,
+            endpoint=ENDPOINTS.get((request.method, route)),
+            route=route,
+            base=f"{parts.scheme}://{parts.netloc}{path['prefix'] if path else ''}",
+            customer=unquote(path["customer"]) if path and route == ACCOUNTS else "",
+            query=dict(reversed(parse_qsl(parts.query, keep_blank_values=True))),
+            key=next((value for name, value in request.headers.items() if name.lower() == "x-api-key"), None),
+        )
 
 
 class Api:
@@ -28,7 +84,7 @@ class Api:
         self._flow = flow
         self._api_key = api_key
 
-    def answer(self, call: Call) -> Response:
+    def answer(self, call: ApiRequest) -> Response:
         """Do what ``call`` asks and reply."""
         if call.endpoint == "connect_account":
             return self._connect(call)
@@ -45,7 +101,7 @@ class Api:
             return replies.error(404, ErrorBody.MESSAGE, description="no Route matched with those values")
         return replies.error(405, ErrorBody.MESSAGE, headers={"allow": ALLOWED[call.route]})
 
-    def about(self, customer: str, call: Call) -> Response:
+    def about(self, customer: str, call: ApiRequest) -> Response:
         """200 with the accounts of ``customer``, known or not, whoever asked and for whomever."""
         person = self._world.population.people.get(customer, Person())
         url = call.base + ACCOUNTS.replace("{customerIdentifier}", quote(customer, safe=""))
@@ -55,7 +111,7 @@ class Api:
         ]
         return replies.document(documents.collection(url, items, person.entitlement_filter))
 
-    def _get(self, call: Call) -> Response:
+    def _get(self, call: ApiRequest) -> Response:
         redirect_uri = call.query.get("redirectUri")
         if redirect_uri is not None and not _is_web_address(redirect_uri):
             return self._bad_request("redirectUri must be an absolute http(s) URL")
@@ -66,7 +122,7 @@ class Api:
             return self._not_found("There is no such customer.")
         return self.about(call.customer, call)
 
-    def _account(self, customer: str, person: Person, id: str, seller: Node, call: Call) -> Node:
+    def _account(self, customer: str, person: Person, id: str, seller: Node, call: ApiRequest) -> Node:
         connection = self._world.population.connections.get((customer, id))
         if connection is not None:
             return documents.connected(seller, connection, self._world.now())
@@ -78,7 +134,7 @@ class Api:
         matching = self._world.population.password(id, person.email) is not None
         return documents.not_connected(seller, matching_email=matching, targets=targets)
 
-    def _delete(self, call: Call) -> Response:
+    def _delete(self, call: ApiRequest) -> Response:
         seller = call.query.get("seller")
         if not seller:
             return self._bad_request("seller is required")
@@ -87,7 +143,7 @@ class Api:
             return replies.no_content()
         return self._not_found("There is no such connected account.")
 
-    def _connect(self, call: Call) -> Response:
+    def _connect(self, call: ApiRequest) -> Response:
         try:
             visit = self._flow.begin(call.query.get("jwt", ""))
         except ConnectRefused as refused:

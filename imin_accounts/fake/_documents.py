@@ -2,23 +2,39 @@
 
 Members stand in the documented order. What is null and what is an empty array is left out, as
 everywhere in imin's platform. It is written without the package's own converter, so that what the
-converter reads in a test was not written by its own hand.
+converter reads in a test was not written by its own hand; but for the models that a test hands in.
 
 API page: "Seller Accounts [BETA]", section "Get Seller Accounts".
 """
 
+import copy
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
-from imin_accounts.fake._checks import aware, flag, text
+from imin_accounts._wire.converter import to_jsonld
+from imin_accounts.fake._validation import aware, flag, text
+from imin_accounts.models import ConnectedAccount, Entitlement, EntitlementUpdateError, Seller, SellerAccounts
 
-__all__ = ["Connection", "Node", "collection", "connected", "not_connected", "seller"]
+__all__ = [
+    "Connection",
+    "Entitlements",
+    "Node",
+    "UpdateErrors",
+    "collection",
+    "connected",
+    "entitlement_nodes",
+    "error_nodes",
+    "not_connected",
+    "seller_node",
+]
 
 Node = Mapping[str, Any]
 """A JSON-LD object."""
+Entitlements: TypeAlias = Iterable[Entitlement | Mapping[str, Any]]
+UpdateErrors: TypeAlias = Iterable[EntitlementUpdateError | Mapping[str, Any]]
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +71,7 @@ def collection(url: str, items: Iterable[Node], entitlement_filter: str | None) 
     return {key: _pruned(value) for key, value in members.items() if not _absent(value)}
 
 
-def seller(
+def seller_node(
     id: str,
     *,
     name: str | None,
@@ -134,3 +150,35 @@ def _pruned(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_pruned(member) for member in value]
     return value
+
+
+# -- what a test hands in
+
+
+def entitlement_nodes(values: Entitlements) -> tuple[Node, ...]:
+    """Entitlements as JSON-LD objects; objects are copied, and sent as they are."""
+    return tuple(
+        _written("entitlement", entitlements=(value,)) if isinstance(value, Entitlement) else _copied(value)
+        for value in values
+    )
+
+
+def error_nodes(values: UpdateErrors) -> tuple[Node, ...]:
+    """Update errors as JSON-LD objects, likewise."""
+    key = "imin:entitlementUpdateErrors"
+    return tuple(
+        _written(key, entitlement_update_errors=(value,))
+        if isinstance(value, EntitlementUpdateError)
+        else _copied(value)
+        for value in values
+    )
+
+
+def _written(key: str, **fields: Any) -> Node:
+    account = ConnectedAccount(seller=Seller(id="urn:any"), **fields)
+    node: Node = to_jsonld(SellerAccounts(item=(account,)))["imin:item"][0][key][0]
+    return node
+
+
+def _copied(value: Mapping[str, Any]) -> Node:
+    return copy.deepcopy(dict(value))

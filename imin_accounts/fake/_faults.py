@@ -14,8 +14,7 @@ from typing import Any
 import attrs
 
 from imin_accounts.fake import _replies as replies
-from imin_accounts.fake._api import Api
-from imin_accounts.fake._call import ACCOUNTS, Call
+from imin_accounts.fake._api import ACCOUNTS, Api, ApiRequest
 from imin_accounts.fake._distort import drifted, malformed
 from imin_accounts.fake._rules import (
     Drifted,
@@ -28,8 +27,9 @@ from imin_accounts.fake._rules import (
     Rule,
     Stall,
     Status,
+    read_script,
+    write_script,
 )
-from imin_accounts.fake._script import read_script, write_script
 from imin_accounts.fake._world import World
 from imin_accounts.transports.base import Response
 
@@ -102,7 +102,7 @@ class Faults:
         with self._world.lock:
             return write_script(self.rules, self.rate_limit)
 
-    def decide(self, call: Call, api: Api) -> Fate:
+    def decide(self, call: ApiRequest, api: Api) -> Fate:
         """Have ``api`` do what ``call`` asks, or not. Returns what becomes of it."""
         due = list(self._due(call))
         if self._over_limit(call):
@@ -113,7 +113,7 @@ class Faults:
         fate = _play(next((effect for effect in due if not isinstance(effect, Latency)), None), call, api)
         return attrs.evolve(fate, delay=fate.delay + delay)
 
-    def _due(self, call: Call) -> Iterator[Effect]:
+    def _due(self, call: ApiRequest) -> Iterator[Effect]:
         for rule, count in self._seen:
             if rule.matches(call):
                 count[0] += 1
@@ -121,7 +121,7 @@ class Faults:
                 if chosen and (rule.probability == 1 or self._random.random() < rule.probability):
                     yield rule.effect
 
-    def _over_limit(self, call: Call) -> bool:
+    def _over_limit(self, call: ApiRequest) -> bool:
         if self.rate_limit is None or call.route != ACCOUNTS:
             return False
         now = self._world.now()
@@ -133,7 +133,7 @@ class Faults:
         return False
 
 
-def _play(effect: Effect | None, call: Call, api: Api) -> Fate:
+def _play(effect: Effect | None, call: ApiRequest, api: Api) -> Fate:
     processed = effect.processed if isinstance(effect, Status | Stall | Drop) else True
     response = api.answer(call) if processed else None
     match effect:

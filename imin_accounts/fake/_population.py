@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import attrs
 
-from imin_accounts.fake._checks import text
 from imin_accounts.fake._documents import Connection, Node
+from imin_accounts.fake._validation import text
 
 __all__ = ["Pair", "Person", "Population"]
 
@@ -41,8 +41,8 @@ class Population:
     members: dict[Pair, str] = attrs.field(factory=dict, repr=False)
     connections: dict[Pair, Connection] = attrs.field(factory=dict, repr=False)
 
-    def become(self, other: "Population") -> None:
-        """Forget everything and remember what ``other`` does."""
+    def replace_with(self, other: "Population") -> None:
+        """Hold what ``other`` holds, and nothing else: whoever shares this object sees it at once."""
         for field in attrs.fields(Population):
             setattr(self, field.name, dict(getattr(other, field.name)))
 

@@ -1,17 +1,17 @@
-"""Rules that say which calls go wrong, and effects that say how: frozen values, nothing else."""
+"""Rules that say which requests go wrong, effects that say how, and both as a JSON file holds them."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias, get_args
 
 import attrs
 
-from imin_accounts.fake._call import Call, Endpoint
-from imin_accounts.fake._checks import choice, flag, number, text
+from imin_accounts.fake._api import ApiRequest, Endpoint
 from imin_accounts.fake._distort import Drift, Flaw
 from imin_accounts.fake._replies import ErrorBody
+from imin_accounts.fake._validation import build, choice, flag, items_of, number, text
 
 __all__ = [
-    "EFFECTS",
     "Drifted",
     "Drop",
     "Effect",
@@ -22,6 +22,8 @@ __all__ = [
     "Rule",
     "Stall",
     "Status",
+    "read_script",
+    "write_script",
 ]
 
 
@@ -106,11 +108,11 @@ class Drifted:
 
 
 Effect: TypeAlias = Status | Latency | Stall | Drop | OtherCustomer | Malformed | Drifted
-EFFECTS: tuple[type[Effect], ...] = get_args(Effect)
+_EFFECTS: tuple[type[Effect], ...] = get_args(Effect)
 
 
 def _is_effect(rule: object, field: "attrs.Attribute[Any]", value: object) -> None:
-    if not isinstance(value, EFFECTS):
+    if not isinstance(value, _EFFECTS):
         raise ValueError("effect must be one of the effects")
 
 
@@ -155,7 +157,7 @@ class Rule:
         kw_only=True,
     )
 
-    def matches(self, call: Call) -> bool:
+    def matches(self, call: ApiRequest) -> bool:
         """Whether the rule is about such calls at all."""
         return call.endpoint is not None and all(
             wanted in (None, found)
@@ -175,3 +177,48 @@ class RateLimit:
     per_second: int = attrs.field(validator=number(1, whole=True))
     retry_after: float | None = attrs.field(default=1, validator=number(0, optional=True), kw_only=True)
     body: ErrorBody = attrs.field(default=ErrorBody.MESSAGE, converter=ErrorBody, kw_only=True)
+
+
+# -- as JSON
+
+_NAMES = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", effect.__name__).lower(): effect for effect in _EFFECTS}
+
+
+def read_script(script: Any) -> tuple[list[Rule], RateLimit | None]:
+    """The rules and the rate limit of a script.
+
+    Raises:
+        ValueError: It can't be understood; says where.
+    """
+    if not isinstance(script, dict):
+        raise ValueError("$: expected an object")
+    for name in script.keys() - {"rules", "rate_limit"}:
+        raise ValueError(f"$: there is no member {name!r}")
+    rules = [_rule(item, where) for item, where in items_of(script, "rules", "$")]
+    limit = script.get("rate_limit")
+    return rules, None if limit is None else build(RateLimit, limit, "$.rate_limit")
+
+
+def write_script(rules: Iterable[Rule], rate_limit: RateLimit | None) -> dict[str, Any]:
+    """A script that reads as these."""
+    limit = None if rate_limit is None else attrs.asdict(rate_limit)
+    return {"rules": [_written(rule) for rule in rules], "rate_limit": limit}
+
+
+def _rule(item: Any, where: str) -> Rule:
+    effect = item.get("effect") if isinstance(item, dict) else None
+    return build(Rule, item, where, effect=_effect(effect, f"{where}.effect"))
+
+
+def _effect(value: Any, where: str) -> Effect:
+    if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= _NAMES.keys():
+        raise ValueError(f"{where}: expected an object with one member of {', '.join(_NAMES)}")
+    ((name, members),) = value.items()
+    return build(_NAMES[name], members, f"{where}.{name}")
+
+
+def _written(rule: Rule) -> dict[str, Any]:
+    name = next(name for name, effect in _NAMES.items() if isinstance(rule.effect, effect))
+    members = attrs.asdict(rule, recurse=False)
+    nth = None if rule.nth is None else sorted(rule.nth)
+    return {**members, "nth": nth, "effect": {name: attrs.asdict(rule.effect)}}

@@ -4,7 +4,6 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -13,25 +12,20 @@ from imin_accounts.fake import _pages as pages
 from imin_accounts.fake import _replies as replies
 from imin_accounts.fake._admin import Admin, Audience
 from imin_accounts.fake._api import VISIT_PATH
-from imin_accounts.fake._connect import ConnectFlow, ConnectRefused, Refusal
-from imin_accounts.fake._population import Population
+from imin_accounts.fake._connect import ConnectRefused, Refusal
+from imin_accounts.fake._service import Service
 from imin_accounts.transports.base import Request, Response
-
-if TYPE_CHECKING:
-    from imin_accounts.fake._fake import FakeImin
 
 __all__ = ["serving"]
 
 
 @asynccontextmanager
-async def serving(
-    fake: "FakeImin", flow: ConnectFlow, *, host: str, port: int, admin: Audience
-) -> AsyncIterator[str]:
+async def serving(service: Service, *, host: str, port: int, admin: Audience) -> AsyncIterator[str]:
     """Serve until the context ends. Gives the base URL."""
     app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=(_with_a_host,))
-    Admin(fake, admin).add_to(app.router)
-    SellerPages(fake.population, flow).add_to(app.router)
-    app.router.add_route("*", "/{anything:.*}", api_handler(fake))
+    Admin(service, admin).add_to(app.router)
+    SellerPages(service).add_to(app.router)
+    app.router.add_route("*", "/{anything:.*}", api_handler(service))
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
@@ -55,16 +49,16 @@ async def _with_a_host(
     return await handler(request)
 
 
-def api_handler(fake: "FakeImin") -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def api_handler(service: Service) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The API's own endpoints, and a 404 for whatever is not one."""
 
     async def handle(request: web.Request) -> web.Response:
         target = request.raw_path
         url = f"{request.scheme}://{request.host}{target}" if target.startswith("/") else target
-        fate = fake.exchange(Request(method=request.method, url=url, headers=request.headers))
+        fate = service.exchange(Request(method=request.method, url=url, headers=request.headers))
         if fate.delay == math.inf:
             await asyncio.Event().wait()  # until the client goes, or the server ends
-        await fake.sleep(fate.delay)
+        await service.sleep(fate.delay)
         if fate.response is None:
             request.protocol.force_close()
             return web.Response()  # goes nowhere
@@ -76,9 +70,9 @@ def api_handler(fake: "FakeImin") -> Callable[[web.Request], Awaitable[web.Strea
 class SellerPages:
     """The seller's website, as far as connecting goes."""
 
-    def __init__(self, population: Population, flow: ConnectFlow) -> None:
-        self._population = population
-        self._flow = flow
+    def __init__(self, service: Service) -> None:
+        self._population = service.population
+        self._flow = service.flow
 
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Add every route, under any prefix that a gateway may have left on."""

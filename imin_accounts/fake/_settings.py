@@ -4,8 +4,8 @@ from typing import Literal
 
 import attrs
 
-from imin_accounts.fake._checks import choice, flag, number, text
 from imin_accounts.fake._replies import ErrorBody
+from imin_accounts.fake._validation import choice, flag, number, text
 
 __all__ = ["Undocumented"]
 

@@ -8,8 +8,8 @@ import attrs
 
 from imin_accounts.fake._documents import Connection
 from imin_accounts.fake._population import Pair, Person, Population
-from imin_accounts.fake._reading import build, listed, objects, text
 from imin_accounts.fake._settings import Undocumented
+from imin_accounts.fake._validation import build, items_of, objects_of, text_of
 
 __all__ = ["read", "written"]
 
@@ -47,24 +47,26 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
         raise ValueError(f"$: there is no member {name!r}")
     snapshot = copy.deepcopy(snapshot)
     population = Population()
-    for item, where in listed(snapshot, "sellers", "$"):
-        population.sellers[text(item, "@id", where)] = item
-    for item, where in listed(snapshot, "customers", "$"):
-        id = text(item, "id", where)
+    for item, where in items_of(snapshot, "sellers", "$"):
+        population.sellers[text_of(item, "@id", where)] = item
+    for item, where in items_of(snapshot, "customers", "$"):
+        id = text_of(item, "id", where)
         population.people[id] = build(Person, _without(item, "id"), where)
-    for item, where in listed(snapshot, "members", "$"):
+    for item, where in items_of(snapshot, "members", "$"):
         seller = _seller(population, item, where)
-        population.members[seller, text(item, "email", where).casefold()] = text(item, "password", where)
-    for item, where in listed(snapshot, "connections", "$"):
+        population.members[seller, text_of(item, "email", where).casefold()] = text_of(
+            item, "password", where
+        )
+    for item, where in items_of(snapshot, "connections", "$"):
         pair, connection = _connection(population, item, where)
         population.connections[pair] = connection
     return population, build(Undocumented, snapshot.get("undocumented", {}), "$.undocumented")
 
 
 def _connection(population: Population, item: Any, where: str) -> tuple[Pair, Connection]:
-    pair = (text(item, "customer", where), _seller(population, item, where))
+    pair = (text_of(item, "customer", where), _seller(population, item, where))
     dates = {key: _moment(item, key, where) for key in ("date_linked", "date_modified")}
-    nodes = {key: objects(item, key, where) for key in ("entitlements", "evidence", "update_errors")}
+    nodes = {key: objects_of(item, key, where) for key in ("entitlements", "evidence", "update_errors")}
     return pair, build(Connection, _without(item, "customer", "seller"), where, **dates, **nodes)
 
 
@@ -78,7 +80,7 @@ def _plain(connection: Connection) -> dict[str, Any]:
 
 
 def _seller(population: Population, item: Any, where: str) -> str:
-    seller = text(item, "seller", where)
+    seller = text_of(item, "seller", where)
     if seller not in population.sellers:
         raise ValueError(f"{where}.seller: there is no such seller")
     return seller
@@ -86,7 +88,7 @@ def _seller(population: Population, item: Any, where: str) -> str:
 
 def _moment(item: Any, key: str, where: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(text(item, key, where))
+        return datetime.fromisoformat(text_of(item, key, where))
     except ValueError:
         return None  # for Connection to refuse
 

@@ -8,8 +8,14 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from imin_accounts.fake._documents import Connection, seller
-from imin_accounts.fake._nodes import Entitlements, UpdateErrors, entitlement_nodes, error_nodes
+from imin_accounts.fake._documents import (
+    Connection,
+    Entitlements,
+    UpdateErrors,
+    entitlement_nodes,
+    error_nodes,
+    seller_node,
+)
 from imin_accounts.fake._population import Person, Population
 from imin_accounts.fake._settings import Undocumented
 from imin_accounts.models import ActionStatus
@@ -76,7 +82,9 @@ class World:
             logo: The URL of an image.
             same_as: URLs of its pages elsewhere.
         """
-        node = seller(id, name=name, url=url, logo=logo, email=email, telephone=telephone, same_as=same_as)
+        node = seller_node(
+            id, name=name, url=url, logo=logo, email=email, telephone=telephone, same_as=same_as
+        )
         with self.lock:
             self.population.sellers[id] = node
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from tests.browser.scene import Broker, Rosie, brokers
+from tests.browser.browser_page import Broker, Rosie, brokers
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from tests.browser.test_pages import LOOKS, SCREENSHOTS
-from tests.bulk.page import HOSTILE, page_of
+from tests.cli.audit.report_page import HOSTILE, page_of
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser

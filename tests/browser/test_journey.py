@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imin_accounts.fake import Drop, Rule, Stall, Status
-from tests.browser.scene import ACME, BROOK, CASTLE, DISCONNECT, JOIN, LOG_IN, Broker, Rosie, brokers
-from tests.browser.ways import disconnection_in_doubt, log_in, unreadable_sellers
+from tests.browser.browser_page import ACME, BROOK, CASTLE, DISCONNECT, JOIN, LOG_IN, Broker, Rosie, brokers
+from tests.browser.every_page import disconnection_in_doubt, log_in, unreadable_sellers
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser

@@ -1,17 +1,17 @@
 """Every page there is: without a fault that axe-core can find, and no wider than a phone."""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from tests.browser.scene import Rosie
-from tests.browser.ways import WAYS
+from tests.browser.browser_page import Rosie
+from tests.browser.every_page import WAYS
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
+SCREENSHOTS = ROOT / "screenshots"
 LOOKS: list[tuple[str, int, Literal["light", "dark"]]] = [
     ("desk", 1280, "light"),
     ("phone", 375, "light"),

@@ -12,8 +12,6 @@ from typing import Any
 
 import attrs
 
-ROOT = Path(__file__).parent.parent.parent
-DOCS = ROOT / "docs"
 _BLOCK = re.compile(
     r"^\.\. code-block:: (?P<language>\w+)\n(?:   :caption: (?P<file>\S+)\n)?\n(?P<code>(?:(?: {3}.*)?\n)+)",
     re.MULTILINE,

@@ -14,8 +14,9 @@ import attrs
 import pytest
 
 from imin_accounts.fake import FakeImin, add_rosie
-from tests.docs.page import DOCS, ROOT, Block, blocks, fits, run
+from tests.docs.page import Block, blocks, fits, run
 from tests.examples.served import free_port, skip_if_missing
+from tests.paths import DOCS, ROOT
 
 PAGES = sorted(page for page in DOCS.rglob("*.rst") if any(blocks(page)))
 EMULATOR, SERVICE = "http://127.0.0.1:8080", "http://127.0.0.1:8000"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import imin_accounts
-from tests.docs.page import DOCS, ROOT
+from tests.paths import DOCS, ROOT
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Self
 
 import attrs
@@ -16,8 +15,8 @@ import httpx
 import pytest
 
 from imin_accounts.fake import FakeImin, add_rosie
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 UVICORN = ("uvicorn", "--lifespan", "on", "--host", "127.0.0.1", "--port")
 AIOHTTP = ("aiohttp.web", "-H", "127.0.0.1", "-P")
 PATIENCE = 60.0

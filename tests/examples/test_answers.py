@@ -1,7 +1,6 @@
 """Which answer a web service gives to each error."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -23,8 +22,9 @@ from imin_accounts import (
     WrongCustomer,
 )
 from imin_accounts.cli._site.words import in_words
+from tests.paths import DOCS
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "answers.rst"
+PAGE = DOCS / "howto" / "answers.rst"
 ANSWERS = [
     (InvalidRequest("seller must be a str"), 400),
     (NotFound(404), 404),

@@ -7,7 +7,7 @@ import pytest
 
 from imin_accounts.fake import FakeImin
 from imin_accounts.transports import AiohttpTransport, Response, Transport
-from tests.fake.asking import Clock, request, rosies
+from tests.fake.requests import Clock, request, rosies
 
 
 @attrs.frozen

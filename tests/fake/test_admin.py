@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from imin_accounts.fake import FakeImin, Rule, Status
-from tests.fake.asking import SELLER, ask, items, rosies, state
+from tests.fake.requests import SELLER, ask, items, rosies, state
 
 
 def own_address() -> str | None:

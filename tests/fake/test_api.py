@@ -7,7 +7,7 @@ import pytest
 
 from imin_accounts.fake import ErrorBody, FakeImin, Undocumented
 from imin_accounts.transports import Request
-from tests.fake.asking import BACK, SELLER, ask, items, request, rosies, state, target
+from tests.fake.requests import BACK, SELLER, ask, items, request, rosies, state, target
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

@@ -7,7 +7,7 @@ import pytest
 
 from imin_accounts.fake import ConnectRefused, FakeImin, Undocumented
 from imin_accounts.fake._connect import ConnectFlow
-from tests.fake.asking import BACK, SELLER, Clock, items, rosies, state, target
+from tests.fake.requests import BACK, SELLER, Clock, items, rosies, state, target
 
 PASSWORD = "correct horse"
 

@@ -27,8 +27,8 @@ from imin_accounts.fake import (
 from imin_accounts.fake._faults import Fate
 from imin_accounts.models import ConnectedAccount, UnrecognisedAccount
 from imin_accounts.transports import Request
-from tests.fake.asking import BACK, SELLER, ask, request, rosies, state, target
 from tests.fake.conftest import Door
+from tests.fake.requests import BACK, SELLER, ask, request, rosies, state, target
 
 GET, DELETE = "get_seller_accounts", "delete_seller_account"
 

@@ -1,7 +1,6 @@
 """What the emulator keeps in files: scripts of faults, and its state."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,9 +25,9 @@ from imin_accounts.fake import (
     add_crowd,
     add_rosie,
 )
-from tests.fake.asking import ask, rosies
+from tests.fake.requests import ask, rosies
+from tests.paths import EXAMPLES
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 EFFECTS = st.one_of(
     st.builds(
         Status,

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +9,8 @@ import pytest
 from imin_accounts import from_jsonld
 from imin_accounts.fake import FakeImin
 from imin_accounts.models import ActionStatus, ConnectedAccount, Entitlement, EntitlementType
-from tests.fake.asking import BACK, OTHER, SELLER, START, Clock, ask, items, rosies, state
-
-SAMPLES = Path(__file__).parent.parent / "samples"
+from tests.fake.requests import BACK, OTHER, SELLER, START, Clock, ask, items, rosies, state
+from tests.paths import SAMPLES
 
 
 def sample(name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 
 from imin_accounts.fake import FakeImin, Undocumented
-from tests.fake.asking import BACK, SELLER, rosies, state
+from tests.fake.requests import BACK, SELLER, rosies, state
 
 
 class Form(HTMLParser):

@@ -9,7 +9,7 @@ import pytest
 
 from imin_accounts import AccountsSession
 from imin_accounts.fake import FakeImin
-from tests.fake.asking import SELLER, ask, request, rosies
+from tests.fake.requests import SELLER, ask, request, rosies
 
 
 @pytest.fixture

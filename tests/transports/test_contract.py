@@ -40,6 +40,7 @@ from imin_accounts.fake import (
     Status,
     add_rosie,
 )
+from imin_accounts.session import Runtime
 from imin_accounts.transports import AiohttpTransport, Transport
 
 ACME = "https://id.bookingsystem.example.com/organizers/1"
@@ -79,8 +80,7 @@ class Stage:
             base_url=self.base_url,
             transport=self.transport,
             retry=RetryPolicy(attempts=3, attempt_timeout=attempt_timeout),
-            sleep=at_once,
-            random=lambda: 0.0,
+            runtime=Runtime(sleep=at_once, random=lambda: 0.0),
         )
 
     async def outcome(self, call: Call, **options: Any) -> str:

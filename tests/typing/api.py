@@ -102,7 +102,7 @@ async def wrong_uses_are_refused(session: AccountsSession, account: ConnectedAcc
     AccountsSession("key", transport=object())  # type: ignore[arg-type]
     AccountsSession.from_env(timout=3)  # type: ignore[call-arg]
     AccountsSession.from_env(timeout="3")  # type: ignore[arg-type]
-    AccountsSession.from_env(api_key="key")  # type: ignore[call-arg]
+    AccountsSession.from_env(api_key=b"key")  # type: ignore[arg-type]
     RetryPolicy(3)  # type: ignore[call-arg]
     await session.get_seller_accounts(1234)  # type: ignore[arg-type]
     await session.get_seller_accounts("1234", "https://broker.example/back")  # type: ignore[call-arg]

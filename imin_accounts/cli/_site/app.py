@@ -223,7 +223,7 @@ class Broker:
 
 
 @asynccontextmanager
-async def serving(imin: AccountsSession, *, port: int = 0, **broker: Any) -> AsyncIterator[str]:
+async def broker_site(imin: AccountsSession, *, port: int = 0, **broker: Any) -> AsyncIterator[str]:
     """Serve a broker's site to this machine. Gives its origin.
 
     Args:

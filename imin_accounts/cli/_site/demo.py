@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from imin_accounts import AccountsSession
-from imin_accounts.cli._site.app import serving
+from imin_accounts.cli._site.app import broker_site
 from imin_accounts.fake import FakeImin, add_rosie
 from imin_accounts.models import (
     ActionStatus,
@@ -32,7 +32,7 @@ async def demonstration(*, port: int) -> AsyncIterator[tuple[str, str]]:
     add_rosie_of_today(fake, datetime.now(UTC))
     async with fake.serve() as imin:
         session = AccountsSession(API_KEY, base_url=imin, timeout=10)
-        async with serving(session, customer="rosie", name="Rosie", port=port) as site:
+        async with broker_site(session, customer="rosie", name="Rosie", port=port) as site:
             yield site, imin
 
 

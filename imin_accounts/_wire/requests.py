@@ -1,0 +1,139 @@
+"""Calls become requests. Pure: no I/O, no time, no key.
+
+API page: "Seller Accounts [BETA]", sections "Get Seller Accounts" and "Delete Seller Account".
+"""
+
+import ipaddress
+import re
+import unicodedata
+from contextlib import suppress
+from urllib.parse import quote, unquote
+
+from yarl import URL
+
+from imin_accounts._version import __version__
+from imin_accounts.errors import InvalidRequest
+from imin_accounts.transports.base import Headers, Request
+
+BASE_URL = "https://book.imin.co"
+ROUTE = "/api/v2/customers/{customerIdentifier}/accounts"
+MAX_URL = 2048  # characters: "A call's URL should be at most 2,048 characters", imin's API notes
+
+_HEADERS = Headers(
+    {
+        "Accept": "application/json, application/ld+json, application/vnd.openactive.booking+json",
+        "User-Agent": f"imin-accounts/{__version__}",
+    }
+)
+
+
+def check_base_url(base_url: str | URL) -> str:
+    """``base_url`` without a trailing slash; it may carry a path, such as a gateway's prefix.
+
+    Raises:
+        InvalidRequest: Not an absolute https URL (http for loopback alone), or one with userinfo, a
+            query, a fragment or a malformed host.
+    """
+    text = str(base_url)
+    _parse_url("base_url", text)
+    # The text itself: yarl has already dropped an empty user and resolved "..".
+    authority, _, path = text.partition("//")[2].partition("/")
+    if "@" in authority:
+        raise InvalidRequest("base_url must not hold a user or password")
+    if "?" in text or "#" in text:
+        raise InvalidRequest("base_url must not have a query or a fragment")
+    if not {".", ".."}.isdisjoint(unquote(path).split("/")):
+        raise InvalidRequest("base_url must not have '.' or '..' in its path")
+    return str(URL(text)).rstrip("/")
+
+
+def accounts_request(
+    base_url: str, customer: str, redirect_uri: str | URL | None = None, *, fresh: bool = False
+) -> Request:
+    """The GET for a customer's accounts; without ``redirect_uri`` imin leaves the connect URLs out.
+
+    Raises:
+        InvalidRequest: An argument that can't be sent as it is.
+    """
+    url = _accounts_url(base_url, customer)
+    if redirect_uri is not None:
+        if not isinstance(redirect_uri, str | URL):
+            raise InvalidRequest("redirect_uri must be a str or a yarl.URL")
+        _parse_url("redirect_uri", str(redirect_uri))
+        url += f"?redirectUri={quote(str(redirect_uri), safe='')}"
+    return Request(method="GET", url=_short_enough(url), headers=_HEADERS, fresh=fresh)
+
+
+def disconnect_request(base_url: str, customer: str, seller: str) -> Request:
+    """The DELETE that disconnects one seller's account, on a connection of its own.
+
+    A reply left over on a pooled connection must never be taken for this one's.
+
+    Raises:
+        InvalidRequest: An argument that can't be sent as it is.
+    """
+    url = f"{_accounts_url(base_url, customer)}?seller={_quote_identifier('seller', seller)}"
+    return Request(method="DELETE", url=_short_enough(url), headers=_HEADERS, fresh=True)
+
+
+def check_redirect_uri(base_url: str, redirect_uri: str | URL) -> None:
+    """Return if there are customers whose request could carry ``redirect_uri``.
+
+    Raises:
+        InvalidRequest: It is unusable, or too long for even the shortest identifier.
+    """
+    accounts_request(base_url, "1", redirect_uri)
+
+
+def _accounts_url(base_url: str, customer: str) -> str:
+    segment = _quote_identifier("customer", customer)
+    return base_url + ROUTE.replace("{customerIdentifier}", segment)
+
+
+def _quote_identifier(name: str, identifier: object) -> str:
+    # URL libraries resolve "." and "..": the id ".." would turn a DELETE into one for another path.
+    if not isinstance(identifier, str):
+        raise InvalidRequest(f"{name} must be a str")
+    if identifier in ("", ".", ".."):
+        raise InvalidRequest(f"{name} must not be empty, '.' or '..'")
+    _refuse_unsendable(name, identifier)
+    if identifier.isalnum() and identifier.isascii():
+        return identifier  # as most are
+    return quote(identifier, safe="")
+
+
+def _refuse_unsendable(name: str, text: str) -> None:
+    if not text.isprintable() and not {"Cc", "Cs"}.isdisjoint(map(unicodedata.category, text)):
+        raise InvalidRequest(f"{name} must not hold control characters or lone surrogates")
+
+
+def _short_enough(url: str) -> str:
+    if len(url) > MAX_URL:
+        raise InvalidRequest(f"the URL would be {len(url)} characters long; imin's limit is {MAX_URL}")
+    return url
+
+
+def _parse_url(name: str, text: str) -> URL:
+    """``text`` as an absolute https URL, or an http one to this machine itself."""
+    _refuse_unsendable(name, text)
+    url = URL()
+    with suppress(ValueError):  # raised below instead: yarl's error quotes the text, and would be chained
+        url = URL(text)
+    if text != text.strip() or not url.raw_host or not _HOST.fullmatch(url.raw_host):
+        raise InvalidRequest(f"{name} must be an absolute URL with a well-formed host")
+    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.raw_host)):
+        raise InvalidRequest(f"{name} must be https (http is accepted for loopback only)")
+    return url
+
+
+# Labels of 1 to 63 letters, digits, "-" or "_" that neither begin nor end with "-" (RFC 1123; "_" is
+# seen in private names), or an IPv6 address.
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%\w+)?")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

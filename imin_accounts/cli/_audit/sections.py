@@ -1,0 +1,81 @@
+"""An audit's findings as titled tables of text, for the terminal and for the page alike."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import TypeAlias
+
+import attrs
+
+from imin_accounts.cli._audit.findings import EVIDENCE, Audit, Finding, by_urgency
+
+Cells: TypeAlias = tuple[str, ...]
+
+
+@attrs.frozen
+class Section:
+    """One table.
+
+    Attributes:
+        title: What it lists.
+        headings: Of its columns.
+        findings: What it is made of.
+        cells: The texts for one finding.
+    """
+
+    title: str
+    headings: Cells
+    findings: list[Finding]
+    cells: Callable[[Finding], Cells]
+
+    @property
+    def rows(self) -> Iterator[Cells]:
+        """The table's rows, the most urgent first."""
+        return map(self.cells, by_urgency(self.findings))
+
+
+def sections(audit: Audit) -> list[Section]:
+    """Everything that somebody may have to look after."""
+    return [
+        Section(
+            f"Entitlements that end by {day_text(audit.until)}",
+            ("Customer", "Seller", "Entitlement", "Ends"),
+            audit.expiring,
+            lambda found: (found.customer, found.seller, found.what, _when(found)),
+        ),
+        Section(
+            "Proof outstanding",
+            ("Customer", "Seller", "Entitlement", "Status", "Link ends"),
+            audit.outstanding,
+            lambda found: (
+                found.customer,
+                found.seller,
+                found.what,
+                EVIDENCE.get(found.status, found.status),
+                _when(found),
+            ),
+        ),
+        Section(
+            "Entitlements that sellers could not apply",
+            ("Customer", "Seller", "Error", "In words"),
+            audit.update_errors,
+            lambda found: (found.customer, found.seller, found.status, found.what),
+        ),
+        Section(
+            "Items not recognised",
+            ("Customer", "Seller", "Problem"),
+            audit.unrecognised,
+            lambda found: (found.customer, found.seller, found.what),
+        ),
+    ]
+
+
+def day_text(day: date) -> str:
+    """A day as a person writes it, the same on every machine."""
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _when(found: Finding) -> str:
+    return day_text(found.when) if found.when else "not known"

@@ -1,0 +1,138 @@
+"""Every connected account of a customer disconnected, and seen to be gone, for one customer after another."""
+
+import asyncio
+
+import attrs
+
+from imin_accounts import (
+    AccountsSession,
+    AuthenticationError,
+    IminError,
+    NotFound,
+    UnexpectedResponse,
+)
+from imin_accounts.cli._disconnecting.journal import Journal
+from imin_accounts.cli._failures import FAILED, PARTLY_DONE, UNREACHABLE, explain
+from imin_accounts.cli._files import CannotWrite
+from imin_accounts.cli._many.ids import Pending
+from imin_accounts.cli._many.progress import Tally
+from imin_accounts.cli._many.run import stopping
+
+
+@attrs.define
+class Disconnecting:
+    """Disconnects customers' accounts, customer by customer, and counts. Counts are of customers.
+
+    Attributes:
+        cleared: Customers who certainly have no connected account.
+        open: Customers of whom that can't be said.
+        unknown: Customers whom imin does not know (404), so that there is nothing to see.
+        unreachable: Customers among the open about whom no reply came.
+        left: Customers who were not begun with, since the run was interrupted.
+        error: What nobody can go on with: a refused key, or a journal that can't be written.
+    """
+
+    imin: AccountsSession
+    journal: Journal
+    cleared: int = 0
+    open: int = 0
+    unknown: int = 0
+    unreachable: int = 0
+    left: int = 0
+    error: AuthenticationError | CannotWrite | None = None
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether anything was, or may have been, disconnected, in an earlier run with the journal too."""
+        return bool(self.journal.disconnected) or self.journal.has_open_sellers
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every customer asked about is cleared, 1 where the others are unknown.
+
+        Else it is 3 where anything was done, and otherwise says why not.
+        """
+        if not self.open and not self.left:
+            return FAILED if self.unknown else 0
+        if self.left or self.cleared or self.has_acted:
+            return PARTLY_DONE
+        return UNREACHABLE if self.unreachable == self.open else FAILED
+
+    def resume(self, pending: Pending) -> None:
+        """Drop whom the journal says to be cleared; they count. Who was unknown is asked about last."""
+        for customer, is_cleared in self.journal.resume():
+            if pending.discard(customer):
+                if is_cleared:
+                    self.cleared += 1
+                else:
+                    pending.add([customer])
+
+    async def run(self, pending: Pending, *, concurrency: int, tally: Tally) -> None:
+        """Disconnect everything, so many customers at a time, until an interrupt or an ``error``.
+
+        Those under way are finished then. A customer's accounts are disconnected one after another.
+        """
+        tally.start(len(pending))
+        each = iter(pending)
+        async with stopping() as stop, self.imin:
+
+            async def work() -> None:
+                while not stop.is_set() and self.error is None and (customer := next(each, None)) is not None:
+                    cleared = await self._is_cleared(customer)
+                    tally.count(failed=not cleared)
+
+            async with asyncio.TaskGroup() as group:
+                for _ in range(concurrency):
+                    group.create_task(work())
+        self.left = tally.total - tally.done
+
+    async def _is_cleared(self, customer: str) -> bool:
+        try:
+            try:
+                cleared = await self._disconnect_all(customer)
+            except IminError as error:
+                self._note(error)
+                if isinstance(error, NotFound) and not self.journal.open_sellers(customer):
+                    self.journal.miss(customer)
+                    self.unknown += 1
+                    return False
+                self.journal.fail(customer, None, error)
+                cleared = False
+        except CannotWrite as error:
+            self.error = self.error or error
+            cleared = False
+        self.cleared += cleared
+        self.open += not cleared
+        return cleared
+
+    async def _disconnect_all(self, customer: str) -> bool:
+        accounts = await self.imin.get_seller_accounts(customer)
+        connected = dict.fromkeys(account.seller.id for account in accounts.connected)
+        if connected:
+            await self.journal.intend(customer, connected)
+            for seller in connected:
+                await self._disconnect(customer, seller)
+            accounts = await self.imin.get_seller_accounts(customer)
+        for seller in self.journal.open_sellers(customer):
+            if accounts.is_connected(seller) is False:
+                self.journal.disconnect(customer, seller, "verified")
+        if self.journal.open_sellers(customer):
+            return False
+        if accounts.id is None or accounts.connected or accounts.unrecognised:
+            raise UnexpectedResponse("the accounts do not show that nothing is connected")
+        self.journal.clear(customer)
+        return True
+
+    async def _disconnect(self, customer: str, seller: str) -> None:
+        try:
+            deletion = await self.imin.delete_seller_account(customer, seller)
+        except IminError as error:
+            self._note(error)
+            self.journal.fail(customer, seller, error)
+        else:
+            self.journal.disconnect(customer, seller, deletion.outcome)
+
+    def _note(self, error: IminError) -> None:
+        if isinstance(error, AuthenticationError) and error.status == 401:
+            self.error = self.error or error
+        self.unreachable += explain(error)[0] == UNREACHABLE

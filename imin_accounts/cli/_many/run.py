@@ -1,0 +1,119 @@
+"""A run over many customers: reading them, counting what came of it, and an orderly end."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TypeAlias
+
+import attrs
+import click
+
+from imin_accounts import AccountsSession, Failed, Fetched
+from imin_accounts.cli._failures import FAILED, PARTLY_DONE, UNREACHABLE, explain
+from imin_accounts.cli._many.ids import Pending
+from imin_accounts.cli._many.progress import Tally
+
+Take: TypeAlias = Callable[[Fetched | Failed], None]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@attrs.define
+class Result:
+    """What a run came to, and the exit code that says so. Counts are of customers.
+
+    Attributes:
+        read: Those whose accounts were read.
+        failed: Those who could not be read.
+        unreachable: Those among them for whom no reply came.
+        left: Those who were not asked for, since the run was interrupted.
+    """
+
+    read: int = 0
+    failed: int = 0
+    unreachable: int = 0
+    left: int = 0
+
+    def add(self, outcome: Fetched | Failed) -> None:
+        """Count one more."""
+        if isinstance(outcome, Fetched):
+            self.read += 1
+        else:
+            self.failed += 1
+            self.unreachable += explain(outcome.error)[0] == UNREACHABLE
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every customer was read, 3 where some were, else why none was."""
+        if self.left or (self.failed and self.read):
+            return PARTLY_DONE
+        if not self.failed:
+            return 0
+        return UNREACHABLE if self.unreachable == self.failed else FAILED
+
+
+async def read_all(
+    imin: AccountsSession, pending: Pending, take: Take, result: Result, *, concurrency: int, tally: Tally
+) -> None:
+    """Read every customer and hand each outcome to ``take``, in the order in which they come.
+
+    No more than ``concurrency`` customers are ever asked for whom ``take`` has not had: so many reads a
+    killed process loses, at most. After an interrupt no further customer is asked for.
+
+    Args:
+        imin: Opened and closed here.
+        result: Each outcome is added to it, after ``take``.
+        tally: Shows the progress.
+
+    Raises:
+        AuthenticationError: imin takes the key for nobody (401). What was finished has been taken.
+    """
+    tally.start(len(pending))
+    async with stopping() as stop, imin:
+
+        async def until_stopped() -> AsyncIterator[str]:
+            for customer in pending:
+                if stop.is_set():
+                    return
+                yield customer
+
+        async with imin.get_many(until_stopped(), concurrency=concurrency) as outcomes:
+            async for outcome in outcomes:
+                take(outcome)
+                result.add(outcome)
+                tally.count(failed=isinstance(outcome, Failed))
+    result.left = tally.total - tally.done
+
+
+@asynccontextmanager
+async def stopping() -> AsyncIterator[asyncio.Event]:
+    """An event that SIGINT or SIGTERM sets. A second one ends the block where it is, without an error."""
+    stop = asyncio.Event()
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    assert task is not None
+    forced = False
+
+    def interrupt() -> None:
+        nonlocal forced
+        if stop.is_set():
+            forced = True
+            task.cancel()
+        else:
+            click.echo("Finishing what is under way; interrupt again not to wait.", err=True)
+            stop.set()
+
+    with suppress(NotImplementedError):  # on Windows an interrupt cancels the task by itself
+        for signum in _SIGNALS:
+            loop.add_signal_handler(signum, interrupt)
+    try:
+        yield stop
+    except asyncio.CancelledError:
+        if not forced:
+            raise
+        task.uncancel()
+    finally:
+        with suppress(NotImplementedError):
+            for signum in _SIGNALS:
+                loop.remove_signal_handler(signum)

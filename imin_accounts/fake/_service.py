@@ -1,0 +1,143 @@
+"""The emulated service: the world, the API in front of it, what goes wrong, and what came in. No HTTP."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+
+from imin_accounts.fake._api import Api, ApiRequest
+from imin_accounts.fake._connect import ConnectFlow
+from imin_accounts.fake._faults import Fate, Faults
+from imin_accounts.fake._population import Population
+from imin_accounts.fake._settings import Undocumented
+from imin_accounts.fake._snapshot import read, written
+from imin_accounts.fake._world import World
+from imin_accounts.transports.base import Request
+
+__all__ = ["Received", "Service"]
+
+_KEPT = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class Received:
+    """One request that the service received. Holds no key; names nobody in its repr.
+
+    Attributes:
+        method: As it came.
+        route: The path with its parameter unfilled; ``"other"`` where it is not one of the API's.
+        status: Of the reply; None where none was sent.
+        customer: The customer identifier; ``""`` where the route has none.
+        seller: The ``seller`` parameter; None where there was none.
+    """
+
+    method: str
+    route: str
+    status: int | None
+    customer: str = attrs.field(repr=False)
+    seller: str | None = attrs.field(repr=False)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Service(World):
+    """Answers requests out of a world, as the faults in force have it, and records them.
+
+    Its arguments are those of ``FakeImin``.
+
+    Attributes:
+        faults: What goes wrong.
+        flow: The connect flow, for whoever shows the seller's pages.
+        sleep: Waits some seconds.
+    """
+
+    def __init__(
+        self,
+        api_key: str = "test-key",
+        *,
+        clock: Callable[[], datetime] = _utc_now,
+        seed: int | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        undocumented: Undocumented | None = None,
+    ) -> None:
+        # Of its own for each purpose: scripting a fault must not change the next link.
+        self._dice = {use: _dice(seed) for use in ("people", "links", "faults")}
+        self._initially = undocumented or Undocumented()
+        super().__init__(clock=clock, random=self._dice["people"], undocumented=self._initially)
+        self._seed = seed
+        self.sleep = sleep
+        self._received: deque[Received] = deque(maxlen=_KEPT)
+        self.flow = ConnectFlow(self, self._dice["links"])
+        self._api = Api(self, self.flow, api_key=api_key)
+        self.faults = Faults(self, self._dice["faults"])
+        self.reset()
+
+    def __repr__(self) -> str:
+        people, sellers = len(self.population.people), len(self.population.sellers)
+        return f"<{type(self).__name__}: {people} customers, {sellers} sellers>"
+
+    # -- what came in
+
+    @property
+    def requests(self) -> tuple[Received, ...]:
+        """What the service received, in order of arrival; the last 10,000."""
+        with self.lock:
+            return tuple(self._received)
+
+    def reset(self) -> None:
+        """Be as new: no people, links, faults or record; a seed starts over."""
+        with self.lock:
+            for use, dice in self._dice.items():
+                dice.seed(f"{self._seed}/{use}")  # without effect on the system's randomness
+            self.population.replace_with(Population())
+            self.flow.clear()
+            self.faults.clear()
+            self._received.clear()
+            self._ahead = timedelta()
+            self.undocumented = self._initially
+
+    def snapshot(self) -> dict[str, Any]:
+        """The people, their accounts and ``undocumented`` as JSON values.
+
+        Links, faults, the record and the time are not part of it.
+        """
+        with self.lock:
+            return written(self.population, self.undocumented)
+
+    def restore(self, snapshot: Any) -> None:
+        """Put the people of a snapshot in the place of those that there are. Links end.
+
+        Raises:
+            ValueError: It can't be understood; says where. Nothing changed.
+        """
+        population, undocumented = read(snapshot)
+        with self.lock:
+            self.population.replace_with(population)
+            self.undocumented = undocumented
+            self.flow.clear()
+
+    def exchange(self, request: Request) -> Fate:
+        """Do what ``request`` asks, at once, unless a fault prevents it. Waiting is for the caller."""
+        call = ApiRequest.read(request)
+        with self.lock:
+            fate = self.faults.decide(call, self._api)
+            self._received.append(
+                Received(
+                    method=call.method,
+                    route=call.route,
+                    status=None if fate.response is None else fate.response.status,
+                    customer=call.customer,
+                    seller=call.query.get("seller"),
+                )
+            )
+            return fate
+
+
+def _dice(seed: int | None) -> random.Random:
+    return random.SystemRandom() if seed is None else random.Random()

@@ -1,0 +1,158 @@
+"""One attempt of a call: key, gate, send, read, all of it against the clock. Decides nothing."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from imin_accounts.errors import IminError, InvalidRequest, SessionStateError, TransportError
+from imin_accounts.session._call import Call, OnAttempt
+from imin_accounts.session._gate import Gate
+from imin_accounts.session._key import ApiKey
+from imin_accounts.session._runtime import Runtime
+from imin_accounts.session._watch import Watch
+from imin_accounts.transports.base import Headers, Request, Response, Transport
+
+T = TypeVar("T")
+KeySource = Callable[[], str | Awaitable[str]]
+"""Returns the API key, or an awaitable of it: asked before every attempt."""
+
+
+class Sender:
+    """Sends a session's requests, each once, and never for longer than its call has time.
+
+    Time is enforced from outside the transport: one that trickles a byte now and then can't outlive
+    it. At any moment a call has one timeout under way, which ``interrupt`` can end.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        key: ApiKey | KeySource,
+        gate: Gate,
+        attempt_timeout: float,
+        on_attempt: OnAttempt | None,
+    ) -> None:
+        self._key = key
+        self._gate = gate
+        self._clock = runtime.clock
+        self._attempt_timeout = attempt_timeout
+        self._on_attempt = on_attempt
+        self._watch = Watch()
+        self._interrupted = False
+        self.transport: Transport | None = None
+
+    async def attempt(self, call: Call, request: Request, read: Callable[[Response], T]) -> T | IminError:
+        """Send ``request`` once and ``read`` the reply.
+
+        Returns:
+            What ``read`` returned, or the error that the attempt ended in. It is returned and not raised,
+            so that Python does not chain it to what the transport raised, which may quote the key.
+
+        Raises:
+            DeadlineExceeded, SessionStateError, RateLimited, InvalidRequest: Before anything was sent.
+        """
+        if isinstance(self._key, ApiKey) and self._gate.is_open():
+            key = self._key  # nothing to wait for, so no timeout either
+            await self._gate.walk_in()
+        else:
+            key = await self.within(call, self._admit(call))
+        try:
+            remaining = self.remaining(call)
+            # A DELETE leaves half of the time, so that a re-read fits.
+            limit = min(self._attempt_timeout, remaining / 2 if request.method == "DELETE" else remaining)
+            started = self._clock()
+            reply = await self._send(with_key(request, key), limit)
+            seconds = self._clock() - started
+        finally:
+            self._gate.leave()
+        outcome: T | IminError = reply if isinstance(reply, IminError) else _value_of(read, reply)
+        call.record(request.method, reply, outcome, seconds, self._on_attempt)
+        if limit == remaining and isinstance(reply, TransportError) and reply.reason == "timeout":
+            return call.expired()
+        return outcome
+
+    async def within(self, call: Call, work: Awaitable[T]) -> T:
+        """Await ``work`` for as long as the call has time.
+
+        Raises:
+            DeadlineExceeded: It has none left.
+            SessionStateError: The session was closed meanwhile.
+        """
+        timeout = self._watch.start(max(0.0, call.deadline - self._clock()))
+        try:
+            async with timeout:
+                return await work
+        except TimeoutError:
+            if not timeout.expired():
+                raise  # the key callable's own
+        finally:
+            self._watch.stop(timeout)
+        self.remaining(call)
+        raise call.expired()
+
+    def remaining(self, call: Call) -> float:
+        """Seconds that the call has left; raises as ``within`` does."""
+        if self._interrupted:
+            raise SessionStateError("the session was closed during the call")
+        remaining = call.deadline - self._clock()
+        if remaining <= 0:
+            raise call.expired()
+        return remaining
+
+    async def interrupt(self) -> None:
+        """End every call that is under way, and return when they have let go of the transport."""
+        self._interrupted = True
+        self._watch.end_all()
+        for _ in range(10):  # passes of the event loop; unwinding takes two or three
+            if not self._watch:
+                break
+            await asyncio.sleep(0)
+
+    async def _admit(self, call: Call) -> ApiKey:
+        key = self._key if isinstance(self._key, ApiKey) else await _ask(self._key)
+        if key.fault is not None:
+            raise InvalidRequest(key.fault)
+        await self._gate.enter(call.deadline)
+        return key
+
+    async def _send(self, request: Request, limit: float) -> Response | IminError:
+        assert self.transport is not None
+        timeout = self._watch.start(limit)
+        try:
+            async with timeout:
+                return await self.transport.send(request, timeout=limit)
+        except TransportError as error:  # a new one, free of what hangs on a transport's own
+            reason, maybe_sent = error.reason, error.maybe_sent
+        except SessionStateError as error:
+            return error
+        except TimeoutError:
+            reason, maybe_sent = "closed" if self._interrupted else "timeout", True
+        except Exception as error:  # noqa: BLE001 - of a transport that breaks its contract no more is known
+            reason, maybe_sent = type(error).__name__, True
+        finally:
+            self._watch.stop(timeout)
+        return TransportError(reason, maybe_sent=maybe_sent)
+
+
+def with_key(request: Request, key: ApiKey) -> Request:
+    """``request`` with the API key on it: the last step before sending."""
+    return Request(
+        method=request.method,
+        url=request.url,
+        headers=Headers({"X-Api-Key": key.reveal(), **request.headers}),
+        fresh=request.fresh,
+    )
+
+
+def _value_of(read: Callable[[Response], T], reply: Response) -> T | IminError:
+    try:
+        return read(reply)
+    except IminError as error:
+        return error
+
+
+async def _ask(source: KeySource) -> ApiKey:
+    answer = source()
+    return ApiKey(await answer if inspect.isawaitable(answer) else answer)

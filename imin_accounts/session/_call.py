@@ -1,0 +1,100 @@
+"""What is told of a call: its attempts, the hook for each of them, one line in the log.
+
+Only allow-listed facts: no URL, no header, no identifier and no word of a reply gets in here.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from imin_accounts.errors import Attempt, DeadlineExceeded, IminError, ResponseError, TransportError
+from imin_accounts.transports.base import Response
+
+logger = logging.getLogger("imin_accounts")
+
+OnAttempt = Callable[[Attempt], object]
+"""Called with an ``Attempt`` after each request."""
+
+
+class Call:
+    """One call of a caller: its deadline, and what its attempts came to.
+
+    Attributes:
+        attempts: For each attempt a function that makes its ``Attempt``, to be called when somebody asks:
+            of most calls nobody does, and making one takes as long as reading a seller.
+        deadline: On the session's clock.
+        refund: What the retry quota gets back if the call succeeds.
+        in_doubt: A DELETE went out, and nothing has told yet what it did.
+    """
+
+    __slots__ = ("attempts", "deadline", "in_doubt", "method", "refund", "route", "started", "timeout")
+
+    def __init__(self, method: str, route: str, *, timeout: float, started: float, refund: int) -> None:
+        self.method = method
+        self.route = route
+        self.timeout = timeout
+        self.started = started
+        self.deadline = started + timeout
+        self.refund = refund
+        self.in_doubt = False
+        self.attempts: list[Callable[[], Attempt]] = []
+
+    def expired(self) -> DeadlineExceeded:
+        """The error of a call whose time is over."""
+        return DeadlineExceeded(self.timeout, maybe_sent=any(each.maybe_sent for each in self.told()))
+
+    def told(self) -> tuple[Attempt, ...]:
+        """The attempts, in order."""
+        return tuple(make() for make in self.attempts)
+
+    def record(
+        self,
+        method: str,
+        reply: Response | IminError,
+        outcome: object,
+        seconds: float,
+        hook: OnAttempt | None,
+    ) -> None:
+        """Add an attempt, and tell ``hook`` of it; what the hook raises is logged and goes no further."""
+        response = reply if isinstance(reply, Response) else None
+        attempt = partial(
+            Attempt,
+            method=method,
+            url_template=self.route,
+            resend_count=len(self.attempts),
+            status=None if response is None else response.status,
+            error_type=_error_type(outcome) if isinstance(outcome, IminError) else None,
+            maybe_sent=reply.maybe_sent if isinstance(reply, TransportError) else response is not None,
+            seconds=seconds,
+            response_bytes=None if response is None else len(response.body),
+        )
+        self.attempts.append(attempt)
+        if hook is not None:
+            try:
+                hook(attempt())
+            except Exception:  # whatever it is: a broken hook must not break a call
+                logger.exception("on_attempt raised")
+
+    def log(self, now: float) -> None:
+        """One line at DEBUG: method, route, last status or error, attempts, milliseconds."""
+        if logger.isEnabledFor(logging.DEBUG):
+            last = self.attempts[-1]() if self.attempts else None
+            logger.debug(
+                "%s %s %s attempts=%d %.0f ms",
+                self.method,
+                self.route,
+                "unsent" if last is None else last.status or last.error_type,
+                len(self.attempts),
+                (now - self.started) * 1000,
+            )
+
+
+def _error_type(error: IminError) -> str:
+    # OpenTelemetry's error.type: a status where there is one, else a word of low cardinality.
+    match error:
+        case ResponseError(status=status):
+            return str(status)
+        case TransportError(reason=reason):
+            return reason
+        case _:
+            return type(error).__name__

@@ -1,0 +1,29 @@
+"""What the environment says of a session: the only module of the package that reads it."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from imin_accounts.errors import InvalidRequest
+from imin_accounts.session._key import ApiKey
+
+
+def api_key() -> ApiKey:
+    """The key in ``IMIN_API_KEY``, or in the file that ``IMIN_API_KEY_FILE`` names.
+
+    Raises:
+        InvalidRequest: Neither is set, both are, or the file can't be read.
+    """
+    file = os.environ.get("IMIN_API_KEY_FILE")
+    if (file is None) == ("IMIN_API_KEY" not in os.environ):
+        raise InvalidRequest("set one of IMIN_API_KEY and IMIN_API_KEY_FILE")
+    if file is None:
+        return ApiKey(os.environ["IMIN_API_KEY"])
+    with suppress(OSError, UnicodeDecodeError):
+        return ApiKey(Path(file).read_text(encoding="utf-8").strip())
+    raise InvalidRequest("the file that IMIN_API_KEY_FILE names can't be read")
+
+
+def base_url() -> str | None:
+    """``IMIN_BASE_URL``; None where it is not set, or empty, as an unset variable of a compose file is."""
+    return os.environ.get("IMIN_BASE_URL") or None

@@ -1,0 +1,103 @@
+"""What every request of a session passes before it goes out: the hold, a free place, the pace."""
+
+import asyncio
+import math
+from typing import Protocol
+
+from imin_accounts.errors import InvalidRequest, RateLimited
+from imin_accounts.session._runtime import Runtime
+
+
+class Limiter(Protocol):
+    """What ``rate_limit`` takes besides a number: whatever makes requests wait for their turn."""
+
+    async def acquire(self) -> object:
+        """Return when one more request may go out."""
+        ...
+
+
+class Pacer:
+    """Lets ``rate`` requests a second through, evenly: at most ``rate + 1`` in any one second.
+
+    One caller at a time sleeps until its turn. A turn that comes late (the event loop was busy) is
+    made up by at most half an interval: without that the rate would sag by every sleep's overshoot,
+    with more of it a stalled loop would be followed by a burst.
+    """
+
+    def __init__(self, rate: float, runtime: Runtime) -> None:
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
+            raise InvalidRequest("rate_limit must be a positive number or have `async acquire()`")
+        self._interval = 1.0 / rate
+        self._clock = runtime.clock
+        self._sleep = runtime.sleep
+        self._turn = asyncio.Lock()
+        self._due = -math.inf
+
+    async def acquire(self) -> None:
+        """Return when one more request may go out; callers are served in order."""
+        async with self._turn:
+            if (wait := self._due - self._clock()) > 0:
+                await self._sleep(wait)
+            self._due = max(self._due, self._clock() - self._interval / 2) + self._interval
+
+
+class Gate:
+    """Admits a session's requests one by one."""
+
+    def __init__(self, runtime: Runtime, *, places: int, limiter: Limiter | None) -> None:
+        if isinstance(places, bool) or not isinstance(places, int) or places < 1:
+            raise InvalidRequest("max_connections must be an int of at least 1")
+        self._places = asyncio.Semaphore(places)
+        self._limiter = limiter
+        self._clock = runtime.clock
+        self._sleep = runtime.sleep
+        self._held_until = -math.inf
+        self._held_by = 429
+
+    def hold(self, seconds: float, status: int) -> None:
+        """Let nobody in for ``seconds``, because imin answered ``status``. Never shortens a hold."""
+        until = self._clock() + seconds
+        if until > self._held_until:
+            self._held_until = until
+            self._held_by = status
+
+    def is_open(self) -> bool:
+        """Whether nobody has to wait for anything: then, and only then, ``walk_in``."""
+        return self._limiter is None and not self._places.locked() and self._held_until <= self._clock()
+
+    async def walk_in(self) -> None:
+        """Take a place at an open gate, at once; ``leave`` gives it back."""
+        await self._places.acquire()
+
+    async def enter(self, deadline: float) -> None:
+        """Wait for the hold, a free place and the pace; ``leave`` gives the place back.
+
+        Raises:
+            RateLimited: The hold lasts longer than the caller can wait.
+        """
+        entered = False
+        while not entered:
+            outwaited = await self._outwait_hold(deadline)
+            await self._places.acquire()
+            try:
+                if self._limiter is not None:
+                    await self._limiter.acquire()
+                entered = self._held_until == outwaited
+            finally:
+                if not entered:
+                    self._places.release()
+
+    def leave(self) -> None:
+        """Give the place back that ``enter`` took."""
+        self._places.release()
+
+    async def _outwait_hold(self, deadline: float) -> float:
+        """Sleep until nobody is held back any more; returns the end of the last hold."""
+        outwaited = -math.inf
+        while (until := self._held_until) != outwaited:  # it may be extended while we sleep
+            if (wait := until - self._clock()) > 0:
+                if until > deadline:
+                    raise RateLimited(self._held_by, retry_after=wait, note="the session is held back")
+                await self._sleep(wait)
+            outwaited = until
+        return outwaited

@@ -1,0 +1,384 @@
+"""``AccountsSession``: what is called. It carries out what ``_retry``'s table says of each event.
+
+Everything below moves bytes or reads them; nothing below knows of a second attempt.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from itertools import count
+from types import TracebackType
+from typing import Literal, Self, TypedDict, TypeVar, Unpack, cast
+
+import attrs
+from yarl import URL
+
+from imin_accounts._wire import replies, requests
+from imin_accounts.errors import (
+    DecodeError,
+    IminError,
+    InvalidRequest,
+    OutcomeUnknown,
+    ResponseError,
+    SessionStateError,
+    TransportError,
+)
+from imin_accounts.models import SellerAccounts
+from imin_accounts.results import Deleted, Deletion, Failed, Fetched
+from imin_accounts.session import _env
+from imin_accounts.session._attempt import KeySource, Sender
+from imin_accounts.session._bulk import Outcomes, deleted, fetched
+from imin_accounts.session._call import Call, OnAttempt
+from imin_accounts.session._gate import Gate, Limiter, Pacer
+from imin_accounts.session._key import ApiKey
+from imin_accounts.session._lifetime import Lifetime
+from imin_accounts.session._retry import RetryPolicy, RetryQuota, Step, check_seconds, event_of, next_delay
+from imin_accounts.session._runtime import Runtime
+from imin_accounts.transports.aiohttp import AiohttpTransport
+from imin_accounts.transports.base import Request, Response, Transport
+
+T = TypeVar("T")
+
+
+class Options(TypedDict, total=False):
+    """What ``AccountsSession`` takes, for those who pass it on."""
+
+    api_key: str | KeySource
+    base_url: str | URL
+    transport: Transport | None
+    retry: RetryPolicy
+    timeout: float
+    rate_limit: float | Limiter | None
+    max_connections: int
+    verify_customer: bool
+    on_attempt: OnAttempt | None
+    runtime: Runtime
+
+
+class AccountsSession:
+    """A client for the Seller Accounts of one broker: one per application and API key.
+
+    Making one does no I/O and needs no event loop; ``async with`` opens it. One session serves any
+    number of concurrent calls.
+
+    Args:
+        api_key: The key, or a callable (sync or async) that is asked for it before every attempt, for
+            keys that rotate. What it raises reaches the caller, unless a DELETE is in doubt.
+        base_url: Where the API is: https, or http to this machine. May carry a path, such as a
+            gateway's prefix.
+        transport: What moves the bytes. Yours stays open when the session closes, and several
+            sessions may share it; if none is given the session makes and closes its own.
+        retry: How often to try and how long to wait.
+        timeout: Seconds for a whole call: key, rate limit, waits, every attempt, the body.
+        rate_limit: Requests per second, retries counted, or any object with ``async acquire()``; what
+            that raises reaches the caller as the key callable's exceptions do.
+        max_connections: How many requests may be under way at once; further ones wait their turn.
+        verify_customer: Refuse a reply whose ``@id`` names another customer than the one asked for.
+        on_attempt: Called with an ``Attempt`` after each request. What it raises is logged.
+        runtime: Clock, sleep and dice, for tests.
+
+    Raises:
+        InvalidRequest: An argument is unusable. The text never shows the key.
+    """
+
+    def __init__(
+        self,
+        api_key: str | KeySource,
+        *,
+        base_url: str | URL = requests.BASE_URL,
+        transport: Transport | None = None,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - a frozen value
+        timeout: float = 30.0,
+        rate_limit: float | Limiter | None = None,
+        max_connections: int = 100,
+        verify_customer: bool = True,
+        on_attempt: OnAttempt | None = None,
+        runtime: Runtime = Runtime(),  # noqa: B008 - a frozen value
+    ) -> None:
+        key = api_key if callable(api_key) else ApiKey(api_key)
+        del api_key  # else a traceback that captures locals would show it
+        if isinstance(key, ApiKey) and key.fault is not None:
+            raise InvalidRequest(key.fault)
+        self._base_url = requests.check_base_url(base_url)
+        self._transport = transport
+        self._owned: AiohttpTransport | None = None
+        self._retry = retry
+        self._timeout = check_seconds("timeout", timeout)
+        if rate_limit is not None and not hasattr(rate_limit, "acquire"):
+            rate_limit = Pacer(rate_limit, runtime)
+        self._gate = Gate(runtime, places=max_connections, limiter=rate_limit)
+        self._sender = Sender(
+            runtime, key=key, gate=self._gate, attempt_timeout=retry.attempt_timeout, on_attempt=on_attempt
+        )
+        self._quota = RetryQuota()
+        self._verify_customer = verify_customer
+        self._runtime = runtime
+        self._lifetime = Lifetime()
+
+    @classmethod
+    def from_env(cls, **options: Unpack[Options]) -> Self:
+        """A session as the environment says; nothing else in this package reads it.
+
+        ``IMIN_API_KEY`` is the key, or ``IMIN_API_KEY_FILE`` names a file that holds it (white space
+        around it is dropped). ``IMIN_BASE_URL`` is optional; empty is as if it were not set.
+
+        Args:
+            options: As for the class itself; ``api_key`` and ``base_url`` win over the environment's.
+
+        Raises:
+            InvalidRequest: No key, both variables, an unreadable file, or an unusable value.
+        """
+        options.setdefault("base_url", _env.base_url() or requests.BASE_URL)
+        if "api_key" not in options:
+            options["api_key"] = cast("str", _env.api_key())  # an ApiKey, which no traceback can show
+        return cls(**options)
+
+    async def __aenter__(self) -> Self:
+        self._lifetime.begin()
+        if self._transport is None:
+            self._transport = self._owned = AiohttpTransport()
+        self._sender.transport = self._transport
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the session, and its transport if that is its own. Closing twice is fine.
+
+        Calls that are still under way end with ``SessionStateError``; a disconnect whose DELETE is out
+        ends with ``OutcomeUnknown``.
+        """
+        if self._lifetime.end():
+            await self._sender.interrupt()
+        if self._owned is not None:
+            await self._owned.aclose()
+
+    async def get_seller_accounts(
+        self, customer: str, *, redirect_uri: str | URL | None = None, timeout: float | None = None
+    ) -> SellerAccounts:
+        """Whether a customer has an account with each seller, and what each account holds.
+
+        API page: "Get Seller Accounts".
+
+        Args:
+            customer: The broker's own identifier for the customer.
+            redirect_uri: Where imin sends the customer's browser after connecting: absolute https, or
+                http to this machine. Without it the accounts carry no connect URLs.
+            timeout: Seconds for the whole call; the session's if not given.
+
+        Returns:
+            The accounts in the order received; none means that the broker has no sellers.
+
+        Raises:
+            InvalidRequest: An argument can't be sent as it is; nothing was sent.
+            SessionStateError: The session is not open here.
+            DeadlineExceeded: The time ran out.
+            TransportError: No reply came.
+            ResponseError: imin answered with an error status; ``AuthenticationError``, ``NotFound``
+                and ``RateLimited`` are kinds of it.
+            UnexpectedResponse: imin answered what the API does not document; ``DecodeError`` where the
+                reply can't be read, ``WrongCustomer`` where it is about somebody else.
+        """
+        self._lifetime.check()
+        request = requests.accounts_request(self._base_url, customer, redirect_uri)
+        call = self._call("GET", timeout)
+        return await self._run(call, self._read(call, request, partial(self._accounts, customer)))
+
+    async def delete_seller_account(
+        self, customer: str, seller: str, *, timeout: float | None = None
+    ) -> Deletion:
+        """Disconnect a customer's account with one seller, and be certain of it.
+
+        Where the answer to the DELETE is lost or odd, the accounts are read again: only they tell.
+
+        API page: "Delete Seller Account".
+
+        Args:
+            customer: The broker's own identifier for the customer.
+            seller: The seller's ``@id``, byte for byte as in ``account.seller.id``.
+            timeout: Seconds for the whole call; the session's if not given.
+
+        Returns:
+            How it is certain, ``"confirmed"`` by imin's 204, or ``"verified"`` by a re-read.
+
+        Raises:
+            OutcomeUnknown: The account may or may not be disconnected; nobody could tell in time.
+            NotFound: imin knows no such account, and no earlier attempt can have removed it.
+            IminError: Any other one, as for ``get_seller_accounts``. The account was not touched.
+        """
+        self._lifetime.check()
+        delete = requests.disconnect_request(self._base_url, customer, seller)
+        look = requests.accounts_request(self._base_url, customer, fresh=True)
+        call = self._call("DELETE", timeout)
+        work = self._disconnect(call, delete, look, partial(self._is_connected, customer, seller))
+        return Deletion(await self._run(call, work), call.told())
+
+    def get_many(
+        self,
+        customers: Iterable[str] | AsyncIterable[str],
+        *,
+        redirect_uri: str | URL | None = None,
+        concurrency: int = 64,
+        timeout: float | None = None,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Fetched | Failed]]:
+        """The accounts of many customers: ``async with`` it, and iterate over what that gives.
+
+        Each customer has exactly one outcome, in the order in which the calls end, and one's error is
+        no other's. Leaving early cancels what is under way and waits for it. A hold that no call could
+        outlast makes customers wait, not fail.
+
+        Args:
+            customers: Identifiers. Read lazily, at most ``2 * concurrency`` ahead of the outcomes
+                taken, and closed on leaving. If reading fails, its error is raised after the outcomes.
+            redirect_uri: As for ``get_seller_accounts``.
+            concurrency: Calls under way at most, from 1. With a ``rate_limit`` keep it well below rate
+                times ``timeout``, since a call's wait for its turn counts.
+            timeout: Seconds for each call; the session's if not given.
+
+        Raises:
+            InvalidRequest: An argument is unusable; a customer that is has a ``Failed``.
+            AuthenticationError: From the iteration, after the outcomes so far: imin answered 401, so no
+                further call could succeed. (A 403 is a ``Failed``: it may be one customer's.)
+            SessionStateError: From the iteration likewise, where the session is not open, or closes.
+        """
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+        if redirect_uri is not None:
+            requests.check_redirect_uri(self._base_url, redirect_uri)
+        get = partial(self.get_seller_accounts, redirect_uri=redirect_uri, timeout=timeout)
+        return Outcomes(customers, partial(fetched, get), concurrency=concurrency, sleep=self._runtime.sleep)
+
+    def delete_many(
+        self,
+        pairs: Iterable[tuple[str, str]] | AsyncIterable[tuple[str, str]],
+        *,
+        concurrency: int = 16,
+        timeout: float | None = None,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Deleted | Failed]]:
+        """Disconnect many accounts: as ``get_many``, for pairs of customer and seller.
+
+        A pair without an outcome, because the iteration ended or was left early, may or may not be
+        disconnected.
+
+        Args:
+            pairs: Customer identifier and the seller's ``@id``.
+            concurrency: Calls under way at most, from 1.
+            timeout: Seconds for each call; the session's if not given.
+
+        Raises:
+            InvalidRequest, AuthenticationError, SessionStateError: As for ``get_many``.
+        """
+        if timeout is not None:
+            check_seconds("timeout", timeout)
+        delete = partial(self.delete_seller_account, timeout=timeout)
+        return Outcomes(pairs, partial(deleted, delete), concurrency=concurrency, sleep=self._runtime.sleep)
+
+    # --- One call ---------------------------------------------------------------------------------
+
+    def _call(self, method: str, timeout: float | None) -> Call:
+        seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
+        started = self._runtime.clock()
+        return Call(method, requests.ROUTE, timeout=seconds, started=started, refund=RetryQuota.REFUND)
+
+    async def _run(self, call: Call, work: Awaitable[T]) -> T:
+        """Await the work of a call; its error goes out complete: attempts, and doubt where there is any."""
+        try:
+            result = await work
+        except Exception as error:  # noqa: BLE001 - raised below; the key callable's and the limiter's too
+            failure = error
+        else:
+            self._quota.give(call.refund)
+            return result
+        finally:
+            call.log(self._runtime.clock())
+        if call.in_doubt:
+            failure = OutcomeUnknown(type(failure).__name__)
+        elif self._lifetime.is_over and isinstance(failure, TransportError):
+            failure = SessionStateError("the session was closed during the call")
+        if isinstance(failure, IminError):
+            failure.attempts = call.told()
+        raise failure
+
+    async def _read(self, call: Call, request: Request, read: Callable[[Response], T]) -> T:
+        """GET until a reply can be read; raises the last error once no further try is allowed."""
+        for tries in count(1):
+            outcome = await self._sender.attempt(call, request, read)
+            if not isinstance(outcome, IminError):
+                return outcome
+            step = event_of(outcome).get
+            if step is Step.DISCARD:
+                await self._sender.within(call, self._discard_idle())
+            if step in (Step.DISCARD, Step.FRESH):  # that connection's next reply can't be trusted
+                request = attrs.evolve(request, fresh=True)
+            goes_on = step is not Step.RAISE and tries < self._retry.attempts
+            await self._wait_or_raise(call, tries, outcome, held=step is Step.HOLD, goes_on=goes_on)
+        raise AssertionError("unreachable")
+
+    async def _disconnect(
+        self, call: Call, delete: Request, look: Request, is_connected: Callable[[Response], bool]
+    ) -> Literal["confirmed", "verified"]:
+        """DELETE until a clean 204, a plain refusal, or a re-read that shows the account gone.
+
+        Only a re-read that shows the account connected sends a DELETE in doubt again.
+        """
+        for tries in count(1):
+            outcome = await self._sender.attempt(call, delete, self._check_disconnected)
+            if outcome is None:
+                call.in_doubt = False
+                return "confirmed"
+            step = event_of(outcome).delete
+            call.in_doubt = call.in_doubt or step is Step.VERIFY
+            is_last = tries >= self._retry.attempts
+            goes_on = call.in_doubt or (step is not Step.RAISE and not is_last)
+            await self._wait_or_raise(call, tries, outcome, held=step is Step.HOLD, goes_on=goes_on)
+            if call.in_doubt:
+                if not await self._read(call, look, is_connected):
+                    call.in_doubt = False
+                    return "verified"
+                if is_last:
+                    raise outcome
+        raise AssertionError("unreachable")
+
+    async def _wait_or_raise(
+        self, call: Call, tries: int, error: IminError, *, held: bool, goes_on: bool
+    ) -> None:
+        """Wait before the call's next request; raise ``error`` where there is to be none.
+
+        A throttled session is held back even if this call goes no further: imin asked everybody.
+        """
+        delay = next_delay(self._retry, tries, error, self._runtime.random())
+        if held:
+            assert isinstance(error, ResponseError)
+            self._gate.hold(delay, error.status)
+        if not goes_on:
+            raise error
+        if delay > self._sender.remaining(call):
+            raise error if held else call.expired()
+        cost = self._quota.take(held=held)
+        if cost is None:
+            raise error
+        call.refund = cost
+        if not held:  # a call that is held back waits at the gate, like every other
+            await self._sender.within(call, self._runtime.sleep(delay))
+
+    # --- Readers of replies -----------------------------------------------------------------------
+
+    def _accounts(self, customer: str, reply: Response) -> SellerAccounts:
+        asked_for = customer if self._verify_customer else None
+        return replies.read_accounts(reply, asked_for, now=self._runtime.wall_clock())
+
+    def _check_disconnected(self, reply: Response) -> None:
+        replies.check_disconnected(reply, now=self._runtime.wall_clock())
+
+    def _is_connected(self, customer: str, seller: str, reply: Response) -> bool:
+        connected = self._accounts(customer, reply).is_connected(seller)
+        if connected is None:
+            raise DecodeError("the re-read does not tell whether the account is connected", status=200)
+        return connected
+
+    async def _discard_idle(self) -> None:
+        if (discard := getattr(self._transport, "discard_idle", None)) is not None:
+            await discard()

@@ -1,0 +1,132 @@
+"""The journal of a run: what stands there, in which order, and what a new run makes of it."""
+
+import asyncio
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imin_accounts import OutcomeUnknown
+from imin_accounts.cli._disconnecting.journal import Journal
+from imin_accounts.cli._files import CannotRead, CannotWrite
+from tests.cli.people import NOW
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the journal is."""
+    return tmp_path / "journal.jsonl"
+
+
+def opened(path: Path) -> tuple[Journal, list[tuple[str, bool]]]:
+    """A journal, and whom it says to be cleared (True) or unknown."""
+    journal = Journal(path, now=lambda: NOW)
+    return journal, list(journal.resume())
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """What stands in it."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def begin(path: Path) -> None:
+    """Write a journal of a customer with two accounts: one is disconnected, of the other nobody can tell."""
+    journal, _ = opened(path)
+    with closing(journal):
+        asyncio.run(journal.intend("1", ["urn:a", "urn:b"]))
+        journal.disconnect("1", "urn:a", "confirmed")
+        journal.fail("1", "urn:b", OutcomeUnknown("timeout"))
+
+
+def test_each_line_says_what_when_and_about_whom(path: Path) -> None:
+    """Intentions, certain outcomes, failures by their class, and the end of the matter."""
+    begin(path)
+    journal, _ = opened(path)
+    with closing(journal):
+        journal.disconnect("1", "urn:b", "verified")
+        journal.clear("1")
+    at = {"at": "2026-03-04T12:00:00Z", "customer": "1"}
+    assert lines(path) == [
+        {**at, "event": "intended", "seller": "urn:a"},
+        {**at, "event": "intended", "seller": "urn:b"},
+        {**at, "event": "disconnected", "seller": "urn:a", "outcome": "confirmed"},
+        {**at, "event": "failed", "seller": "urn:b", "error": "OutcomeUnknown"},
+        {**at, "event": "disconnected", "seller": "urn:b", "outcome": "verified"},
+        {**at, "event": "cleared"},
+    ]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_new_run_knows_what_is_open(path: Path) -> None:
+    """Intended and not certainly done: open; a failure closes nothing."""
+    begin(path)
+    journal, cleared = opened(path)
+    with closing(journal):
+        assert (cleared, journal.open_sellers("1"), journal.disconnected) == ([], {"urn:b"}, 1)
+        journal.clear("1")
+    journal, cleared = opened(path)
+    with closing(journal):
+        assert (cleared, journal.open_sellers("1"), journal.has_open_sellers) == ([("1", True)], set(), False)
+
+
+def test_a_new_run_knows_who_was_unknown(path: Path) -> None:
+    """In its place among those who are cleared."""
+    journal, _ = opened(path)
+    with closing(journal):
+        journal.miss("1")
+        journal.clear("2")
+    journal, known = opened(path)
+    journal.close()
+    assert known == [("1", False), ("2", True)]
+
+
+def test_a_torn_line_is_cut_off_wherever_it_ends(path: Path) -> None:
+    """A killed run may leave part of its last line: the lines before it count."""
+    begin(path)
+    kept = path.stat().st_size
+    journal, _ = opened(path)
+    with closing(journal):
+        journal.clear("1")
+    whole = path.read_bytes()
+    for size in range(kept, len(whole)):
+        path.write_bytes(whole[:size])
+        journal, cleared = opened(path)
+        journal.close()
+        assert (cleared, path.stat().st_size) == ([], kept)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"customer-1\n", id="identifiers"),
+        pytest.param(b'{"customer": "1"}\n', id="no event"),
+        pytest.param(b'{"customer": "1", "event": "danced"}\n', id="another event"),
+        pytest.param(b'{"customer": 1, "event": "cleared"}\n', id="no text"),
+        pytest.param(b'{"customer": "1", "event": "intended"}\n', id="no seller"),
+        pytest.param(b"[]\n", id="no object"),
+        pytest.param(b"\xff\n", id="not UTF-8"),
+    ],
+)
+def test_what_is_no_journal_is_left_alone(content: bytes, path: Path) -> None:
+    """It is told without its content, and not touched."""
+    path.write_bytes(content)
+    with pytest.raises(CannotRead, match="line 1 is no line of such a journal"):
+        opened(path)
+    assert path.read_bytes() == content
+
+
+def test_two_processes_do_not_write_to_one_journal(path: Path) -> None:
+    """The second one is told."""
+    journal, _ = opened(path)
+    with closing(journal), pytest.raises(CannotWrite, match="another process"):
+        opened(path)
+
+
+def test_an_identifier_of_any_kind_is_kept(path: Path) -> None:
+    """Even one that no text file can hold as it is."""
+    journal, _ = opened(path)
+    with closing(journal):
+        journal.clear("\udc80\n\x1b")
+    assert lines(path)[0]["customer"] == "\udc80\n\x1b"

@@ -1,0 +1,55 @@
+"""What the bulk commands have in common."""
+
+from pathlib import Path
+
+import pytest
+
+from imin_accounts.fake import FakeImin
+from tests.cli.commands import keyed, run
+from tests.cli.processes import write_ids
+
+COMMANDS = [
+    pytest.param(["export", "ids.txt", "-o", "out.jsonl"], id="export"),
+    pytest.param(["audit", "ids.txt"], id="audit"),
+    pytest.param(
+        ["disconnect-all", "--ids", "ids.txt", "--journal", "j.jsonl", "--yes"], id="disconnect-all"
+    ),
+    pytest.param(["disconnect-all", "--ids", "ids.txt", "--dry-run"], id="dry run"),
+]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_imin: FakeImin) -> None:
+    """The working directory holds the identifiers of one customer, whom the emulated imin knows."""
+    monkeypatch.chdir(tmp_path)
+    write_ids(tmp_path / "ids.txt", 1)
+    fake_imin.add_customer("customer-1")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_works_without_further_options(command: list[str], imin_server: str) -> None:
+    """Exit code 0."""
+    assert run(*command, env=keyed(imin_server)).code == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        pytest.param("--rate", "nan", "rate_limit must be a positive number", id="a rate that is no number"),
+        pytest.param("--rate", "0", "x>0", id="no rate"),
+        pytest.param("--concurrency", "0", "1<=x", id="no concurrency"),
+        pytest.param("--timeout", "-1", "timeout", id="no time"),
+        pytest.param("--shard", "3/2", "from 1 to n", id="no such shard"),
+        pytest.param("--shard", "0/2", "from 1 to n", id="shards count from 1"),
+        pytest.param("--limit", "0", "x>=1", id="nobody"),
+        pytest.param("--column", "id", "no column of that name", id="no such column"),
+    ],
+)
+def test_each_heeds_its_options(
+    command: list[str], option: str, value: str, told: str, imin_server: str, fake_imin: FakeImin
+) -> None:
+    """What can't be is wrong usage, and nothing is sent."""
+    ran = run(*command, option, value, env=keyed(imin_server))
+    assert (ran.code, fake_imin.requests) == (2, ())
+    assert told in ran.err

@@ -1,0 +1,84 @@
+"""How far a job is, on standard error."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from imin_accounts.cli._many.progress import Bar, Lines, Tally
+from imin_accounts.errors import Attempt
+from tests.scripted import ManualClock
+
+
+class Shown:
+    """A display that remembers."""
+
+    between = 10.0
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.closed = False
+
+    def show(self, done: int, total: int, text: str) -> None:
+        self.texts.append(text)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def attempt(status: int | None) -> Attempt:
+    """A request that came to ``status``."""
+    return Attempt(method="GET", url_template="/", resend_count=0, status=status)
+
+
+def test_it_says_everything_in_one_line() -> None:
+    """Done, rate, failures, how often imin held it back, time left."""
+    clock, shown = ManualClock(), Shown()
+    tally = Tally(display=shown, clock=clock)
+    tally.start(10_000)
+    tally.note(attempt(429))
+    tally.note(attempt(200))
+    for n in range(1_999):
+        tally.count(failed=n < 3)
+    clock.now += 10
+    tally.count(failed=False)
+    assert shown.texts == ["2,000 of 10,000, 200/s, 3 failed, 1 held back, 0:40 left"]
+
+
+def test_a_log_gets_a_line_now_and_then() -> None:
+    """Not one for each customer, but one at the end of a job that had any."""
+    clock, shown = ManualClock(), Shown()
+    with Tally(display=shown, clock=clock) as tally:
+        tally.start(40)
+        for _ in range(40):
+            clock.now += 1
+            tally.count(failed=False)
+    assert [text.split(",")[0] for text in shown.texts] == [
+        "10 of 40", "20 of 40", "30 of 40", "40 of 40", "40 of 40",
+    ]  # fmt: skip
+    assert shown.closed
+
+
+def test_a_short_job_says_nothing() -> None:
+    """What is done before the first line is due needs no line."""
+    shown = Shown()
+    with Tally(display=shown, clock=ManualClock()) as tally:
+        tally.start(1)
+        tally.count(failed=False)
+    assert shown.texts == []
+
+
+def test_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output is for results."""
+    Lines().show(1, 2, "1 of 2")
+    assert capsys.readouterr() == ("", "1 of 2\n")
+
+
+def test_a_terminal_gets_a_bar() -> None:
+    """With the same words beside it."""
+    terminal = io.StringIO()
+    bar = Bar(Console(file=terminal, force_terminal=True, width=80))
+    bar.show(1, 2, "1 of 2, 7/s")
+    bar.close()
+    assert "━" in terminal.getvalue()
+    assert "1 of 2, 7/s" in terminal.getvalue()

@@ -1,0 +1,149 @@
+"""One read for each of many customers: how many at once, and how it ends early."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from imin_accounts import AccountsSession, AuthenticationError, Failed, Fetched
+from imin_accounts.cli._many.ids import Pending
+from imin_accounts.cli._many.progress import Tally
+from imin_accounts.cli._many.run import Result, read_all, stopping
+from imin_accounts.errors import TransportError
+from imin_accounts.fake import FakeImin, Rule, Status, add_crowd
+
+
+@pytest.fixture(autouse=True)
+def crowd(fake_imin: FakeImin) -> None:
+    """The emulated imin knows twenty customers."""
+    add_crowd(fake_imin, sellers=1, customers=20)
+
+
+class Taken:
+    """Takes outcomes, and does something after each."""
+
+    def __init__(self, fake: FakeImin, *, key: str = "test-key", interrupt_at: int | None = None) -> None:
+        self._fake = fake
+        self._key = key
+        self._interrupt_at = interrupt_at
+        self.customers: list[str] = []
+        self.ahead: list[int] = []
+        self.result = Result()
+
+    async def read(self, *customers: str, concurrency: int = 4) -> None:
+        """Read them all."""
+        with Pending() as pending:
+            pending.add(customers)
+            session = AccountsSession(self._key, transport=self._fake)
+            await read_all(session, pending, self._take, self.result, concurrency=concurrency, tally=Tally())
+
+    def _take(self, outcome: Fetched | Failed) -> None:
+        self.ahead.append(len(self._fake.requests) - len(self.customers))
+        self.customers.append(outcome.customer)
+        if len(self.customers) == self._interrupt_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+EVERYBODY = [f"customer-{n}" for n in range(1, 21)]
+
+
+async def test_everybody_is_taken_once(fake_imin: FakeImin) -> None:
+    """And counted."""
+    taken = Taken(fake_imin)
+    await taken.read(*EVERYBODY)
+    assert sorted(taken.customers) == sorted(EVERYBODY)
+    assert (taken.result.read, taken.result.left, taken.result.exit_code) == (20, 0, 0)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3, 64])
+async def test_no_more_are_asked_for_than_may_be_lost(concurrency: int, fake_imin: FakeImin) -> None:
+    """At any moment imin was asked about at most ``concurrency`` customers who are not taken yet."""
+    taken = Taken(fake_imin)
+    await taken.read(*EVERYBODY, concurrency=concurrency)
+    assert max(taken.ahead) <= concurrency
+
+
+async def test_an_interrupt_asks_for_nobody_more(
+    fake_imin: FakeImin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever was asked for is taken; the rest is left, which is no full success."""
+    taken = Taken(fake_imin, interrupt_at=5)
+    await taken.read(*EVERYBODY, concurrency=2)
+    asked = {request.customer for request in fake_imin.requests}
+    assert set(taken.customers) == asked
+    assert taken.result.left == 20 - len(asked) > 10
+    assert taken.result.exit_code == 3
+    assert "interrupt again not to wait" in capsys.readouterr().err
+
+
+class Silent:
+    """A transport that interrupts this process twice, and never answers."""
+
+    async def send(self, request: object, *, timeout: float) -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0)
+        await asyncio.Event().wait()
+
+
+async def test_a_second_interrupt_does_not_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is under way is given up, and counts as left."""
+    result = Result()
+    with Pending() as pending:
+        pending.add(["1"])
+        session = AccountsSession("test-key", transport=Silent())  # type: ignore[arg-type]
+        await read_all(session, pending, lambda _: None, result, concurrency=1, tally=Tally())
+    assert (result.left, result.exit_code) == (1, 3)
+
+
+async def wait() -> None:
+    """Wait for ever, unless interrupted."""
+    async with stopping():
+        await asyncio.Event().wait()
+
+
+async def test_a_cancellation_from_outside_is_no_interrupt() -> None:
+    """It goes on to whoever cancelled."""
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_refused_key_ends_it(fake_imin: FakeImin) -> None:
+    """A wrong key does not fail twenty times."""
+    taken = Taken(fake_imin, key="another-key")
+    with pytest.raises(AuthenticationError):
+        await taken.read(*EVERYBODY, concurrency=2)
+    assert len(fake_imin.requests) <= 4
+
+
+async def test_one_customers_failure_is_their_own(fake_imin: FakeImin) -> None:
+    """The others are read; the exit code says that not all was."""
+    fake_imin.faults.add(Rule(Status(404), customer="customer-7"))
+    taken = Taken(fake_imin)
+    await taken.read(*EVERYBODY)
+    assert (taken.result.read, taken.result.failed, taken.result.exit_code) == (19, 1, 3)
+
+
+REFUSED = Failed("1", None, TransportError("refused", maybe_sent=False))
+UNKNOWN = Failed("1", None, AuthenticationError(403))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        pytest.param([], 0, id="nobody to read"),
+        pytest.param([UNKNOWN], 1, id="all failed"),
+        pytest.param([REFUSED, REFUSED], 5, id="nobody there"),
+        pytest.param([REFUSED, UNKNOWN], 1, id="all failed, some without a reply"),
+    ],
+)
+def test_the_exit_code_says_why_nobody_was_read(outcomes: list[Failed], code: int) -> None:
+    """Unreachable only where no reply came at all."""
+    result = Result()
+    for outcome in outcomes:
+        result.add(outcome)
+    assert result.exit_code == code

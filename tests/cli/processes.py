@@ -1,0 +1,70 @@
+"""Running the command line as a process of its own, to be killed, interrupted or short of room."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from tests.cli.commands import keyed
+
+LONG = os.environ.get("CI_LONG") == "1"
+"""Whether to prove things at their full size."""
+_PATIENCE = 600.0
+
+
+@attrs.frozen
+class Ended:
+    """How a process ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def start(
+    base_url: str, *arguments: str | Path, preexec: Callable[[], None] | None = None
+) -> "subprocess.Popen[str]":
+    """Start ``imin-accounts`` against an emulated imin."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "imin_accounts.cli", *map(str, arguments)],
+        env={**os.environ, **keyed(base_url)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=preexec,
+    )
+
+
+def end(process: "subprocess.Popen[str]") -> Ended:
+    """Wait for its end."""
+    with process:
+        out, err = process.communicate(timeout=_PATIENCE)
+    return Ended(process.returncode, out, err)
+
+
+def run_to_end(base_url: str, *arguments: str | Path, preexec: Callable[[], None] | None = None) -> Ended:
+    """Run ``imin-accounts`` to its end."""
+    return end(start(base_url, *arguments, preexec=preexec))
+
+
+def signal_when(process: "subprocess.Popen[str]", due: Callable[[], bool], signum: signal.Signals) -> Ended:
+    """Send a signal as soon as ``due``, and wait for the end."""
+    until = time.monotonic() + _PATIENCE
+    while process.poll() is None and time.monotonic() < until:
+        if due():
+            process.send_signal(signum)
+            break
+        time.sleep(0.001)  # until the other process is there; nothing depends on how long it takes
+    return end(process)
+
+
+def write_ids(file: Path, count: int) -> Path:
+    """A file of ``customer-1`` and so on."""
+    file.write_text("".join(f"customer-{n}\n" for n in range(1, count + 1)), encoding="utf-8")
+    return file

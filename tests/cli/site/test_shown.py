@@ -1,0 +1,85 @@
+"""What a page shows of an account."""
+
+import re
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from imin_accounts.models import ActionStatus, Entitlement, EntitlementUpdateError, EvidenceRequest
+from tests.browser.browser_page import ACME, BROOK, CASTLE, NOW, Broker
+
+
+async def test_nothing_that_a_seller_sends_is_markup(browser: httpx.AsyncClient, broker: Broker) -> None:
+    """Names are text, and only web addresses become links or pictures."""
+    evil = '"><script>alert(1)</script>'
+    broker.fake.add_seller(BROOK, name=evil, url="javascript:alert(1)", logo="data:image/png;base64,AAAA")
+    broker.fake.add_seller(CASTLE, url="https://castle.example/", logo="http://castle.example/logo.png")
+    broker.fake.add_seller("urn:odd", url="http://[odd", logo="https:")
+    broker.fake.connect("rosie", BROOK, update_errors=[EntitlementUpdateError(name=evil, description=evil)])
+    page = (await browser.get("/")).text
+    assert "<script" not in page
+    assert not re.search('(href|src)="(?!https?:|/)', page)
+    assert 'href="https://castle.example/"' in page
+    assert 'src="http://castle.example/logo.png"' in page
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        pytest.param(-1.0, "ended on 1 March 2026", id="over"),
+        pytest.param(0.0, "less than a day left", id="now"),
+        pytest.param(0.9, "less than a day left", id="today"),
+        pytest.param(1.0, "1 day left", id="a day"),
+        pytest.param(2.5, "2 days left", id="days"),
+        pytest.param(None, "no end given", id="endless"),
+    ],
+)
+async def test_days_left(browser: httpx.AsyncClient, broker: Broker, days: float | None, text: str) -> None:
+    """Of a discount, in whole days that are certain."""
+    broker.fake.advance(-3 * 86400)  # the emulator no longer lists what has ended by its own clock
+    ends = None if days is None else NOW + timedelta(days=days)
+    broker.fake.connect("rosie", BROOK, entitlements=[Entitlement(expires=ends)])
+    broker.fake.disconnect("rosie", ACME)
+    page = (await browser.get("/")).text
+    assert re.search(f'a discount without a name</span>\\s*<span class="soft">{text}<', page)
+
+
+FORM = "https://proof.example/1"
+LATER, EARLIER = NOW + timedelta(days=1), NOW - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("proof", "text"),
+    [
+        pytest.param(EvidenceRequest(url=FORM), "Send your proof", id="asked for"),
+        pytest.param(EvidenceRequest(url=FORM, expiry=LATER), "Send your proof", id="asked for in time"),
+        pytest.param(EvidenceRequest(url=FORM, expiry=EARLIER), "the form has ended", id="too late"),
+        pytest.param(EvidenceRequest(url="javascript:1"), "wanted: ask Brook", id="no usable form"),
+        pytest.param(
+            EvidenceRequest(url=FORM, action_status=ActionStatus.ACTIVE), "being checked", id="sent"
+        ),
+        pytest.param(
+            EvidenceRequest(url=FORM, action_status=ActionStatus.FAILED), "Send your proof", id="refused"
+        ),
+        pytest.param(
+            EvidenceRequest(url=FORM, action_status=ActionStatus.COMPLETED), ">accepted<", id="done"
+        ),
+        pytest.param(None, "nothing asked for", id="none"),
+    ],
+)
+async def test_proof(
+    browser: httpx.AsyncClient, broker: Broker, proof: EvidenceRequest | None, text: str
+) -> None:
+    """The form is offered while sending something there may help."""
+    broker.fake.disconnect("rosie", ACME)
+    broker.fake.connect("rosie", BROOK, evidence=[Entitlement(evidence_request=proof)])
+    page = (await browser.get("/")).text
+    assert text in page
+    assert (FORM in page) is (text == "Send your proof")
+
+
+async def test_hidden_discounts(browser: httpx.AsyncClient, broker: Broker) -> None:
+    """A seller that keeps some to itself is said to."""
+    broker.fake.connect("rosie", BROOK, hidden_entitlements=True)
+    assert "Brook Street Pool has discounts that are not shown here." in (await browser.get("/")).text

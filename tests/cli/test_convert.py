@@ -1,0 +1,91 @@
+"""``imin-accounts convert``: the same rows in every format."""
+
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imin_accounts.cli._export.sinks import open_sink, read_customers
+from imin_accounts.cli.rows import COLUMNS, NAMES, Row
+from tests.cli.commands import run
+from tests.cli.rows import customer_rows, error_rows
+
+NAMES_OF_EXPORTS = ["out.jsonl", "out.csv", "out.sqlite"]
+WRITTEN = [customer_rows("1"), error_rows("2"), customer_rows("3", name='=1,"é\n')]
+parquet = pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed: extra [parquet]")
+
+
+@pytest.fixture(params=NAMES_OF_EXPORTS)
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """An export, in each format."""
+    path = tmp_path / str(request.param)
+    sink = open_sink(path)
+    list(sink.resume(retry_failed=False))
+    for rows in WRITTEN:
+        sink.append(rows)
+    sink.close()
+    return path
+
+
+@pytest.mark.parametrize("name", ["new.jsonl", "new.csv", "new.sqlite"])
+def test_any_format_becomes_any_other(name: str, source: Path, tmp_path: Path) -> None:
+    """With the same rows, and nothing left beside it."""
+    target = tmp_path / name
+    ran = run("convert", str(source), str(target))
+    assert (ran.code, ran.out) == (0, f"{target}: 5 rows.\n")
+    assert list(read_customers(target)) == WRITTEN
+    assert {file.name for file in tmp_path.iterdir()} == {source.name, name}
+
+
+@parquet
+def test_parquet_has_the_same_rows(source: Path, tmp_path: Path) -> None:
+    """Each column of its kind; times are times."""
+    target = tmp_path / "new.parquet"
+    assert run("convert", str(source), str(target)).code == 0
+    reader: Any = import_module("pyarrow.parquet")
+    table = reader.read_table(target)
+    assert tuple(table.column_names) == NAMES
+    assert table.to_pylist() == [as_in_parquet(row) for rows in WRITTEN for row in rows]
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def as_in_parquet(row: Row) -> dict[str, Any]:
+    """A row with its times as such."""
+    times = {c.name for c in COLUMNS if c.kind == "time"}
+    return {
+        name: datetime.fromisoformat(str(value)).astimezone(UTC) if value and name in times else value
+        for name, value in row.items()
+    }
+
+
+def test_a_file_that_exists_is_left_alone(source: Path, tmp_path: Path) -> None:
+    """Wrong usage."""
+    target = tmp_path / "new.csv"
+    target.write_text("precious")
+    assert run("convert", str(source), str(target)).code == 2
+    assert target.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["new.csv", pytest.param("new.parquet", marks=parquet)])
+def test_half_an_export_becomes_nothing(name: str, tmp_path: Path) -> None:
+    """Where the source is torn, exit code 1, and no file that looks whole."""
+    source = tmp_path / "out.jsonl"
+    source.write_bytes(b'{"customer":"1')
+    ran = run("convert", str(source), str(tmp_path / name))
+    assert ran.code == 1
+    assert "let the export go on with --resume first" in ran.err
+    assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+def test_without_pyarrow_the_line_that_installs_it_is_told(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # what Python itself takes for not installed
+    ran = run("convert", str(source), str(tmp_path / "new.parquet"))
+    assert ran.code == 1
+    assert "python -m pip install 'imin-accounts[parquet]'" in ran.err

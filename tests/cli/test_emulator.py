@@ -1,0 +1,121 @@
+"""``imin-accounts emulator``: a process of its own, for tests in any language."""
+
+import asyncio
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from click.testing import CliRunner
+
+from imin_accounts.cli.emulator import _serve, emulator
+from imin_accounts.fake import FakeImin
+from tests.fake.requests import SELLER
+
+
+@contextmanager
+def running(*options: str) -> Iterator[str]:
+    """The command with these options, interrupted at the end. Gives its base URL."""
+    command = [sys.executable, "-m", "imin_accounts.cli", "emulator", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        try:
+            yield line.split(" at ")[1].split()[0]
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0
+
+
+def ask(base: str, customer: str, method: str = "GET", query: str = "") -> tuple[int, Any]:
+    """One request for a customer's accounts. Returns the status and the items."""
+    connection = http.client.HTTPConnection(urlsplit(base).netloc)
+    path = f"/api/v2/customers/{customer}/accounts{query}"
+    connection.request(method, path, headers={"X-Api-Key": "test-key"})
+    reply = connection.getresponse()
+    body = reply.read()
+    connection.close()
+    return reply.status, json.loads(body).get("imin:item") if body else None
+
+
+def test_it_starts_with_rosie_and_keeps_its_state(tmp_path: Path) -> None:
+    """Three sellers in three states; what is changed is there again the next time."""
+    file = str(tmp_path / "state.json")
+    with running("--state", file) as base:
+        _, items = ask(base, "rosie")
+        assert ["dateLinked" in i or i["imin:matchingEmailExists"] for i in items] == [True, True, False]
+        assert ask(base, "rosie", "DELETE", f"?seller={quote(SELLER, safe='')}") == (204, None)
+    with running("--state", file) as base:
+        _, items = ask(base, "rosie")
+        assert items[0]["imin:matchingEmailExists"] is True
+
+
+def test_it_can_be_crowded_and_troubled(tmp_path: Path) -> None:
+    """So many sellers and customers more, and a script of faults from the start."""
+    file = tmp_path / "faults.json"
+    file.write_text('{"rules": [{"nth": 1, "effect": {"status": {"status": 503}}}]}', encoding="utf-8")
+    options = ("--sellers", "7", "--customers", "2", "--seed", "1", "--faults", str(file))
+    with running(*options) as base:
+        statuses = [ask(base, "customer-2")[0], ask(base, "customer-2")[0], ask(base, "customer-3")[0]]
+        assert (statuses, len(ask(base, "customer-2")[1])) == ([503, 200, 404], 10)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "reason"),
+    [
+        ("--faults", "{", "Expecting"),
+        ("--faults", '{"rules": [{}]}', "$.rules[0].effect: expected"),
+        ("--state", '{"version": 2}', "$: expected an object with version 1"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_wrong_usage(
+    tmp_path: Path, option: str, text: str, reason: str
+) -> None:
+    """Exit code 2 with the place and the reason; the file is left as it is."""
+    file = tmp_path / "file.json"
+    file.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(emulator, [option, str(file)])
+    assert (result.exit_code, reason in result.output, file.read_text()) == (2, True, text)
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """Exit code 1 and a sentence; no state is written."""
+    file = tmp_path / "state.json"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(emulator, ["--port", port, "--state", str(file)])
+    assert (result.exit_code, "can't listen on 127.0.0.1" in result.output, file.exists()) == (1, True, False)
+
+
+class Announcing(FakeImin):
+    """An emulator that tells when it is being served."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.served = asyncio.Event()
+
+    @asynccontextmanager
+    async def serve(self, **options: Any) -> AsyncIterator[str]:
+        async with super().serve(**options) as base_url:
+            self.served.set()
+            yield base_url
+
+
+async def test_its_state_is_saved_however_it_is_stopped(tmp_path: Path) -> None:
+    """Being cancelled is what an interrupt comes to where there are no signal handlers."""
+    fake, file = Announcing(), tmp_path / "state.json"
+    fake.add_customer("rosie")
+    serving = asyncio.create_task(_serve(fake, "127.0.0.1", 0, "loopback", file))
+    await fake.served.wait()
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert json.loads(file.read_text(encoding="utf-8")) == fake.snapshot()

@@ -1,0 +1,182 @@
+"""Plays a fault to a session of its own and keeps everything that came of it."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+
+import attrs
+
+from imin_accounts import AccountsSession, Deletion, RetryPolicy
+from imin_accounts.errors import Attempt
+from imin_accounts.session import Runtime
+from imin_accounts.transports import AiohttpTransport
+from tests import canaries
+from tests.proofs.faults.clock import ElasticLoop, settle, the_loop
+from tests.proofs.faults.events import Ends
+from tests.proofs.faults.fault import Fault, Mode, Scene
+from tests.proofs.faults.replies import SELLER
+from tests.proofs.faults.server import RIGHT, FaultServer, Plan, Seen
+
+NOW = 1_700_000_000.0
+"""The wall clock of every session here: Tue, 14 Nov 2023 22:13:20 GMT."""
+NEXT_CUSTOMER = "next"
+
+
+@attrs.frozen(kw_only=True)
+class Played:
+    """What came of one fault, striking in one way.
+
+    Attributes:
+        ended: In the row's own terms.
+        result: What the call returned or raised.
+        told: What ``on_attempt`` got during the call.
+        seen: The requests of the call.
+        disconnected: Whether the server has processed a DELETE.
+        next_result: What the next call of the session came to, for another customer and
+            without a fault; None where none was made.
+        leaks: Where canaries showed.
+        complaints: Log records at WARNING or above.
+        left_over: Tasks and file descriptors more than before.
+    """
+
+    ended: Ends
+    result: object
+    told: tuple[Attempt, ...]
+    seen: tuple[Seen, ...]
+    disconnected: bool
+    next_result: object
+    leaks: list[str] = attrs.Factory(list)
+    complaints: list[str] = attrs.Factory(list)
+    left_over: tuple[int, int] = (0, 0)
+
+
+@cache
+def played(fault: Fault, mode: Mode) -> Played:
+    """Play ``fault``, once in a test run however many tests look at it."""
+    return play(fault, mode.plan(fault), mode.call)
+
+
+def _complaint(record: logging.LogRecord) -> str | None:
+    text = record.getMessage()
+    # In its debug mode asyncio tells of the server's side too: the client did not like the certificate.
+    is_servers = text.startswith("Error on transport creation for incoming connection")
+    return None if record.levelno < logging.WARNING or is_servers else text
+
+
+def play(fault: Fault, plan: Plan, call: str) -> Played:
+    """Make one ``call`` (``"GET"`` or ``"DELETE"``) to a server with that ``plan``."""
+    descriptors = _descriptors()
+    with _records() as records:
+        loop = ElasticLoop()
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            what = runner.run(_play(fault, plan, call, loop))
+            tasks = len(asyncio.all_tasks(loop))
+    return attrs.evolve(
+        what,
+        leaks=canaries.leaks(what.result, what.next_result, *what.told, *records),
+        complaints=[text for text in map(_complaint, records) if text],
+        left_over=(tasks, _descriptors() - descriptors),
+    )
+
+
+async def _play(fault: Fault, plan: Plan, call: str, loop: ElasticLoop) -> Played:
+    told: list[Attempt] = []
+    tls = fault.tls and fault.tls()
+    server = FaultServer(plan, fault.greeting, loop.skip, tls)
+    async with server, _scene(fault, server) as scene, AiohttpTransport(**scene.transport) as transport:
+        session = AccountsSession(
+            canaries.KEY,
+            base_url=scene.base_url,
+            transport=transport,
+            retry=RetryPolicy(attempts=3, attempt_timeout=10.0),
+            timeout=fault.timeout,
+            on_attempt=told.append,
+            runtime=Runtime(clock=loop.time, sleep=loop.sleep, random=lambda: 0.5, wall_clock=lambda: NOW),
+        )
+        async with session:
+            if fault.before:
+                await session.get_seller_accounts(canaries.CUSTOMER)
+                await settle(200)  # the connection is idle, and what arrives on it late has arrived
+            told_before, seen_before = len(told), len(server.seen)
+            result = await _outcome(session, call, canaries.CUSTOMER)
+            seen = tuple(server.seen[seen_before:])
+            of_call = tuple(told[told_before:])
+            loop.skip(3600.0)  # past any hold
+            await settle(200)
+            server.plan, server.greeting = lambda _: RIGHT, ()
+            next_result = None if fault.stage else await _outcome(session, "GET", NEXT_CUSTOMER)
+    return Played(
+        ended=_ended(result, of_call, seen),
+        result=result,
+        told=of_call,
+        seen=seen,
+        disconnected=not server.truth(canaries.CUSTOMER)[SELLER],
+        next_result=next_result,
+    )
+
+
+async def _outcome(session: AccountsSession, method: str, customer: str) -> object:
+    try:
+        if method == "GET":
+            return await session.get_seller_accounts(customer, redirect_uri="https://broker.example/back")
+        return await session.delete_seller_account(customer, SELLER)
+    except Exception as error:  # noqa: BLE001 - whatever comes out is what the test is about
+        return error
+
+
+def _ended(result: object, told: tuple[Attempt, ...], seen: tuple[Seen, ...]) -> Ends:
+    methods = [request.method for request in seen]
+    return Ends(
+        type(result),
+        gets=methods.count("GET"),
+        deletes=methods.count("DELETE"),
+        maybe_sent=getattr(result, "maybe_sent", None),
+        outcome=result.outcome if isinstance(result, Deletion) else None,
+        attempts=len(getattr(result, "attempts", told)),
+    )
+
+
+@asynccontextmanager
+async def _scene(fault: Fault, server: FaultServer) -> AsyncIterator[Scene]:
+    if fault.stage is None:
+        yield Scene(base_url=server.url(fault.name))
+        return
+    async with fault.stage(server) as scene:
+        flying = asyncio.create_task(_fly(scene.time_flies))
+        try:
+            yield scene
+        finally:
+            flying.cancel()
+
+
+async def _fly(time_flies: bool) -> None:
+    while time_flies:
+        the_loop().skip(0.1)
+        await asyncio.sleep(0)
+
+
+@contextmanager
+def _records() -> Iterator[list[logging.LogRecord]]:
+    """Every log record of any logger, from level 1."""
+    records: list[logging.LogRecord] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    root, keep = logging.getLogger(), Keep(1)
+    level = root.level
+    root.addHandler(keep)
+    root.setLevel(1)
+    try:
+        yield records
+    finally:
+        root.setLevel(level)
+        root.removeHandler(keep)
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/dev/fd"))

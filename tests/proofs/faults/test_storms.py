@@ -1,0 +1,156 @@
+"""Thousands of calls through faults at random: everything is resolved or reported, nothing is untrue."""
+
+import gc
+import random
+import tracemalloc
+from collections import Counter
+
+import attrs
+
+from imin_accounts import Deleted, Failed, Fetched, OutcomeUnknown
+from tests import canaries
+from tests.proofs.faults import steps
+from tests.proofs.faults.catalogue import FAULTS
+from tests.proofs.faults.clock import elastic, settle
+from tests.proofs.faults.conftest import Figures, long, size
+from tests.proofs.faults.events import CLOSED_THEN_404, SOMEBODY_ELSES, WELL, WELL_WITHOUT_EVIDENCE, Event
+from tests.proofs.faults.fault import Fault
+from tests.proofs.faults.replies import JSON, SELLER, document, head, reply
+from tests.proofs.faults.server import RIGHT, Exchange, FaultServer, Plan, Seen, Turn
+from tests.proofs.faults.storm import Tally, callers, storm
+
+STRAY_204 = (steps.right(), steps.pause, steps.send(head(204)))
+
+
+def deadly(seen: Seen, chance: random.Random) -> Turn:
+    """Kill one DELETE in five after processing and one in twenty before; send stray 204s after GETs."""
+    if seen.method == "GET":
+        return Turn(script=STRAY_204) if chance.random() < 0.2 else RIGHT
+    killing = (chance.choice((steps.close, steps.reset)),)
+    lot = chance.random()
+    return Turn(script=killing) if lot < 0.2 else Turn(False, killing) if lot < 0.25 else RIGHT
+
+
+@long
+def test_no_disconnect_is_claimed_or_denied_falsely(figures: Figures) -> None:
+    """Of thousands of disconnects none is said to be done that was not, nor not done that was."""
+    deletions = size(ordinary=300, long=10_000)
+    chance = random.Random(3)
+
+    async def main() -> Tally:
+        tally = Tally()
+        async with storm(lambda seen: deadly(seen, chance)) as (server, session):
+            await callers(server, session, tally, calls=deletions * 21 // 10, deletes=0.5)
+        return tally
+
+    tally = elastic(main())
+    figures.add(f"disconnects in a storm: {tally}; untrue: {len(tally.wrong)}")
+    assert tally.wrong == []
+    assert tally.ends["verified"] > deletions * 0.1
+
+
+def _strikes(event: Event, fault: Fault) -> bool:
+    plain = not (fault.before or fault.greeting or fault.stage) and fault.timeout == 600.0
+    return (
+        plain
+        and event not in (WELL, WELL_WITHOUT_EVIDENCE, CLOSED_THEN_404)
+        and (fault.retry_after or 0) < 60
+    )
+
+
+def _of_the_one_before(exchange: Exchange) -> bytes:
+    other = [seen.customer for seen in exchange.server.seen][-2:][0]
+    return reply(200, document(other, exchange.server.truth(other)), JSON)
+
+
+SWAPPED = Fault("swapped", SOMEBODY_ELSES, (steps.send(_of_the_one_before), steps.right()))
+STRAY = [attrs.evolve(fault, script=fault.before, before=()) for fault in FAULTS if fault.before]
+
+STRIKES = {
+    "GET": [SWAPPED, *STRAY, *(fault for fault in FAULTS if _strikes(fault.event, fault))],
+    "DELETE": [fault for fault in FAULTS if _strikes(fault.on_delete or fault.event, fault)],
+}
+
+
+def chaotic(chance: random.Random, but_for: int = 0) -> Plan:
+    """Strike one request in five with any fault of the catalogue but those of one status.
+
+    Whether a DELETE is processed is left to chance where the fault leaves it open.
+    """
+    strikes = {method: [f for f in faults if f.status != but_for] for method, faults in STRIKES.items()}
+
+    def plan(seen: Seen) -> Turn:
+        if chance.random() >= 0.2:
+            return RIGHT
+        fault = chance.choice(strikes[seen.method])
+        open_ended = (fault.on_delete or fault.event).delete_processed is not None
+        return Turn(open_ended and chance.random() < 0.5, fault.script)
+
+    return plan
+
+
+async def _memory() -> int:
+    """Bytes in use once everything under way has ended."""
+    await settle(500)
+    gc.collect()
+    used, _ = tracemalloc.get_traced_memory()
+    return used
+
+
+@long
+def test_chaos(figures: Figures) -> None:
+    """Every call is resolved or reported: none lost, untrue, another's or untyped; memory stays flat."""
+    calls = size(ordinary=500, long=100_000)
+
+    async def main() -> tuple[Tally, int]:
+        tally = Tally()
+        async with storm(chaotic(random.Random(6))) as (server, session):
+            await callers(server, session, tally, calls=calls // 10, deletes=0.3, at_once=8)
+            before = await _memory()
+            await callers(server, session, tally, calls=calls - calls // 10, deletes=0.3, at_once=8)
+            return tally, await _memory() - before
+
+    tracemalloc.start()
+    try:
+        tally, growth = elastic(main())
+    finally:
+        tracemalloc.stop()
+    kinds = len({fault.name for faults in STRIKES.values() for fault in faults})
+    figures.add(f"chaos of {kinds} faults: {tally}; untrue: {len(tally.wrong)}; memory {growth:+,} bytes")
+    assert tally.wrong == []
+    assert sum(tally.ends.values()) == calls
+    assert kinds >= 20
+    assert growth < 1 << 20
+
+
+def _false(outcome: Fetched | Deleted | Failed, server: FaultServer) -> bool:
+    """Whether ``outcome`` is untrue, as far as the server can tell."""
+    match outcome:
+        case Fetched(customer=customer, accounts=accounts):
+            return accounts.entitlement_filter != f"{canaries.FILTER}{customer}"
+        case Deleted(customer=customer):
+            return server.truth(customer)[SELLER]
+        case Failed(error=OutcomeUnknown()) | Failed(seller=None):
+            return False
+        case Failed(customer=customer):
+            return not server.truth(customer)[SELLER]
+
+
+@long
+def test_bulk_calls_in_chaos(figures: Figures) -> None:
+    """Each input has exactly one outcome, and none is untrue."""
+    customers = [f"customer-{n}" for n in range(size(ordinary=200, long=10_000))]
+
+    async def main() -> None:
+        # A 401 ends a bulk call, since no further request could succeed.
+        async with storm(chaotic(random.Random(7), but_for=401)) as (server, session):
+            reads = session.get_many(customers, concurrency=8)
+            deletions = session.delete_many([(customer, SELLER) for customer in customers], concurrency=8)
+            for bulk in (reads, deletions):
+                async with bulk as outcomes:
+                    ended = [outcome async for outcome in outcomes]
+                assert Counter(outcome.customer for outcome in ended) == Counter(customers)
+                assert [outcome for outcome in ended if _false(outcome, server)] == []
+                figures.add(f"bulk in chaos: {dict(Counter(type(outcome).__name__ for outcome in ended))}")
+
+    elastic(main())

@@ -1,0 +1,113 @@
+"""Exports that are killed, interrupted or short of room: nothing lost, nothing twice.
+
+With ``CI_LONG=1`` at full size, with the figures printed.
+"""
+
+import resource
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from imin_accounts.cli._export.sinks import read_customers
+from tests.cli.emulated import Emulated, emulated
+from tests.cli.processes import LONG, run_to_end, signal_when, start, write_ids
+
+CONCURRENCY = 64
+CUSTOMERS = 100_000 if LONG else 400
+FEW = 400
+KILLS = 25 if LONG else 3
+
+
+@pytest.fixture(scope="module")
+def imin() -> Iterator[Emulated]:
+    """An emulated imin with all the customers, in another process."""
+    with emulated(customers=CUSTOMERS) as there:
+        yield there
+
+
+@pytest.fixture
+def ids(request: pytest.FixtureRequest, imin: Emulated, tmp_path: Path) -> Path:
+    """Customers' identifiers, 400 unless a test says how many; nobody was read yet."""
+    imin.reads()
+    return write_ids(tmp_path / "ids.txt", getattr(request, "param", FEW))
+
+
+def exported(file: Path) -> Counter[str]:
+    """How often each customer stands in an export."""
+    return Counter(str(rows[0]["customer"]) for rows in read_customers(file))
+
+
+def everybody(ids: Path) -> Counter[str]:
+    """Each customer once."""
+    return Counter(ids.read_text().split())
+
+
+@pytest.mark.parametrize("ids", [CUSTOMERS], indirect=True, ids=[f"{CUSTOMERS} customers"])
+@pytest.mark.parametrize(
+    ("name", "kills"),
+    [
+        pytest.param("out.jsonl", KILLS, id="jsonl"),
+        pytest.param("out.csv", KILLS // 3, id="csv"),
+        pytest.param("out.sqlite", KILLS // 3, id="sqlite"),
+    ],
+)
+def test_killed_at_random_it_loses_nobody(
+    name: str, kills: int, imin: Emulated, ids: Path, tmp_path: Path
+) -> None:
+    """After each SIGKILL, going on reads at most ``concurrency`` customers again; all stand there once."""
+    out, dice, read, redone = tmp_path / name, Random(name), set[str](), list[int]()
+    share = CUSTOMERS // (kills + 1)
+    for _ in range(kills):
+        at = dice.randrange(1, share)
+        process = start(imin.base_url, "export", ids, "-o", out, "--resume")
+        assert signal_when(process, lambda: imin.requests() >= at, signal.SIGKILL).code == -9  # noqa: B023
+        redone.append(_redone(imin, read))
+    assert run_to_end(imin.base_url, "export", ids, "-o", out, "--resume").code == 0
+    redone.append(_redone(imin, read))
+    print(f"{name}: {CUSTOMERS:,} customers, {kills} kills, read again after each: {redone[1:]}")
+    assert exported(out) == everybody(ids)
+    assert max(redone) <= CONCURRENCY
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.sqlite"])
+def test_a_full_disk_leaves_a_file_to_go_on_with(
+    name: str, imin: Emulated, ids: Path, tmp_path: Path
+) -> None:
+    """No room: exit code 1, a line that says so, no customer in part; with room again it goes on."""
+    out = tmp_path / name
+    ended = run_to_end(imin.base_url, "export", ids, "-o", out, preexec=_little_room)
+    assert ended.code == 1
+    assert f"Error: can't write {out}: " in ended.err
+    assert f"{out} is whole up to here: repeat the command with --resume to go on." in ended.err
+    assert 0 < len(exported(out)) < FEW
+    assert run_to_end(imin.base_url, "export", ids, "-o", out, "--resume").code == 0
+    assert exported(out) == everybody(ids)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_interrupt_finishes_what_is_under_way(
+    signum: signal.Signals, imin: Emulated, ids: Path, tmp_path: Path
+) -> None:
+    """Exit code 3, how to go on is told, and nobody whom imin was asked about is missing."""
+    out = tmp_path / "out.jsonl"
+    process = start(imin.base_url, "export", ids, "-o", out)
+    ended = signal_when(process, lambda: imin.requests() >= FEW // 3, signum)
+    assert ended.code == 3
+    assert "Finishing what is under way" in ended.err
+    assert "are left: repeat the command with --resume to go on." in ended.err
+    assert exported(out) == imin.reads()
+
+
+def _little_room() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+
+
+def _redone(imin: Emulated, read: set[str]) -> int:
+    reads = imin.reads()
+    again = sum(reads.values()) - len(reads.keys() - read)
+    read.update(reads)
+    return again

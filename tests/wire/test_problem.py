@@ -1,0 +1,102 @@
+"""What an error reply says: the body's shapes, the safe headers, every form of Retry-After."""
+
+import orjson
+import pytest
+
+from imin_accounts._wire.problem import http_date, read_problem, retry_after, safe_headers
+from imin_accounts.errors import Problem
+
+NOW = 1_611_748_800.0  # Wed, 27 Jan 2021 12:00:00 GMT
+
+
+@pytest.mark.parametrize(
+    ("body", "type", "name", "description"),
+    [
+        ({"@type": "NotFoundError", "name": "n", "description": "d"}, "NotFoundError", "n", "d"),
+        ({"@type": "UpdateFailedError", "description": "d"}, "UpdateFailedError", None, "d"),
+        ({"type": "https://x.example/e", "title": "t", "detail": "d"}, "https://x.example/e", "t", "d"),
+        ({"error": {"type": "Bad", "details": ["a", "b"]}}, "Bad", None, "a; b"),
+        ({"error": "Unauthorized"}, None, "Unauthorized", None),
+        ({"message": "No API key found in request"}, None, None, "No API key found in request"),
+        ({"@type": 5, "name": None, "description": {}}, None, None, None),
+        (["NotFoundError"], None, None, None),
+    ],
+    ids=["OpenActive", "no name", "RFC 9457", "nested", "bare", "gateway", "odd members", "list"],
+)
+def test_read_problem(body: object, type: str | None, name: str | None, description: str | None) -> None:
+    """Every known body shape yields what it has; anything else yields nothing."""
+    assert read_problem(orjson.dumps(body)) == Problem(type=type, name=name, description=description)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b'{"a": NaN}', b"[" * 100_000], ids=repr)
+def test_unreadable_body_is_no_problem(body: bytes) -> None:
+    """A body that is not JSON says nothing, and never fails."""
+    assert read_problem(body) == Problem()
+
+
+RETRY_AFTER = [
+    pytest.param("0", 0.0, id="zero"),
+    pytest.param("7", 7.0, id="seconds"),
+    pytest.param(" 7 ", 7.0, id="white space around"),
+    pytest.param("3600", 3600.0, id="an hour"),
+    pytest.param("Wed, 27 Jan 2021 12:00:30 GMT", 30.0, id="IMF-fixdate"),
+    pytest.param("Wednesday, 27-Jan-21 12:00:30 GMT", 30.0, id="RFC 850"),
+    pytest.param("Wed Jan 27 12:00:30 2021", 30.0, id="asctime"),
+    pytest.param("Tue, 26 Jan 2021 12:00:30 GMT", 0.0, id="date in the past"),
+    pytest.param("3601", None, id="over an hour"),
+    pytest.param("9" * 400, None, id="huge"),
+    pytest.param("-1", None, id="negative"),
+    pytest.param("NaN", None, id="NaN"),
+    pytest.param("inf", None, id="infinity"),
+    pytest.param("1.5", None, id="fraction"),
+    pytest.param("1_0", None, id="Python's digits"),
+    pytest.param("\u0661", None, id="Arabic digit"),
+    pytest.param("5, 10", None, id="sent twice"),
+    pytest.param("", None, id="empty"),
+    pytest.param("soon", None, id="word"),
+    pytest.param("Wed, 27 Jan 2021 12:00:30 +0100", None, id="zone other than GMT"),
+    pytest.param("Wed, 31 Feb 2021 12:00:30 GMT", None, id="day that does not exist"),
+    pytest.param("Wed, 27 Jan 2021 24:00:30 GMT", None, id="hour that does not exist"),
+    pytest.param("Wed, 27 Jan 2031 12:00:30 GMT", None, id="date in years"),
+]
+
+
+@pytest.mark.parametrize(("value", "seconds"), RETRY_AFTER)
+def test_retry_after(value: str, seconds: float | None) -> None:
+    """ASCII digits and three date forms up to an hour are believed, nothing else."""
+    assert retry_after({"retry-after": value}, NOW) == seconds
+
+
+def test_retry_after_date_counts_from_the_replys_own_date() -> None:
+    """With both dates of the server's clock, ours may be wrong."""
+    headers = {
+        "date": "Wed, 27 Jan 2021 12:00:00 GMT",
+        "retry-after": "Wed, 27 Jan 2021 12:00:05 GMT",
+    }
+    assert retry_after(headers, NOW + 86_400 * 365) == 5.0
+
+
+def test_no_retry_after() -> None:
+    """A reply without the header asks for nothing."""
+    assert retry_after({}, NOW) is None
+
+
+@pytest.mark.parametrize(("year", "century"), [("71", 2071), ("72", 1972)])
+def test_two_digit_year(year: str, century: int) -> None:
+    """A year over 50 years ahead is taken for the past (RFC 9110, section 5.6.7)."""
+    assert http_date(f"Sunday, 01-Jan-{year} 00:00:00 GMT", NOW) == http_date(
+        f"Sun, 01 Jan {century} 00:00:00 GMT", NOW
+    )
+
+
+def test_safe_headers_keep_shapes_not_secrets() -> None:
+    """Only allow-listed names survive, and only values of the shape that the name promises."""
+    headers = {
+        "retry-after": "7",
+        "content-type": "application/json; echo=rosie@example.com",
+        "date": "rosie",
+        "x-request-id": "5ca1ab1e",
+        "set-cookie": "session=1",
+        "location": "https://broker.example/",
+    }
+    assert safe_headers(headers) == {"retry-after": "7", "content-type": "application/json"}

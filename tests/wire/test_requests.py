@@ -1,0 +1,163 @@
+"""Requests are exact, and checked before they are sent."""
+
+from urllib.parse import unquote
+
+import pytest
+from yarl import URL
+
+from imin_accounts._version import __version__
+from imin_accounts._wire.requests import MAX_URL, accounts_request, check_base_url, disconnect_request
+from imin_accounts.errors import InvalidRequest
+from tests.scripted import SELLER
+
+BASE = "https://book.imin.co"
+IDENTIFIERS = ["", ".", "..", "a\x00b", "a\nb", "\x7f", "\x85", "\ud800", 1234, None, b"1234"]
+
+
+def test_accounts_request_is_exact() -> None:
+    """Path, method and header fields are what the API page says."""
+    request = accounts_request(BASE, "1234")
+    assert (request.method, request.url) == ("GET", f"{BASE}/api/v2/customers/1234/accounts")
+    assert request.headers["User-Agent"] == f"imin-accounts/{__version__}"
+    assert "application/json" in request.headers["Accept"]
+
+
+def test_disconnect_request_is_exact() -> None:
+    """The seller goes percent-encoded into the query, on a connection of its own."""
+    request = disconnect_request(BASE, "1234", SELLER)
+    seller = "https%3A%2F%2Fid.bookingsystem.example.com%2Forganizers%2F1"
+    assert (request.method, request.fresh) == ("DELETE", True)
+    assert request.url == f"{BASE}/api/v2/customers/1234/accounts?seller={seller}"
+
+
+@pytest.mark.parametrize(
+    "customer", ["1234", "a-b_c.d~e", "a/b c", "ünïcödé", "٣٤", "100%", "...", "a+b&c=d?e#f;g"]
+)
+def test_identifier_survives(customer: str) -> None:
+    """Whatever it holds, it is one segment of the path, in ASCII, and decodes to what was passed."""
+    url = accounts_request(BASE, customer).url
+    assert url.isascii()
+    assert unquote(url.removeprefix(f"{BASE}/api/v2/customers/").removesuffix("/accounts")) == customer
+    assert url.count("/") == f"{BASE}/api/v2/customers/1234/accounts".count("/")
+
+
+@pytest.mark.parametrize(
+    "redirect",
+    [
+        "https://broker.example/back",
+        "https://broker.example/back?a=1+2&b=3%204#part",
+        "https://broker.example/a b/ü?ö=%C3%BC&x=%",
+        "http://localhost:8000/back",
+        "http://127.0.0.2/back",
+        "http://[::1]:8000/",
+        URL("https://broker.example/back?a=1"),
+    ],
+    ids=str,
+)
+def test_redirect_uri_survives(redirect: str | URL) -> None:
+    """A server that decodes the query once gets back exactly what was passed."""
+    url = URL(accounts_request(BASE, "1234", redirect).url, encoded=True)
+    assert dict(url.query) == {"redirectUri": str(redirect)}
+
+
+@pytest.mark.parametrize(
+    "redirect",
+    [
+        "",
+        "/back",
+        "//broker.example/back",
+        "http://broker.example/back",
+        "javascript:alert(1)",
+        "https://",
+        "https:///back",
+        "https://a..b/",
+        "https://b ad/",
+        " https://broker.example/",
+        "https://broker.example/\r\nX: y",
+        "https://broker.example/\ud800",
+        "https://broker.example:99999/",
+        "ftp://broker.example/",
+        b"https://broker.example/",
+        7,
+    ],
+    ids=repr,
+)
+def test_redirect_uri_refused(redirect: str) -> None:
+    """Where no browser could be sent back safely is refused; the text does not quote it."""
+    with pytest.raises(InvalidRequest, match="redirect_uri") as caught:
+        accounts_request(BASE, "1234", redirect)
+    assert "broker" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("identifier", IDENTIFIERS, ids=repr)
+def test_customer_refused(identifier: str) -> None:
+    """An identifier that can't be one path segment is refused."""
+    with pytest.raises(InvalidRequest, match="customer"):
+        accounts_request(BASE, identifier)
+
+
+@pytest.mark.parametrize("identifier", IDENTIFIERS, ids=repr)
+def test_seller_refused(identifier: str) -> None:
+    """A seller that can't have been read from a reply is refused."""
+    with pytest.raises(InvalidRequest, match="seller"):
+        disconnect_request(BASE, "1234", identifier)
+
+
+def test_url_length_is_limited() -> None:
+    """imin's limit counts the whole URL: one character more is refused."""
+    room = MAX_URL - len(accounts_request(BASE, "1").url) + 1
+    assert len(accounts_request(BASE, "x" * room).url) == MAX_URL
+    with pytest.raises(InvalidRequest, match="2049"):
+        accounts_request(BASE, "x" * (room + 1))
+
+
+@pytest.mark.parametrize(
+    ("base_url", "checked"),
+    [
+        ("https://book.imin.co", "https://book.imin.co"),
+        ("https://book.imin.co/", "https://book.imin.co"),
+        ("https://gateway.example/imin/", "https://gateway.example/imin"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://127.0.0.1:1/x", "http://127.0.0.1:1/x"),
+        ("http://[::1]:1", "http://[::1]:1"),
+        (URL("https://book.imin.co"), "https://book.imin.co"),
+    ],
+)
+def test_base_url(base_url: str | URL, checked: str) -> None:
+    """https, or http to this machine, with or without a path."""
+    assert check_base_url(base_url) == checked
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "",
+        "book.imin.co",
+        "http://book.imin.co",
+        "ftp://book.imin.co",
+        "https://user@book.imin.co",
+        "https://user:password@book.imin.co",
+        "https://@book.imin.co",
+        "https://book.imin.co?a=1",
+        "https://book.imin.co?",
+        "https://book.imin.co/#a",
+        "https://a..b",
+        "https://.b",
+        "https://-b.example",
+        "https://" + "a" * 64 + ".example",
+        "https://b_ook imin.co",
+        "https://book.imin.co\\@evil.example",
+        "https://book.imin.co:99999",
+        "https://book.imin.co/a/../b",
+        "https://book.imin.co/a/%2e%2e/b",
+        "http://localhost.evil.example",
+        "http://127.0.0.1.evil.example",
+        "https://book.imin.co\n",
+    ],
+    ids=repr,
+)
+def test_base_url_refused(base_url: str) -> None:
+    """Anything else would send the key where it must not go."""
+    with pytest.raises(InvalidRequest, match="base_url"):
+        check_base_url(base_url)
