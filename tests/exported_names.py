@@ -17,6 +17,7 @@ MODULES = (
     "imin_accounts.fake",
     "imin_accounts.models",
     "imin_accounts.results",
+    "imin_accounts.session",
     "imin_accounts.testing",
     "imin_accounts.transports",
 )

@@ -62,7 +62,7 @@ class Outcomes(Generic[Input, Outcome]):
         inputs: What to call for. Read lazily, and closed on leaving.
         call: Returns the outcome for one input; what it raises ends the iteration. Only a
             ``RateLimited`` that made no attempt does not: the input waits until the hold is over.
-        concurrency: Calls under way at most. As many outcomes again may wait to be taken.
+        concurrency: Inputs at most that were read and whose outcomes were not yet taken.
         sleep: Waits for some seconds.
 
     Raises:
@@ -90,7 +90,7 @@ class Outcomes(Generic[Input, Outcome]):
         self._gave_up = False
         self._ready = deque[Outcome]()
         self._news = asyncio.Event()
-        self._room = asyncio.Event()
+        self._window = asyncio.Semaphore(concurrency)
 
     async def __aenter__(self) -> AsyncIterator[Outcome]:
         if self._workers is not None:
@@ -122,17 +122,18 @@ class Outcomes(Generic[Input, Outcome]):
                 raise self._source.error or StopAsyncIteration
             self._news.clear()
             await self._news.wait()
-        self._room.set()
+        self._window.release()
         return self._ready.popleft()
 
     async def _work(self) -> None:
         try:
+            await self._window.acquire()
             async for item in self._source:
                 self._ready.append(await self._outcome(item))
                 self._news.set()
-                while len(self._ready) >= self._concurrency and not self._source.stopped:
-                    self._room.clear()
-                    await self._room.wait()
+                if self._source.stopped:  # nobody has to make room any more
+                    break
+                await self._window.acquire()
         except SessionStateError as error:
             self._source.stop(error)  # calls under way end by themselves: a DELETE may yet be confirmed
         except BaseException as error:

@@ -231,11 +231,12 @@ class AccountsSession:
         outlast makes customers wait, not fail.
 
         Args:
-            customers: Identifiers. Read lazily, at most ``2 * concurrency`` ahead of the outcomes
-                taken, and closed on leaving. If reading fails, its error is raised after the outcomes.
+            customers: Identifiers. Read lazily, at most ``concurrency`` ahead of the outcomes taken,
+                and closed on leaving. If reading fails, its error is raised after the outcomes.
             redirect_uri: As for ``get_seller_accounts``.
-            concurrency: Calls under way at most, from 1. With a ``rate_limit`` keep it well below rate
-                times ``timeout``, since a call's wait for its turn counts.
+            concurrency: Calls under way at most, outcomes not yet taken counted; from 1. With a
+                ``rate_limit`` keep it well below rate times ``timeout``, since a call's wait for its
+                turn counts.
             timeout: Seconds for each call; the session's if not given.
 
         Raises:

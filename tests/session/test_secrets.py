@@ -24,7 +24,7 @@ from imin_accounts.errors import (
 from imin_accounts.session import AccountsSession
 from imin_accounts.session._key import ApiKey
 from imin_accounts.transports.base import Request, Response
-from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ManualClock, ScriptedTransport, reply
+from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ManualClock, ScriptedTransport, reply, runtime
 
 SECRET = "canary-key-5ca1ab1e"
 
@@ -132,11 +132,9 @@ async def test_log_has_one_line_per_call() -> None:
     logger = logging.getLogger("imin_accounts")
     logger.addHandler(handler)
     logger.setLevel(1)
-    clock = ManualClock()
     transport = ScriptedTransport([reply(500), CONNECTED, NO_CONTENT])
-    options = {"clock": clock, "sleep": clock.sleep, "random": lambda: 0.5, "transport": transport}
     try:
-        async with AccountsSession(SECRET, **options) as session:  # type: ignore[arg-type]
+        async with AccountsSession(SECRET, transport=transport, runtime=runtime(ManualClock())) as session:
             await session.get_seller_accounts("1234")
             await session.delete_seller_account("1234", SELLER)
     finally:
