@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 import attrs
+from yarl import URL
 
 _PRIVATE = object()
 Private = Annotated[str, _PRIVATE]
@@ -108,6 +109,17 @@ def _is_private(annotation: Any) -> bool:
 
 def _masked(value: object) -> str:
     return "None" if value is None else "'***'"
+
+
+def is_link(text: str) -> bool:
+    """Whether a browser may be sent there: absolute http(s), with a host, nothing invisible in it."""
+    if not text.isprintable() or text != text.strip():
+        return False
+    try:
+        url = URL(text, encoded=True)
+        return url.scheme in ("http", "https") and bool(url.raw_host) and url.port is not None
+    except ValueError:
+        return False
 
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)

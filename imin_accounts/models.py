@@ -28,6 +28,7 @@ from imin_accounts._node import (
     Node,
     Private,
     api_names,
+    is_link,
     keys_of,
     names,
     note_drift,
@@ -55,7 +56,7 @@ __all__ = [
 ]
 
 MAX_URL = 2048
-"""Characters that a URL for imin may have."""
+"""Characters that a URL for imin may have, as its pages say: "should be at most 2,048 characters"."""
 
 
 class ActionStatus(StrEnum):
@@ -186,17 +187,6 @@ class Entitlement(Node):
         if now.utcoffset() is None:
             raise InvalidRequest("now must be an aware datetime")
         return self.expires is not None and timedelta() <= self.expires - now <= within
-
-
-def is_link(text: str) -> bool:
-    """Whether a browser may be sent there: absolute http(s), with a host, nothing invisible in it."""
-    if not text.isprintable() or text != text.strip():
-        return False
-    try:
-        url = URL(text, encoded=True)
-        return url.scheme in ("http", "https") and bool(url.raw_host) and url.port is not None
-    except ValueError:
-        return False
 
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)

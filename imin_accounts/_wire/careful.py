@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 import attrs
 
-from imin_accounts._node import extra, keys_of, step
+from imin_accounts._node import extra, is_link, keys_of, step
 from imin_accounts.models import (
     CONNECTED_ONLY,
     UNCONNECTED_ONLY,
@@ -26,7 +26,6 @@ from imin_accounts.models import (
     Seller,
     UnconnectedAccount,
     UnrecognisedAccount,
-    is_link,
 )
 
 FLAG = "imin:matchingEmailExists"
@@ -229,20 +228,25 @@ def node_hook(cls: Any, converter: Any) -> Hook:
 
 
 def _read_one_of(values: list[Any], cls: type, read: Hook) -> Reading:
-    """An array where one object is expected. JSON-LD takes ``[x]`` for ``x``; of access passes, which
-    do come several at a time, the first barcode is read, else the first that doesn't say what it is.
+    """An array where one object is expected: JSON-LD takes ``[x]`` for ``x``.
+
+    Access passes do come several at a time: one of them is read, and the array is kept as received.
     """
-    places = range(len(values))
+    place = 0 if len(values) == 1 else None
     if cls is AccessPass and all(type(each) is dict for each in values):
-        types = [each.get("@type") or each.get("type") for each in values]
-        wanted = next((each for each in ("Barcode", None) if each in types), "")
-        places = range(len(values))[types.index(wanted) :][:1] if wanted in types else range(0)
-        if not places:
+        place = _place_of_pass(values)
+        if place is None:
             return Reading(None, True)
-    if len(places) != 1 or type(values[places[0]]) is list:
+    if place is None or type(values[place]) is list:
         return unreadable("object", values)
-    reading = read(values[places[0]], None)
-    return Reading(reading.value, True, tuple(f"[{places[0]}]{problem}" for problem in reading.problems))
+    reading = read(values[place], None)
+    return Reading(reading.value, True, tuple(f"[{place}]{problem}" for problem in reading.problems))
+
+
+def _place_of_pass(passes: list[dict[str, Any]]) -> int | None:
+    """The index of the first barcode, else of the first pass without a type; None where all are others."""
+    types = [each.get("@type") or each.get("type") for each in passes]
+    return next((types.index(wanted) for wanted in ("Barcode", None) if wanted in types), None)
 
 
 def account_hook(_: Any, converter: Any) -> Hook:

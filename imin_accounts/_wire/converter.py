@@ -59,18 +59,23 @@ def _fast_converter(escapes: bool) -> cattrs.Converter:
 def _shared(read: Callable[..., Seller]) -> Callable[..., Seller]:
     """Every customer's reply repeats the same sellers: hand out one object for one document.
 
-    Documents are compared as bytes: their dicts would be equal with 1 for true, and slow to compare.
-    Nothing but the id is kept of a seller before it is met again.
+    A seller met for the first time leaves only its id behind, since it may never come again; met for the
+    second time it is remembered with its document. Documents are compared as bytes: their dicts would be
+    equal with 1 for true, and slow to compare.
     """
 
     def read_shared(document: dict[str, Any], _: Any = None) -> Seller:
-        pair = _sellers.get(document["@id"])
-        if pair and pair[0] == orjson.dumps(document):
-            return pair[1]
+        known = _sellers.get(document["@id"])
+        if known is not None and known[0] == orjson.dumps(document):
+            return known[1]
         seller = read(document)
-        if pair is None and len(_sellers) >= MAX_SHARED:
-            _sellers.clear()
-        _sellers[seller.id] = () if pair is None else (orjson.dumps(document), seller)
+        if seller.id in _met:
+            _sellers[seller.id] = (orjson.dumps(document), seller)
+        else:
+            if len(_met) >= MAX_SHARED:
+                _met.clear()
+                _sellers.clear()
+            _met.add(seller.id)
         return seller
 
     return read_shared
@@ -191,7 +196,10 @@ def _writer(cls: Any, converter: cattrs.Converter) -> Callable[[Any], dict[str, 
     return write
 
 
-_sellers: dict[str, tuple[bytes, Seller] | tuple[()]] = {}
+_met: set[str] = set()
+"""The ids of sellers met since both were last emptied."""
+_sellers: dict[str, tuple[bytes, Seller]] = {}
+"""By id, those met more than once: the document, as bytes, and the object that stands for it."""
 _fast = _fast_converter(escapes=True)
 _fast_without_escapes = _fast_converter(escapes=False)
 _careful = _careful_converter()

@@ -9,6 +9,7 @@ itself. A frozen class would set each slot through a slow call, so they fill a t
 slots that is not frozen, and then declare the object an instance of the frozen class.
 """
 
+import linecache
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -19,8 +20,8 @@ from typing import Any, TypeAlias, Union, get_args, get_origin
 import attrs
 import orjson
 
-from imin_accounts._node import NOTHING_EXTRA, Context, Link, Private
-from imin_accounts.models import ActionStatus, Entitlement, EntitlementType, Seller, SellerAccounts, is_link
+from imin_accounts._node import NOTHING_EXTRA, Context, Link, Private, is_link
+from imin_accounts.models import ActionStatus, Entitlement, EntitlementType, Seller, SellerAccounts
 
 ODD = (AttributeError, LookupError, TypeError, ValueError)
 """What a fast reader raises at any form but the API's own."""
@@ -30,7 +31,7 @@ _WITH_ID = (Seller, Entitlement, EntitlementType, SellerAccounts)
 
 Field: TypeAlias = "attrs.Attribute[Any]"
 
-# How the value v becomes a field, by the field's type; {0} is the field's name, {1} tests v for controls.
+# How the value v becomes a field, by the field's type; {0} is the field's name, {1} a test from _HAS_CONTROL.
 _TEXT = """
 if type(v) is not str: raise ValueError
 self.{0} = v
@@ -42,8 +43,9 @@ _STATEMENTS: dict[Any, str] = {
 if type(v) is not bool: raise ValueError
 self.{0} = v
 """,
-    # Every third character from the fifth on is a separator: of all that fromisoformat takes, that
-    # leaves RFC 3339 with whole seconds, and offsets of over 59 minutes.
+    # Every third character from the fifth on is a separator: "2021-01-27T12:00:00Z"[4::3] == "--T::Z",
+    # "2021-01-27T12:00:00+01:00"[4::3] == "--T::+:". Of all that fromisoformat takes, these two forms
+    # leave RFC 3339 with whole seconds; and offsets such as +01:60, which the second test refuses.
     datetime: """
 form = v[4::3]
 if form != "--T::Z" and (form != "--T::+:" or v[23] > "5"): raise ValueError
@@ -85,15 +87,22 @@ else: raise ValueError
 """
 
 
-_CONTROLS = {True: "len(dumps(v)) != len(v) + 2", False: "not v.isascii()"}
-"""By whether the document has escapes. JSON spells a control character with one; so it is longer than the
-text, as one that isn't ASCII is; and a document without any escape has none to look for.
+_HAS_CONTROL = {True: "len(dumps(v)) != len(v) + 2", False: "not v.isascii()"}
+"""Whether the text v may hold a control character, by whether the document has escapes (backslashes).
+
+JSON can spell a control character only with an escape. So in a document without one there is none, and only
+a text that isn't ASCII needs a closer look. In any other document the text is written as JSON again: where
+nothing had to be escaped, and all is ASCII, that is two characters longer than the text, for the quotes.
 """
 
 
 class _Links:
-    """Checks links. Whether a browser may be sent there hangs on scheme and host, once no character is
-    odd; so the beginnings of links that were found good are remembered.
+    """Checks links.
+
+    Attributes:
+        origins: Beginnings of links that were found good, such as ``"https://book.imin.co/"``; eight at
+            most. Of a text without odd characters only scheme and host decide whether it is a link, so the
+            next one from there needs no parsing.
     """
 
     origins: tuple[str, ...] = ()
@@ -123,6 +132,9 @@ _NAMES = {
 
 
 def _twin(cls: type) -> type:
+    """A class like ``cls`` whose objects can be written to. They have the same slots in the same order, so
+    Python lets one become a ``cls`` by an assignment to its ``__class__``.
+    """
     thawed = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
     return type(cls.__name__, cls.__bases__, {"__slots__": cls.__dict__["__slots__"], **thawed})
 
@@ -138,7 +150,7 @@ def _reading(field: Field, converter: Any, names: dict[str, Any], escapes: bool)
         many = element is not None and attrs.has(element)
         names[f"read_{field.name}"] = converter.get_structure_hook(element if many else type_)
         statements = _NODES if many else _NODE
-    return f"v = o[{field.metadata['keys'][0]!r}]" + statements.format(field.name, _CONTROLS[escapes])
+    return f"v = o[{field.metadata['keys'][0]!r}]" + statements.format(field.name, _HAS_CONTROL[escapes])
 
 
 def _default(field: Field) -> str:
@@ -187,6 +199,10 @@ def node_reader(cls: Any, converter: Any, escapes: bool = True) -> Callable[...,
         "self.problems = ()\n" if "problems" in attrs.fields_dict(cls) else "",
         "self.__class__ = Frozen\nreturn self\n",
     ]
-    exec("def read(o, _=None):\n" + indent("".join(body), "    "), names)
+    source = "def read(o, _=None):\n" + indent("".join(body), "    ")
+    # Under a name of its own, and known to linecache, its lines show in a traceback and in a debugger.
+    file = f"<imin_accounts: reader of {cls.__name__}{'' if escapes else ', no escapes'}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    exec(compile(source, file, "exec"), names)
     read: Callable[..., Any] = names["read"]
     return read

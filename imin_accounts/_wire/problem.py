@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -55,15 +56,19 @@ _MEDIA_TYPES = {
 
 
 def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The few headers that an error may keep, each only where its value is what its name promises.
+    """The few headers that an error may keep, each only as far as its value is what its name promises.
 
-    Any other value might echo the request, and the request is secret. Of ``content-type`` the media
-    type alone is kept, if it is a usual one.
+    Any other value might echo the request, and the request is secret. So dates are written anew, and of
+    ``content-type`` the media type alone is kept, if it is a usual one.
     """
-    date, wait = (headers.get(name, "").strip(" \t") for name in ("date", "retry-after"))
-    kept = {"date": date} if _parts(date) else {}
-    if _DIGITS.fullmatch(wait) or _parts(wait):
+    kept = {}
+    if date := _http_date(headers.get("date", "")):
+        kept["date"] = format_datetime(date, usegmt=True)
+    wait = headers.get("retry-after", "").strip(" \t")
+    if _DIGITS.fullmatch(wait):
         kept["retry-after"] = wait
+    elif until := _http_date(wait):
+        kept["retry-after"] = format_datetime(until, usegmt=True)
     media_type = headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
     return kept | ({"content-type": media_type} if media_type in _MEDIA_TYPES else {})
 
@@ -71,9 +76,8 @@ def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait, as ``Retry-After`` says; None where it says nothing usable.
 
-    Usable are ASCII digits and the three date forms of RFC 9110, section 5.6.7, up to
-    ``MAX_RETRY_AFTER``. A date is measured against the reply's own ``Date``, so that neither side's
-    clock has to be right; a date in the past is 0.
+    Usable are ASCII digits and dates, up to ``MAX_RETRY_AFTER``. A date is measured against the reply's
+    own ``Date``, so that neither side's clock has to be right; a date in the past is 0.
 
     Args:
         now: Seconds since the epoch, for a reply without ``Date``.
@@ -81,44 +85,20 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     text = headers.get("retry-after", "").strip(" \t")
     if _DIGITS.fullmatch(text):
         seconds = float(text)
+    elif until := _http_date(text):
+        since = _http_date(headers.get("date", ""))
+        seconds = max(0.0, until.timestamp() - (since.timestamp() if since else now))
     else:
-        until, since = http_date(text, now), http_date(headers.get("date", "").strip(" \t"), now)
-        if until is None:
-            return None
-        seconds = max(0.0, until - (now if since is None else since))
+        return None
     return seconds if seconds <= MAX_RETRY_AFTER else None
 
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
-# Not email.utils or strptime: the one takes almost anything for a date, the other obeys the locale.
-_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
-_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-_HTTP_DATES = [
-    re.compile(rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
-    re.compile(rf"{_DAY}[a-z]{{3,6}}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
-    re.compile(rf"{_DAY} {_MONTH} (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
-]
 
 
-def http_date(text: str, now: float) -> float | None:
-    """An HTTP date as seconds since the epoch; None if it is not one.
-
-    A two-digit year is of the century that puts it at most 50 years after ``now`` (RFC 9110).
-    """
-    found = _parts(text)
-    if found is None:
-        return None
-    part = {name: int(value) for name, value in found.groupdict().items() if name != "month"}
-    if part["year"] < 100:
-        present = datetime.fromtimestamp(now, UTC).year
-        part["year"] += present - present % 100
-        part["year"] -= 100 * (part["year"] > present + 50)
-    with suppress(ValueError):  # a day or a time that does not exist
-        return datetime(**part, month=_MONTHS.index(found["month"]) + 1, tzinfo=UTC).timestamp()
+def _http_date(text: str) -> datetime | None:
+    """A date in any of the forms of RFC 9110, section 5.6.7, or of an email; without a zone it is GMT's."""
+    with suppress(ValueError, TypeError, IndexError, OverflowError):  # the last three for nonsense only
+        date = parsedate_to_datetime(text)
+        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     return None
-
-
-def _parts(text: str) -> re.Match[str] | None:
-    return next(filter(None, (form.fullmatch(text) for form in _HTTP_DATES)), None)

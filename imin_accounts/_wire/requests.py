@@ -13,11 +13,11 @@ from yarl import URL
 
 from imin_accounts._version import __version__
 from imin_accounts.errors import InvalidRequest
+from imin_accounts.models import MAX_URL
 from imin_accounts.transports.base import Headers, Request
 
 BASE_URL = "https://book.imin.co"
 ROUTE = "/api/v2/customers/{customerIdentifier}/accounts"
-MAX_URL = 2048  # characters: "A call's URL should be at most 2,048 characters", imin's API notes
 
 _HEADERS = Headers(
     {

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import traceback
 import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,11 +15,13 @@ import pytest
 from hypothesis import given
 
 from imin_accounts import from_jsonld
+from imin_accounts._node import Node
 from imin_accounts._wire.converter import MAX_SHARED
 from imin_accounts._wire.fast import ODD, date_without_24, node_reader
 from imin_accounts.models import ConnectedAccount, NoAccount, Seller, UnconnectedAccount
 from tests.paths import SAMPLES
 from tests.strategies import Json, connected, unconnected
+from tests.typed import mistyped
 
 STATES = {"connected": ConnectedAccount, "unconnected": UnconnectedAccount, "no_account": NoAccount}
 
@@ -73,6 +76,35 @@ def test_any_members_of_an_unconnected_account(item: Json) -> None:
     """The same for an account that is not connected."""
     cls = UnconnectedAccount if item["imin:matchingEmailExists"] else NoAccount
     assert FAST.structure(item, cls) == from_jsonld({"imin:item": [item]}).item[0]
+
+
+@given(connected() | unconnected())
+def test_what_is_made_is_valid(item: Json) -> None:
+    """Filled slot by slot, an object is what the class's own validators and annotations ask for."""
+    flag = item.get("imin:matchingEmailExists")
+    cls = {None: ConnectedAccount, True: UnconnectedAccount, False: NoAccount}[flag]
+    account: object = FAST.structure(item, cls)
+    assert list(mistyped(account, cls)) == []
+    for node in nodes_in(account):
+        attrs.validate(node)
+
+
+def nodes_in(value: Any) -> Iterator[Node]:
+    if isinstance(value, tuple):
+        for each in value:
+            yield from nodes_in(each)
+    elif isinstance(value, Node):
+        yield value
+        yield from nodes_in(tuple(getattr(value, field.name) for field in attrs.fields(type(value))))
+
+
+def test_a_traceback_shows_the_generated_line() -> None:
+    """Whoever debugs a refusal sees which statement of which reader it was."""
+    with pytest.raises(ValueError) as caught:
+        FAST.structure({**sample("connected"), "dateLinked": "27 January 2021"}, ConnectedAccount)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "<imin_accounts: reader of ConnectedAccount>" in shown
+    assert 'if form != "--T::Z"' in shown
 
 
 def test_what_is_made_is_frozen() -> None:

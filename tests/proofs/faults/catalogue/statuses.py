@@ -171,7 +171,7 @@ RETRY_AFTER = {
     "empty": ("", None),
     "two": ("1, 2", None),
     "echoed-words": (canaries.KEY, None),
-    "zoneless-date": ("Tue, 14 Nov 2023 22:13:22", None),
+    "zoneless-date": ("Tue, 14 Nov 2023 22:13:22", 2.0),
 }
 
 
