@@ -127,13 +127,11 @@ class AiohttpTransport:
         ) as reply:
             if reply.status == 200:
                 body = await _read(reply, self._max_body)
-            else:  # the status says it all: what explains it may be long, slow or broken
+            else:  # the status says it all: what explains it may be long, slow or broken, and stay unread
                 body = b""
                 with suppress(aiohttp.ClientError, OSError, TransportError):
                     async with asyncio.timeout(timeout / 4):
                         body = await _read(reply, min(MAX_ERROR_BODY, self._max_body))
-                if not reply.content.at_eof():
-                    reply.close()
             return Response(status=reply.status, headers=_joined(reply.headers.items()), body=body)
 
     def _lane(self, fresh: bool) -> "_Lane":
@@ -199,6 +197,8 @@ class _Connector(aiohttp.TCPConnector):
                 if protocol not in self._used:  # a new one that speaks first will do so again
                     reason = "malformed"
                     break
+        except (AttributeError, NameError, TypeError):
+            raise  # a mistake in a program, such as in a resolver, is not to pass for a network's failure
         except Exception as error:  # noqa: BLE001 - a resolver's own too: whatever it was, nothing was sent
             reason = _why_not_connected(error)
         raise TransportError(reason, maybe_sent=False)
@@ -247,7 +247,7 @@ def _why_no_reply(error: aiohttp.ClientError | OSError) -> str:
 
 @lru_cache(maxsize=16)  # most attempts have the same time: 3 us of each
 def _connect_within(seconds: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, connect=seconds, ceil_threshold=float("inf"))
+    return aiohttp.ClientTimeout(total=None, connect=seconds)
 
 
 def _joined(fields: Iterable[tuple[str, str]]) -> Headers:
