@@ -53,9 +53,8 @@ class Sender:
         Raises:
             DeadlineExceeded, SessionStateError, RateLimited, InvalidRequest: Before anything was sent.
         """
-        if isinstance(self._key, ApiKey) and self._gate.is_open():
-            key = self._key  # nothing to wait for, so no timeout either
-            await self._gate.walk_in()
+        if isinstance(self._key, ApiKey) and await self._gate.enter_at_once():
+            key = self._key  # nothing was waited for, so no timeout was needed either
         else:
             key = await self.within(call, self._admit(call))
         try:

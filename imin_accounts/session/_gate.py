@@ -61,13 +61,12 @@ class Gate:
             self._held_until = until
             self._held_by = status
 
-    def is_open(self) -> bool:
-        """Whether nobody has to wait for anything: then, and only then, ``walk_in``."""
-        return self._limiter is None and not self._places.locked() and self._held_until <= self._clock()
-
-    async def walk_in(self) -> None:
-        """Take a place at an open gate, at once; ``leave`` gives it back."""
-        await self._places.acquire()
+    async def enter_at_once(self) -> bool:
+        """Take a place, without waiting for anything; False where that can't be. ``leave`` gives it back."""
+        if self._limiter is not None or self._places.locked() or self._held_until > self._clock():
+            return False
+        await self._places.acquire()  # ends at once: there is one
+        return True
 
     async def enter(self, deadline: float) -> None:
         """Wait for the hold, a free place and the pace; ``leave`` gives the place back.

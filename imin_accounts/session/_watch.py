@@ -1,58 +1,33 @@
-"""Ends what takes too long, with one timer of the event loop's for all that is under way."""
+"""Ends what takes too long, and all that is under way when the session closes."""
 
 import asyncio
-import math
 
 
 class Watch:
-    """Hands out timeouts that share one timer.
+    """Hands out timeouts, and keeps those that are under way.
 
-    Nearly all of them are over long before they are due. A timer of the event loop's for each would be
-    set and cancelled in vain, and sorted among the others; this one is set for the earliest, and when
-    it goes off, for the next.
+    One timer of the event loop's for all of them was measured to save 2 % of a call (4 of 170 us), and dropped.
     """
 
     def __init__(self) -> None:
-        self._ends: dict[asyncio.Timeout, float] = {}  # which of them is due when, on the event loop's clock
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = math.inf
+        self._under_way: set[asyncio.Timeout] = set()
 
     def start(self, seconds: float) -> asyncio.Timeout:
         """A timeout to enter at once with ``async with``, and to ``stop`` in any case."""
-        loop = asyncio.get_running_loop()
-        timeout = asyncio.timeout(None)
-        self._ends[timeout] = end = loop.time() + seconds
-        if end < self._alarm_at:
-            self._set_alarm(loop, end)
+        timeout = asyncio.timeout(seconds)
+        self._under_way.add(timeout)
         return timeout
 
     def stop(self, timeout: asyncio.Timeout) -> None:
         """Forget ``timeout``."""
-        del self._ends[timeout]
+        self._under_way.remove(timeout)
 
     def end_all(self) -> None:
         """End all that are under way; those who wait for them go on in the event loop's next passes."""
-        self._end(asyncio.get_running_loop(), math.inf)
+        now = asyncio.get_running_loop().time()
+        for timeout in self._under_way:
+            if not timeout.expired():  # one that is cannot be rescheduled any more
+                timeout.reschedule(now)
 
     def __len__(self) -> int:
-        return len(self._ends)
-
-    def _set_alarm(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = loop.call_at(at, self._end, loop, at)
-        self._alarm_at = at
-
-    def _end(self, loop: asyncio.AbstractEventLoop, up_to: float) -> None:
-        """End what is due by ``up_to``, and set the alarm for the rest."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm, self._alarm_at = None, math.inf
-        now = loop.time()
-        for timeout, end in self._ends.items():
-            if end > up_to:
-                self._alarm_at = min(self._alarm_at, end)
-            elif not timeout.expired():
-                timeout.reschedule(now)
-        if self._alarm_at < math.inf:
-            self._set_alarm(loop, self._alarm_at)
+        return len(self._under_way)

@@ -49,8 +49,8 @@ class Chart:
         return max([1, *(bar.value for bar in self.bars)])
 
     @property
-    def every(self) -> int:
-        """So many bars share a label, for want of room."""
+    def label_step(self) -> int:
+        """2 where every second bar has a label, and so on: side by side there is room for 13."""
         return ceil(len(self.bars) / _MOST_LABELS)
 
 
