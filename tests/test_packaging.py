@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import imin_accounts
+from tests.core_size import PACKAGE, sizes
 from tests.paths import ROOT
 
-PACKAGE = ROOT / "imin_accounts"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 
@@ -46,6 +46,11 @@ def test_the_version_has_one_place() -> None:
 def test_the_core_needs_five_packages_at_most() -> None:
     """Whoever installs the library gets these and what they need."""
     assert names(PROJECT["project"]["dependencies"]) == {"aiohttp", "attrs", "cattrs", "orjson", "yarl"}
+
+
+def test_the_core_stays_small() -> None:
+    """The limit is what it takes today and a little: whoever raises it says why in the commit."""
+    assert sum(sizes().values()) <= 2_400
 
 
 @pytest.mark.parametrize(
