@@ -20,16 +20,13 @@ def core_files() -> Iterator[Path]:
 
 def code_lines(text: str) -> int:
     """Lines that hold code: neither blank, nor comments, nor docstrings."""
-    told = set()
+    docstrings = set[int]()
     for node in ast.walk(ast.parse(text)):
-        if (
-            isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-        ):
-            told |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+        match node:
+            case ast.Expr(value=ast.Constant(value=str()), lineno=first, end_lineno=last):
+                docstrings |= {*range(first, (last or first) + 1)}
     lines = enumerate(map(str.strip, text.splitlines()), 1)
-    return sum(1 for number, line in lines if line and not line.startswith("#") and number not in told)
+    return sum(1 for number, line in lines if line and not line.startswith("#") and number not in docstrings)
 
 
 def sizes() -> dict[str, int]:
