@@ -84,71 +84,71 @@ class Api:
         self._flow = flow
         self._api_key = api_key
 
-    def answer(self, call: ApiRequest) -> Response:
-        """Do what ``call`` asks and reply."""
-        if call.endpoint == "connect_account":
-            return self._connect(call)
-        if call.key is None:
+    def answer(self, request: ApiRequest) -> Response:
+        """Do what ``request`` asks and reply."""
+        if request.endpoint == "connect_account":
+            return self._connect(request)
+        if request.key is None:
             return replies.error(401, ErrorBody.MESSAGE, description="No API key found in request")
-        found, wanted = (key.encode(errors="surrogateescape") for key in (call.key, self._api_key))
+        found, wanted = (key.encode(errors="surrogateescape") for key in (request.key, self._api_key))
         if not hmac.compare_digest(found, wanted):
             return replies.error(401, self._world.undocumented.unauthorized)
-        if call.endpoint == "get_seller_accounts":
-            return self._get(call)
-        if call.endpoint == "delete_seller_account":
-            return self._delete(call)
-        if call.route not in ALLOWED:
+        if request.endpoint == "get_seller_accounts":
+            return self._get(request)
+        if request.endpoint == "delete_seller_account":
+            return self._delete(request)
+        if request.route not in ALLOWED:
             return replies.error(404, ErrorBody.MESSAGE, description="no Route matched with those values")
-        return replies.error(405, ErrorBody.MESSAGE, headers={"allow": ALLOWED[call.route]})
+        return replies.error(405, ErrorBody.MESSAGE, headers={"allow": ALLOWED[request.route]})
 
-    def about(self, customer: str, call: ApiRequest) -> Response:
+    def about(self, customer: str, request: ApiRequest) -> Response:
         """200 with the accounts of ``customer``, known or not, whoever asked and for whomever."""
         person = self._world.population.people.get(customer, Person())
-        url = call.base + ACCOUNTS.replace("{customerIdentifier}", quote(customer, safe=""))
+        url = request.base + ACCOUNTS.replace("{customerIdentifier}", quote(customer, safe=""))
         items = [
-            self._account(customer, person, id, seller, call)
+            self._account(customer, person, id, seller, request)
             for id, seller in self._world.population.sellers.items()
         ]
         return replies.document(documents.collection(url, items, person.entitlement_filter))
 
-    def _get(self, call: ApiRequest) -> Response:
-        redirect_uri = call.query.get("redirectUri")
+    def _get(self, request: ApiRequest) -> Response:
+        redirect_uri = request.query.get("redirectUri")
         if redirect_uri is not None and not _is_web_address(redirect_uri):
             return self._bad_request("redirectUri must be an absolute http(s) URL")
         if (
-            call.customer not in self._world.population.people
+            request.customer not in self._world.population.people
             and self._world.undocumented.unknown_customer == 404
         ):
             return self._not_found("There is no such customer.")
-        return self.about(call.customer, call)
+        return self.about(request.customer, request)
 
-    def _account(self, customer: str, person: Person, id: str, seller: Node, call: ApiRequest) -> Node:
+    def _account(self, customer: str, person: Person, id: str, seller: Node, request: ApiRequest) -> Node:
         connection = self._world.population.connections.get((customer, id))
         if connection is not None:
             return documents.connected(seller, connection, self._world.now())
         targets: dict[str, str] = {}
-        if "redirectUri" in call.query:
+        if "redirectUri" in request.query:
             for action in _ACTIONS:
-                token = self._flow.link(customer, id, action, call.query["redirectUri"])
-                targets[action] = f"{call.base}{CONNECT}?jwt={token}"
+                token = self._flow.link(customer, id, action, request.query["redirectUri"])
+                targets[action] = f"{request.base}{CONNECT}?jwt={token}"
         matching = self._world.population.password(id, person.email) is not None
         return documents.not_connected(seller, matching_email=matching, targets=targets)
 
-    def _delete(self, call: ApiRequest) -> Response:
-        seller = call.query.get("seller")
+    def _delete(self, request: ApiRequest) -> Response:
+        seller = request.query.get("seller")
         if not seller:
             return self._bad_request("seller is required")
-        disconnected = self._world.disconnect(call.customer, seller)
+        disconnected = self._world.disconnect(request.customer, seller)
         if disconnected or self._world.undocumented.unconnected_delete == 204:
             return replies.no_content()
         return self._not_found("There is no such connected account.")
 
-    def _connect(self, call: ApiRequest) -> Response:
+    def _connect(self, request: ApiRequest) -> Response:
         try:
-            visit = self._flow.begin(call.query.get("jwt", ""))
+            visit = self._flow.begin(request.query.get("jwt", ""))
         except ConnectRefused as refused:
             return pages.ending(refused.reason)
-        return replies.redirect(f"{call.base}{VISIT_PATH}{visit}")
+        return replies.redirect(f"{request.base}{VISIT_PATH}{visit}")
 
     def _not_found(self, description: str) -> Response:
         return replies.error(

@@ -102,27 +102,27 @@ class Faults:
         with self._world.lock:
             return write_script(self.rules, self.rate_limit)
 
-    def decide(self, call: ApiRequest, api: Api) -> Fate:
-        """Have ``api`` do what ``call`` asks, or not. Returns what becomes of it."""
-        due = list(self._due(call))
-        if self._over_limit(call):
+    def decide(self, request: ApiRequest, api: Api) -> Fate:
+        """Have ``api`` do what ``request`` asks, or not. Returns what becomes of it."""
+        due = list(self._due(request))
+        if self._over_limit(request):
             assert self.rate_limit is not None
             headers = _retry_after(self.rate_limit.retry_after)
             return Fate(replies.error(429, self.rate_limit.body, headers=headers))
         delay = sum(effect.seconds for effect in due if isinstance(effect, Latency))
-        fate = _play(next((effect for effect in due if not isinstance(effect, Latency)), None), call, api)
+        fate = _play(next((effect for effect in due if not isinstance(effect, Latency)), None), request, api)
         return attrs.evolve(fate, delay=fate.delay + delay)
 
-    def _due(self, call: ApiRequest) -> Iterator[Effect]:
+    def _due(self, request: ApiRequest) -> Iterator[Effect]:
         for rule, count in self._seen:
-            if rule.matches(call):
+            if rule.matches(request):
                 count[0] += 1
                 chosen = rule.nth is None or count[0] in rule.nth
                 if chosen and (rule.probability == 1 or self._random.random() < rule.probability):
                     yield rule.effect
 
-    def _over_limit(self, call: ApiRequest) -> bool:
-        if self.rate_limit is None or call.route != ACCOUNTS:
+    def _over_limit(self, request: ApiRequest) -> bool:
+        if self.rate_limit is None or request.route != ACCOUNTS:
             return False
         now = self._world.now()
         while self._recent and self._recent[0] <= now - timedelta(seconds=1):
@@ -133,9 +133,9 @@ class Faults:
         return False
 
 
-def _play(effect: Effect | None, call: ApiRequest, api: Api) -> Fate:
+def _play(effect: Effect | None, request: ApiRequest, api: Api) -> Fate:
     processed = effect.processed if isinstance(effect, Status | Stall | Drop) else True
-    response = api.answer(call) if processed else None
+    response = api.answer(request) if processed else None
     match effect:
         case Status():
             return Fate(replies.error(effect.status, effect.body, headers=_retry_after(effect.retry_after)))
@@ -144,7 +144,7 @@ def _play(effect: Effect | None, call: ApiRequest, api: Api) -> Fate:
         case Drop():
             return Fate(None)
         case OtherCustomer(customer):
-            return Fate(api.about(customer, call))
+            return Fate(api.about(customer, request))
         case Malformed(flaw) if response is not None:
             return Fate(_rewritten(response, lambda body: malformed(body, flaw)))
         case Drifted(drift) if response is not None:

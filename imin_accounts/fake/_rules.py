@@ -157,11 +157,11 @@ class Rule:
         kw_only=True,
     )
 
-    def matches(self, call: ApiRequest) -> bool:
+    def matches(self, request: ApiRequest) -> bool:
         """Whether the rule is about such calls at all."""
-        return call.endpoint is not None and all(
+        return request.endpoint is not None and all(
             wanted in (None, found)
-            for wanted, found in ((self.endpoint, call.endpoint), (self.customer, call.customer))
+            for wanted, found in ((self.endpoint, request.endpoint), (self.customer, request.customer))
         )
 
 

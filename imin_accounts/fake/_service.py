@@ -124,16 +124,16 @@ class Service(World):
 
     def exchange(self, request: Request) -> Fate:
         """Do what ``request`` asks, at once, unless a fault prevents it. Waiting is for the caller."""
-        call = ApiRequest.read(request)
+        understood = ApiRequest.read(request)
         with self.lock:
-            fate = self.faults.decide(call, self._api)
+            fate = self.faults.decide(understood, self._api)
             self._received.append(
                 Received(
-                    method=call.method,
-                    route=call.route,
+                    method=understood.method,
+                    route=understood.route,
                     status=None if fate.response is None else fate.response.status,
-                    customer=call.customer,
-                    seller=call.query.get("seller"),
+                    customer=understood.customer,
+                    seller=understood.query.get("seller"),
                 )
             )
             return fate
