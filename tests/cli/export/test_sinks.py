@@ -9,7 +9,7 @@ import click
 import pytest
 
 from imin_accounts.cli._export.sinks import Sink, is_export, open_sink, read_customers
-from imin_accounts.cli._files import CannotRead, CannotWrite, replacing
+from imin_accounts.cli._files import CannotRead, CannotWrite
 from imin_accounts.cli.rows import Row
 from tests.cli.rows import customer_rows, error_rows
 
@@ -151,23 +151,6 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """With the reason."""
     with pytest.raises(CannotWrite, match="No such file or directory"):
         open_sink(tmp_path / "nowhere" / "out.jsonl")
-
-
-def test_a_replacement_takes_the_place_at_the_end_or_not_at_all(tmp_path: Path) -> None:
-    """Where writing the new content fails, the old one stands and nothing is left beside it."""
-    file = tmp_path / "report.html"
-    file.write_text("old")
-    with pytest.raises(RuntimeError), replacing(file) as new:
-        _half(new)
-    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("report.html", "old")]
-    with replacing(file) as new:
-        new.write_text("new")
-    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("report.html", "new")]
-
-
-def _half(new: Path) -> None:
-    new.write_text("half")
-    raise RuntimeError
 
 
 def test_an_export_is_told_from_a_file_of_identifiers(out: Path, tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""What the environment says of a session, in the one place that reads it."""
+
+from pathlib import Path
+
+import pytest
+
+from imin_accounts.errors import InvalidRequest
+from imin_accounts.session import AccountsSession
+from tests.cli.commands import run
+
+KEY = {"IMIN_API_KEY": "secret"}
+
+
+def base_url_of(session: AccountsSession) -> str:
+    return session._base_url
+
+
+def test_an_empty_base_url_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unset variable of a compose file arrives as an empty one."""
+    monkeypatch.setenv("IMIN_API_KEY", "secret")
+    monkeypatch.setenv("IMIN_BASE_URL", "")
+    assert base_url_of(AccountsSession.from_env()) == "https://book.imin.co"
+
+
+def test_a_key_that_is_passed_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then nobody looks at the environment's: not even two of them are an error."""
+    monkeypatch.setenv("IMIN_API_KEY", "one")
+    monkeypatch.setenv("IMIN_API_KEY_FILE", "another")
+    monkeypatch.setenv("IMIN_BASE_URL", "https://gateway.example")
+    assert base_url_of(AccountsSession.from_env(api_key="passed")) == "https://gateway.example"
+    with pytest.raises(InvalidRequest, match="one of"):
+        AccountsSession.from_env()
+
+
+@pytest.mark.parametrize("key_from", ["environment", "file"])
+def test_the_command_reads_it_alike(key_from: str, tmp_path: Path) -> None:
+    """Wherever its key comes from, an unusable base URL is refused, and an empty one is not."""
+    file = tmp_path / "key"
+    file.write_text("secret")
+    options = ["--api-key-file", str(file)] if key_from == "file" else []
+    env = {} if key_from == "file" else KEY
+    ran = run(*options, "accounts", "..", env={**env, "IMIN_BASE_URL": "ftp://imin"})
+    assert (ran.code, "base_url" in ran.err) == (2, True)
+    ran = run(*options, "accounts", "..", env={**env, "IMIN_BASE_URL": ""})
+    assert (ran.code, "base_url" in ran.err) == (2, False)
