@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from imin_accounts.errors import TransportError
 from imin_accounts.fake import Drop, FakeImin, Malformed, Rule, Status, add_rosie
-from imin_accounts.testing._playback import NEVER, OK, Playback, Reply
+from imin_accounts.testing._playback import DROP, OK, Playback, Reply
 from imin_accounts.transports import Request, Response, Transport
 
 __all__ = ["BrokenPromises", "check_transport"]
@@ -130,7 +130,7 @@ async def _sends_it_as_it_is(stage: Stage) -> None:
     ]
     targets.append(_ROUTE.format("1") + "?redirectUri=https%3A%2F%2Fbroker.example%2F%3Fa%3Db%252Bc%23d")
     for target in targets:
-        await _send(transport, server.url + target)
+        await _send(transport, server.origin + target)
         seen = server.received[-1]
         _expect(seen.line == f"GET {target} HTTP/1.1", f"{target} arrived as {seen.line!r}")
         _expect(seen.values("x-api-key") == [_KEY], "X-Api-Key did not arrive once, as given")
@@ -144,7 +144,7 @@ async def _reads_the_whole_reply(stage: Stage) -> None:
     chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
     head = b"HTTP/1.1 200 OK\r\nX-Odd: a\r\nX-ODD: b\r\nTransfer-Encoding: chunked\r\n\r\n"
     server, transport = await stage.server(Reply(head + chunks)), await stage.transport()
-    response = await _send(transport, server.url + "/")
+    response = await _send(transport, server.origin + "/")
     _expect(response.status == 200, f"the status was {response.status}")
     _expect(response.headers.get("x-odd") == "a, b", "X-Odd was not 'a, b' under its lower-case name")
     _expect(response.body == body, f"{len(response.body)} bytes of {len(body)} came back, or others")
@@ -156,7 +156,7 @@ async def _decodes_the_body(stage: Stage) -> None:
     body = gzip.compress(b'{"a":1}')
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
     server, transport = await stage.server(Reply(head + body)), await stage.transport()
-    request = Request(method="GET", url=server.url + "/", headers={"Accept-Encoding": "gzip"})
+    request = Request(method="GET", url=server.origin + "/", headers={"Accept-Encoding": "gzip"})
     response = await transport.send(request, timeout=_TIMEOUT)
     _expect(response.body == b'{"a":1}', "gzip came back as it was")
 
@@ -169,7 +169,7 @@ async def _returns_every_status(stage: Stage) -> None:
         head = f"HTTP/1.1 {status} Whatever\r\nRetry-After: 7\r\nLocation: /elsewhere\r\n"
         length = "" if status in (204, 304) else "Content-Length: 0\r\n"
         server = await stage.server(Reply(f"{head}{length}\r\n".encode()))
-        response = await _send(await stage.transport(), server.url + "/")
+        response = await _send(await stage.transport(), server.origin + "/")
         _expect(response.status == status, f"{status} became {response.status}")
         _expect(response.headers.get("retry-after") == "7", f"Retry-After was lost from a {status}")
         _expect(len(server.received) == 1, f"a {status} made it send {len(server.received)} requests")
@@ -180,8 +180,8 @@ async def _keeps_no_cookies(stage: Stage) -> None:
     """Cookies are not kept: one customer's must not go out with the next one's request."""
     reply = Reply(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 2\r\n\r\n{}")
     server, transport = await stage.server(reply), await stage.transport()
-    await _send(transport, server.url + "/")
-    await _send(transport, server.url + "/")
+    await _send(transport, server.origin + "/")
+    await _send(transport, server.origin + "/")
     _expect(not server.received[1].values("cookie"), "the second request carried the first one's cookie")
 
 
@@ -190,11 +190,11 @@ async def _sends_once(stage: Stage) -> None:
     """A request is sent exactly once, whatever becomes of it, on a new connection and on a used one."""
     for method in ("GET", "DELETE"):
         for before in (0, 1):
-            server = await stage.server(*[OK] * before, Reply(b"", ends=True))
+            server = await stage.server(*[OK] * before, DROP)
             transport = await stage.transport()
             for _ in range(before):
-                await _send(transport, server.url + "/")
-            error = await _failure(transport, server.url + "/", method)
+                await _send(transport, server.origin + "/")
+            error = await _failure(transport, server.origin + "/", method)
             sent = len(server.received) - before
             _expect(sent == 1, f"a dropped {method} was sent {sent} times")
             _expect(error.maybe_sent, f"maybe_sent was False of a {method} that had arrived")
@@ -204,7 +204,7 @@ async def _sends_once(stage: Stage) -> None:
 async def _tells_what_was_not_sent(stage: Stage) -> None:
     """A refused connection is a TransportError with maybe_sent=False."""
     async with Playback(OK) as server:
-        url = server.url
+        url = server.origin
     error = await _failure(await stage.transport(), url + "/")
     _expect(not error.maybe_sent, "maybe_sent was True")
 
@@ -214,7 +214,7 @@ async def _refuses_half_a_reply(stage: Stage) -> None:
     """A reply that is cut short or is not HTTP is a TransportError with maybe_sent=True."""
     for data in (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", b"HTTP/1.1 200", b"what?\r\n\r\n"):
         server = await stage.server(Reply(data, ends=True))
-        error = await _failure(await stage.transport(), server.url + "/")
+        error = await _failure(await stage.transport(), server.origin + "/")
         _expect(error.maybe_sent, "maybe_sent was False of a request that had arrived")
 
 
@@ -222,9 +222,9 @@ async def _refuses_half_a_reply(stage: Stage) -> None:
 async def _keeps_the_key_to_itself(stage: Stage) -> None:
     """No error shows the API key, nor does anything that hangs on it."""
     async with Playback(OK) as gone:
-        refused = gone.url
-    server = await stage.server(Reply(b"", ends=True))
-    for url in (refused + "/", server.url + "/"):
+        refused = gone.origin
+    server = await stage.server(DROP)
+    for url in (refused + "/", server.origin + "/"):
         error: BaseException | None = await _failure(await stage.transport(), url)
         while error is not None:
             shown = "".join([*traceback.format_exception_only(error), repr(error), repr(vars(error))])
@@ -236,9 +236,9 @@ async def _keeps_the_key_to_itself(stage: Stage) -> None:
 async def _gives_a_fresh_connection(stage: Stage) -> None:
     """A fresh request has a connection of its own, closed afterwards."""
     server, transport = await stage.server(OK), await stage.transport()
-    await _send(transport, server.url + "/")
-    await _send(transport, server.url + "/", "DELETE", fresh=True)
-    await _send(transport, server.url + "/")
+    await _send(transport, server.origin + "/")
+    await _send(transport, server.origin + "/", "DELETE", fresh=True)
+    await _send(transport, server.origin + "/")
     first, own, last = (request.connection for request in server.received)
     _expect(own not in (first, last), "it shared one with another request")
     await server.ended[own].wait()
@@ -247,13 +247,16 @@ async def _gives_a_fresh_connection(stage: Stage) -> None:
 @_promise
 async def _can_be_cancelled(stage: Stage) -> None:
     """A request that is cancelled ends at once, and the transport goes on working."""
-    server, transport = await stage.server(NEVER, OK), await stage.transport()
-    task = asyncio.ensure_future(_send(transport, server.url + "/"))
+    late = Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+    server, transport = await stage.server(late, OK), await stage.transport()
+    server.gate.clear()
+    task = asyncio.ensure_future(_send(transport, server.origin + "/"))
     await server.arrived.wait()
     task.cancel()
     await asyncio.wait([task])
+    server.gate.set()
     _expect(task.cancelled(), "it did not end as cancelled")
-    response = await _send(transport, server.url + "/")
+    response = await _send(transport, server.origin + "/")
     _expect(response.body == b"{}", "the next reply was not its own")
 
 
@@ -263,7 +266,7 @@ async def _sends_at_the_same_time(stage: Stage) -> None:
     reply = Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{target}")
     server, transport = await stage.server(reply), await stage.transport()
     targets = [f"/{n:02}" for n in range(30)]
-    replies = await asyncio.gather(*(_send(transport, server.url + target) for target in targets))
+    replies = await asyncio.gather(*(_send(transport, server.origin + target) for target in targets))
     _expect([reply.body.decode() for reply in replies] == targets, "one got another one's")
 
 

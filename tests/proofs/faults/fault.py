@@ -9,7 +9,7 @@ import attrs
 
 from tests.proofs.faults import steps
 from tests.proofs.faults.events import Ends, Event
-from tests.proofs.faults.server import RIGHT, FaultServer, Plan, Script, Seen, Turn
+from tests.proofs.faults.server import RIGHT, AccountsRequest, FaultServer, Plan, Script, Turn
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +93,7 @@ class Mode:
             self.method == "DELETE" and ends.outcome == "confirmed" and ends.deletes == 1
         )
 
-        def plan(seen: Seen) -> Turn:
+        def plan(seen: AccountsRequest) -> Turn:
             nth = seen.nth
             if fault.before and seen.method == "GET":
                 if nth == 1:

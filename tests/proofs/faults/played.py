@@ -18,7 +18,7 @@ from tests.proofs.faults.clock import ElasticLoop, settle, the_loop
 from tests.proofs.faults.events import Ends
 from tests.proofs.faults.fault import Fault, Mode, Scene
 from tests.proofs.faults.replies import SELLER
-from tests.proofs.faults.server import RIGHT, FaultServer, Plan, Seen
+from tests.proofs.faults.server import RIGHT, AccountsRequest, FaultServer, Plan
 
 NOW = 1_700_000_000.0
 """The wall clock of every session here: Tue, 14 Nov 2023 22:13:20 GMT."""
@@ -45,7 +45,7 @@ class Played:
     ended: Ends
     result: object
     told: tuple[Attempt, ...]
-    seen: tuple[Seen, ...]
+    seen: tuple[AccountsRequest, ...]
     disconnected: bool
     next_result: object
     leaks: list[str] = attrs.Factory(list)
@@ -127,7 +127,7 @@ async def _outcome(session: AccountsSession, method: str, customer: str) -> obje
         return error
 
 
-def _ended(result: object, told: tuple[Attempt, ...], seen: tuple[Seen, ...]) -> Ends:
+def _ended(result: object, told: tuple[Attempt, ...], seen: tuple[AccountsRequest, ...]) -> Ends:
     methods = [request.method for request in seen]
     return Ends(
         type(result),

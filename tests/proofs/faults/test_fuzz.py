@@ -19,7 +19,7 @@ from tests.proofs.faults import steps
 from tests.proofs.faults.clock import ElasticLoop
 from tests.proofs.faults.conftest import LONG, Figures, long, size
 from tests.proofs.faults.replies import SELLER, chunked, document
-from tests.proofs.faults.server import FaultServer, Seen, Turn
+from tests.proofs.faults.server import AccountsRequest, FaultServer, Turn
 
 SEGMENT = f"/customers/{canaries.CUSTOMER}/accounts"
 REPLIES = size(ordinary=200, long=20_000)
@@ -109,7 +109,7 @@ class Bench:
     def call(self, method: str, reply: bytes) -> SellerAccounts | Deletion | IminError:
         """Make a call that meets ``reply``; anything but a result or an ``IminError`` is raised."""
 
-        def plan(seen: Seen) -> Turn:
+        def plan(seen: AccountsRequest) -> Turn:
             return Turn(processed=False, script=(steps.send(reply), steps.close))
 
         self.server.plan = plan

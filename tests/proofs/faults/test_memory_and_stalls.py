@@ -10,7 +10,7 @@ import pytest
 
 from tests.proofs.faults.catalogue import FAULTS
 from tests.proofs.faults.conftest import LONG, Figures, size
-from tests.proofs.faults.server import RIGHT, FaultServer, Seen, Turn
+from tests.proofs.faults.server import RIGHT, AccountsRequest, FaultServer, Turn
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 
@@ -31,7 +31,7 @@ HOSTILE = (
 )
 
 
-def by_path(seen: Seen) -> Turn:
+def by_path(seen: AccountsRequest) -> Turn:
     return Turn(script=FAULT[seen.label].script) if seen.label in FAULT else RIGHT
 
 

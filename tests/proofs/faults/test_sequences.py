@@ -8,7 +8,7 @@ from tests.proofs.faults.events import WELL, Ends, unknown
 from tests.proofs.faults.fault import Fault
 from tests.proofs.faults.played import play
 from tests.proofs.faults.replies import JSON, SELLER, document, head, reply
-from tests.proofs.faults.server import RIGHT, Exchange, Plan, Seen, Turn
+from tests.proofs.faults.server import RIGHT, AccountsRequest, Exchange, Plan, Turn
 
 LOST_BEFORE = Turn(processed=False, script=(steps.close,))
 LOST_AFTER = Turn(script=(steps.close,))
@@ -84,7 +84,7 @@ SEQUENCES: dict[str, tuple[list[Turn], list[Turn], Ends]] = {
 
 
 def following(deletes: list[Turn], gets: list[Turn]) -> Plan:
-    def plan(seen: Seen) -> Turn:
+    def plan(seen: AccountsRequest) -> Turn:
         turns = deletes if seen.method == "DELETE" else gets
         return turns[seen.nth - 1] if seen.nth <= len(turns) else RIGHT
 

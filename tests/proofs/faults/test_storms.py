@@ -16,13 +16,13 @@ from tests.proofs.faults.conftest import Figures, long, size
 from tests.proofs.faults.events import CLOSED_THEN_404, SOMEBODY_ELSES, WELL, WELL_WITHOUT_EVIDENCE, Event
 from tests.proofs.faults.fault import Fault
 from tests.proofs.faults.replies import JSON, SELLER, document, head, reply
-from tests.proofs.faults.server import RIGHT, Exchange, FaultServer, Plan, Seen, Turn
+from tests.proofs.faults.server import RIGHT, AccountsRequest, Exchange, FaultServer, Plan, Turn
 from tests.proofs.faults.storm import Tally, callers, storm
 
 STRAY_204 = (steps.right(), steps.pause, steps.send(head(204)))
 
 
-def deadly(seen: Seen, chance: random.Random) -> Turn:
+def deadly(seen: AccountsRequest, chance: random.Random) -> Turn:
     """Kill one DELETE in five after processing and one in twenty before; send stray 204s after GETs."""
     if seen.method == "GET":
         return Turn(script=STRAY_204) if chance.random() < 0.2 else RIGHT
@@ -79,7 +79,7 @@ def chaotic(chance: random.Random, but_for: int = 0) -> Plan:
     """
     strikes = {method: [f for f in faults if f.status != but_for] for method, faults in STRIKES.items()}
 
-    def plan(seen: Seen) -> Turn:
+    def plan(seen: AccountsRequest) -> Turn:
         if chance.random() >= 0.2:
             return RIGHT
         fault = chance.choice(strikes[seen.method])
