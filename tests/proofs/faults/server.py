@@ -1,4 +1,4 @@
-"""An HTTP server made of sockets alone: the path of a request decides what happens to it.
+"""The fault server: the path of a request decides what happens to it.
 
 It keeps the truth (who is connected to which seller), counts what reaches it, and answers rightly
 unless its plan has a script for the request.

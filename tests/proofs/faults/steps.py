@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.proofs.faults.clock import settle
 from tests.proofs.faults.server import Exchange, Step
 
-AGES = 11.0
+STALL = 11.0
 """Seconds that a stall lasts by the test's clock: longer than an attempt may take."""
 
 Part = bytes | Callable[[Exchange], bytes]
@@ -39,7 +39,7 @@ def repeat(part: bytes, every: float = 0.0) -> Step:
     return step
 
 
-def stall(seconds: float = AGES) -> Step:
+def stall(seconds: float = STALL) -> Step:
     """Say nothing while ``seconds`` pass, until the client goes."""
 
     async def step(exchange: Exchange) -> None:
@@ -52,7 +52,7 @@ def stall(seconds: float = AGES) -> Step:
     return step
 
 
-def last(seconds: float) -> Step:
+def pass_time(seconds: float) -> Step:
     """Let ``seconds`` pass, so that what is done for ever comes to an end."""
 
     async def step(exchange: Exchange) -> None:
