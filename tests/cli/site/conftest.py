@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.browser.browser_page import Broker, brokers
+from tests.browser.broker import Broker, serve_broker
 
 
 @pytest.fixture
 async def broker() -> AsyncIterator[Broker]:
     """A broker's site, and the imin behind it."""
-    async with brokers() as broker:
+    async with serve_broker() as broker:
         yield broker
 
 
