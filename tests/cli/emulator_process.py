@@ -28,7 +28,7 @@ class CountingImin(FakeImin):
 
 
 class EmulatorProcess:
-    """A process that serves an emulator; asks it through a pipe."""
+    """The process that serves the emulator, as the test's own process sees it."""
 
     def __init__(self, pipe: "Connection[Any, Any]") -> None:
         self._pipe = pipe

@@ -1,4 +1,4 @@
-"""A broker's site, and something that opens its pages."""
+"""A broker's site, and an HTTP client in place of a browser."""
 
 from collections.abc import AsyncIterator
 
@@ -17,6 +17,6 @@ async def broker() -> AsyncIterator[Broker]:
 
 @pytest.fixture
 async def browser(broker: Broker) -> AsyncIterator[httpx.AsyncClient]:
-    """Something that keeps cookies and follows nothing."""
+    """An HTTP client that keeps cookies and follows no redirect."""
     async with httpx.AsyncClient(base_url=broker.site) as browser:
         yield browser

@@ -99,7 +99,7 @@ async def full_backlog(server: FaultServer) -> AsyncIterator[Target]:
 
 @attrs.frozen
 class Resolver(AbstractResolver):
-    """Answers what a coroutine says."""
+    """A resolver that gives what ``answer`` gives."""
 
     answer: Callable[[], "asyncio.Future[list[ResolveResult]]"]
 
