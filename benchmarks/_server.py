@@ -1,4 +1,8 @@
-"""A server that costs little and says what imin would: for benchmarks that measure the client."""
+"""A server that costs less than any client: for benchmarks that measure the client.
+
+It is not the tests' ``LoopbackServer``, because that one's streams and tasks would take more of the
+machine's time than the client does, and the benchmark would measure the server.
+"""
 
 import asyncio
 import subprocess

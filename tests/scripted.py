@@ -13,7 +13,7 @@ Step = Response | Exception | Callable[[Request], Awaitable[Response]]
 
 
 class ManualClock:
-    """Seconds that stand still until somebody sleeps; ``slept`` lists how long."""
+    """A clock whose seconds pass by sleeping alone; ``slept`` lists how long each sleep was."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -28,12 +28,17 @@ class ManualClock:
 
 
 def runtime(clock: ManualClock) -> Runtime:
-    """Time by ``clock``, and dice that always show the middle."""
+    """Time by ``clock``; every random number is 0.5."""
     return Runtime(clock=clock, sleep=clock.sleep, random=lambda: 0.5)
 
 
 class ScriptedTransport:
-    """Takes one step of ``steps`` for each request; a request too many is an error of the test."""
+    """Takes one of ``steps`` for each request; one request too many raises RuntimeError.
+
+    Attributes:
+        requests: All that were sent, in order.
+        discarded: How often idle connections were to be dropped.
+    """
 
     def __init__(self, steps: Iterable[Step]) -> None:
         self._steps = iter(steps)

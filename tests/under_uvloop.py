@@ -12,5 +12,5 @@ def pytest_configure() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Nobody has changed that meanwhile."""
+    """Check that no test has set another policy meanwhile."""
     assert isinstance(asyncio.get_event_loop_policy(), uvloop.EventLoopPolicy), item.nodeid

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from imin_accounts.errors import TransportError
 from imin_accounts.fake import Drop, FakeImin, Malformed, Rule, Status, add_rosie
-from imin_accounts.testing._playback import NEVER, OK, Playback, Reply
+from imin_accounts.testing._playback import DROP, OK, Playback, Reply
 from imin_accounts.transports import Request, Response, Transport
 
 __all__ = ["BrokenPromises", "check_transport"]
@@ -27,7 +27,7 @@ _TIMEOUT = 60.0  # more than any patience: what a transport makes of it is its o
 _KEY = "a-key-that-must-not-leak"
 _ROUTE = "/api/v2/customers/{}/accounts"
 
-Promise = Callable[["Stage"], Awaitable[None]]
+Promise = Callable[["Trial"], Awaitable[None]]
 _PROMISES: list[Promise] = []
 
 
@@ -58,7 +58,7 @@ async def check_transport(factory: Callable[[], Transport], *, patience: float =
     for promise in _PROMISES:
         try:
             async with asyncio.timeout(patience), AsyncExitStack() as stack:
-                await promise(Stage(factory, stack))
+                await promise(Trial(factory, stack))
         except TimeoutError:
             broken.append(f"{promise.__doc__} But it did not come to an end.")
         except _Broken as seen:
@@ -78,7 +78,7 @@ def _expect(kept: bool, otherwise: str) -> None:
         raise _Broken(otherwise)
 
 
-class Stage:
+class Trial:
     """What one promise is tried with."""
 
     def __init__(self, factory: Callable[[], Transport], stack: AsyncExitStack) -> None:
@@ -121,16 +121,16 @@ def _promise(promise: Promise) -> Promise:
 
 
 @_promise
-async def _sends_it_as_it_is(stage: Stage) -> None:
+async def _sends_it_as_it_is(trial: Trial) -> None:
     """The URL goes out byte for byte, and each header once, as given."""
-    server, transport = await stage.server(OK), await stage.transport()
+    server, transport = await trial.server(OK), await trial.transport()
     targets = [
         _ROUTE.format(quote(customer, safe=""))
         for customer in ("1234", "..", "a/b", "%2F", "é ü", "a+b=c&d;", "~'()*")
     ]
     targets.append(_ROUTE.format("1") + "?redirectUri=https%3A%2F%2Fbroker.example%2F%3Fa%3Db%252Bc%23d")
     for target in targets:
-        await _send(transport, server.url + target)
+        await _send(transport, server.origin + target)
         seen = server.received[-1]
         _expect(seen.line == f"GET {target} HTTP/1.1", f"{target} arrived as {seen.line!r}")
         _expect(seen.values("x-api-key") == [_KEY], "X-Api-Key did not arrive once, as given")
@@ -138,94 +138,94 @@ async def _sends_it_as_it_is(stage: Stage) -> None:
 
 
 @_promise
-async def _reads_the_whole_reply(stage: Stage) -> None:
+async def _reads_the_whole_reply(trial: Trial) -> None:
     """The reply is read whole: status, fields with lower-case names, repeated ones joined, the body."""
     body = b'{"a":"' + b"x" * 300_000 + b'"}'
     chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
     head = b"HTTP/1.1 200 OK\r\nX-Odd: a\r\nX-ODD: b\r\nTransfer-Encoding: chunked\r\n\r\n"
-    server, transport = await stage.server(Reply(head + chunks)), await stage.transport()
-    response = await _send(transport, server.url + "/")
+    server, transport = await trial.server(Reply(head + chunks)), await trial.transport()
+    response = await _send(transport, server.origin + "/")
     _expect(response.status == 200, f"the status was {response.status}")
     _expect(response.headers.get("x-odd") == "a, b", "X-Odd was not 'a, b' under its lower-case name")
     _expect(response.body == body, f"{len(response.body)} bytes of {len(body)} came back, or others")
 
 
 @_promise
-async def _decodes_the_body(stage: Stage) -> None:
+async def _decodes_the_body(trial: Trial) -> None:
     """A body is decoded, where the request accepts an encoding."""
     body = gzip.compress(b'{"a":1}')
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
-    server, transport = await stage.server(Reply(head + body)), await stage.transport()
-    request = Request(method="GET", url=server.url + "/", headers={"Accept-Encoding": "gzip"})
+    server, transport = await trial.server(Reply(head + body)), await trial.transport()
+    request = Request(method="GET", url=server.origin + "/", headers={"Accept-Encoding": "gzip"})
     response = await transport.send(request, timeout=_TIMEOUT)
     _expect(response.body == b'{"a":1}', "gzip came back as it was")
 
 
 @_promise
-async def _returns_every_status(stage: Stage) -> None:
+async def _returns_every_status(trial: Trial) -> None:
     """Any status is a reply, with its headers: it raises nothing and tries nothing again."""
     statuses = (204, 302, 304, 400, 401, 404, 408, 425, 429, 500, 503)
     for status in statuses:
         head = f"HTTP/1.1 {status} Whatever\r\nRetry-After: 7\r\nLocation: /elsewhere\r\n"
         length = "" if status in (204, 304) else "Content-Length: 0\r\n"
-        server = await stage.server(Reply(f"{head}{length}\r\n".encode()))
-        response = await _send(await stage.transport(), server.url + "/")
+        server = await trial.server(Reply(f"{head}{length}\r\n".encode()))
+        response = await _send(await trial.transport(), server.origin + "/")
         _expect(response.status == status, f"{status} became {response.status}")
         _expect(response.headers.get("retry-after") == "7", f"Retry-After was lost from a {status}")
         _expect(len(server.received) == 1, f"a {status} made it send {len(server.received)} requests")
 
 
 @_promise
-async def _keeps_no_cookies(stage: Stage) -> None:
+async def _keeps_no_cookies(trial: Trial) -> None:
     """Cookies are not kept: one customer's must not go out with the next one's request."""
     reply = Reply(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 2\r\n\r\n{}")
-    server, transport = await stage.server(reply), await stage.transport()
-    await _send(transport, server.url + "/")
-    await _send(transport, server.url + "/")
+    server, transport = await trial.server(reply), await trial.transport()
+    await _send(transport, server.origin + "/")
+    await _send(transport, server.origin + "/")
     _expect(not server.received[1].values("cookie"), "the second request carried the first one's cookie")
 
 
 @_promise
-async def _sends_once(stage: Stage) -> None:
+async def _sends_once(trial: Trial) -> None:
     """A request is sent exactly once, whatever becomes of it, on a new connection and on a used one."""
     for method in ("GET", "DELETE"):
         for before in (0, 1):
-            server = await stage.server(*[OK] * before, Reply(b"", ends=True))
-            transport = await stage.transport()
+            server = await trial.server(*[OK] * before, DROP)
+            transport = await trial.transport()
             for _ in range(before):
-                await _send(transport, server.url + "/")
-            error = await _failure(transport, server.url + "/", method)
+                await _send(transport, server.origin + "/")
+            error = await _failure(transport, server.origin + "/", method)
             sent = len(server.received) - before
             _expect(sent == 1, f"a dropped {method} was sent {sent} times")
             _expect(error.maybe_sent, f"maybe_sent was False of a {method} that had arrived")
 
 
 @_promise
-async def _tells_what_was_not_sent(stage: Stage) -> None:
+async def _tells_what_was_not_sent(trial: Trial) -> None:
     """A refused connection is a TransportError with maybe_sent=False."""
     async with Playback(OK) as server:
-        url = server.url
-    error = await _failure(await stage.transport(), url + "/")
+        url = server.origin
+    error = await _failure(await trial.transport(), url + "/")
     _expect(not error.maybe_sent, "maybe_sent was True")
 
 
 @_promise
-async def _refuses_half_a_reply(stage: Stage) -> None:
+async def _refuses_half_a_reply(trial: Trial) -> None:
     """A reply that is cut short or is not HTTP is a TransportError with maybe_sent=True."""
     for data in (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", b"HTTP/1.1 200", b"what?\r\n\r\n"):
-        server = await stage.server(Reply(data, ends=True))
-        error = await _failure(await stage.transport(), server.url + "/")
+        server = await trial.server(Reply(data, ends=True))
+        error = await _failure(await trial.transport(), server.origin + "/")
         _expect(error.maybe_sent, "maybe_sent was False of a request that had arrived")
 
 
 @_promise
-async def _keeps_the_key_to_itself(stage: Stage) -> None:
+async def _keeps_the_key_to_itself(trial: Trial) -> None:
     """No error shows the API key, nor does anything that hangs on it."""
     async with Playback(OK) as gone:
-        refused = gone.url
-    server = await stage.server(Reply(b"", ends=True))
-    for url in (refused + "/", server.url + "/"):
-        error: BaseException | None = await _failure(await stage.transport(), url)
+        refused = gone.origin
+    server = await trial.server(DROP)
+    for url in (refused + "/", server.origin + "/"):
+        error: BaseException | None = await _failure(await trial.transport(), url)
         while error is not None:
             shown = "".join([*traceback.format_exception_only(error), repr(error), repr(vars(error))])
             _expect(_KEY not in shown, f"{type(error).__name__} shows it")
@@ -233,46 +233,49 @@ async def _keeps_the_key_to_itself(stage: Stage) -> None:
 
 
 @_promise
-async def _gives_a_fresh_connection(stage: Stage) -> None:
+async def _gives_a_fresh_connection(trial: Trial) -> None:
     """A fresh request has a connection of its own, closed afterwards."""
-    server, transport = await stage.server(OK), await stage.transport()
-    await _send(transport, server.url + "/")
-    await _send(transport, server.url + "/", "DELETE", fresh=True)
-    await _send(transport, server.url + "/")
+    server, transport = await trial.server(OK), await trial.transport()
+    await _send(transport, server.origin + "/")
+    await _send(transport, server.origin + "/", "DELETE", fresh=True)
+    await _send(transport, server.origin + "/")
     first, own, last = (request.connection for request in server.received)
     _expect(own not in (first, last), "it shared one with another request")
     await server.ended[own].wait()
 
 
 @_promise
-async def _can_be_cancelled(stage: Stage) -> None:
+async def _can_be_cancelled(trial: Trial) -> None:
     """A request that is cancelled ends at once, and the transport goes on working."""
-    server, transport = await stage.server(NEVER, OK), await stage.transport()
-    task = asyncio.ensure_future(_send(transport, server.url + "/"))
+    late = Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+    server, transport = await trial.server(late, OK), await trial.transport()
+    server.gate.clear()
+    task = asyncio.ensure_future(_send(transport, server.origin + "/"))
     await server.arrived.wait()
     task.cancel()
     await asyncio.wait([task])
+    server.gate.set()
     _expect(task.cancelled(), "it did not end as cancelled")
-    response = await _send(transport, server.url + "/")
+    response = await _send(transport, server.origin + "/")
     _expect(response.body == b"{}", "the next reply was not its own")
 
 
 @_promise
-async def _sends_at_the_same_time(stage: Stage) -> None:
+async def _sends_at_the_same_time(trial: Trial) -> None:
     """Requests under way at once each get their own reply."""
     reply = Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{target}")
-    server, transport = await stage.server(reply), await stage.transport()
+    server, transport = await trial.server(reply), await trial.transport()
     targets = [f"/{n:02}" for n in range(30)]
-    replies = await asyncio.gather(*(_send(transport, server.url + target) for target in targets))
+    replies = await asyncio.gather(*(_send(transport, server.origin + target) for target in targets))
     _expect([reply.body.decode() for reply in replies] == targets, "one got another one's")
 
 
 @_promise
-async def _agrees_with_memory(stage: Stage) -> None:
+async def _agrees_with_memory(trial: Trial) -> None:
     """The emulator served over HTTP gives what it gives in memory."""
     memory, served = _emulator(), _emulator()
-    transport = await stage.transport()
-    base_url = await stage.stack.enter_async_context(served.serve())
+    transport = await trial.transport()
+    base_url = await trial.stack.enter_async_context(served.serve())
     for method, query in _CALLS:
         target = _ROUTE.format("rosie") + query
         expected = await _outcome(memory, _IN_MEMORY, method, target)

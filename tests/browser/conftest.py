@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from tests.browser.browser_page import Broker, Rosie, brokers
+from tests.browser.broker import Broker, Rosie, serve_broker
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -40,7 +40,7 @@ async def chromium() -> "AsyncIterator[Browser]":
 @pytest_asyncio.fixture(loop_scope="session")
 async def broker() -> AsyncIterator[Broker]:
     """A broker's site, and the imin behind it."""
-    async with brokers() as broker:
+    async with serve_broker() as broker:
         yield broker
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imin_accounts.fake import Drop, Rule, Stall, Status
-from tests.browser.browser_page import ACME, BROOK, CASTLE, DISCONNECT, JOIN, LOG_IN, Broker, Rosie, brokers
-from tests.browser.every_page import disconnection_in_doubt, log_in, unreadable_sellers
+from tests.browser.broker import ACME, BROOK, CASTLE, DISCONNECT, JOIN, LOG_IN, Broker, Rosie, serve_broker
+from tests.browser.pages import disconnection_in_doubt, log_in, unreadable_sellers
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -186,7 +186,7 @@ async def test_imin_fails(rosie: Rosie, fault: Drop | Status, heading: str, text
 
 async def test_imin_is_slow(rosie: Rosie) -> None:
     """An imin that does not answer costs the site's own time limit, not the browser's patience."""
-    async with brokers(timeout=0.2) as broker:
+    async with serve_broker(timeout=0.2) as broker:
         broker.fake.faults.add(Rule(Stall()))
         await rosie.opens(broker.site)
         await rosie.sees("imin is slow just now")

@@ -5,8 +5,8 @@ from typing import Literal
 
 import pytest
 
-from tests.browser.browser_page import Rosie
-from tests.browser.every_page import WAYS
+from tests.browser.broker import Rosie
+from tests.browser.pages import PAGES
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -19,16 +19,16 @@ LOOKS: list[tuple[str, int, Literal["light", "dark"]]] = [
 ]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.replace("_", "-"))
-async def test_page(rosie: Rosie, way: Callable[[Rosie], Awaitable[None]]) -> None:
+@pytest.mark.parametrize("open_page", PAGES, ids=lambda page: page.__name__.replace("_", "-"))
+async def test_page(rosie: Rosie, open_page: Callable[[Rosie], Awaitable[None]]) -> None:
     """At a desk, on a phone, and on a phone at night: accessible, and nothing to scroll sideways for."""
     axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
-    await way(rosie)
-    await rosie.sees(way.__doc__ or "")
+    await open_page(rosie)
+    await rosie.sees(open_page.__doc__ or "")
     for look, width, scheme in LOOKS:
         await rosie.page.set_viewport_size({"width": width, "height": 800})
         await rosie.page.emulate_media(color_scheme=scheme)
-        picture = SCREENSHOTS / f"{way.__name__}-{look}.png"
+        picture = SCREENSHOTS / f"{open_page.__name__}-{look}.png"
         await rosie.page.screenshot(path=picture, full_page=True)
         assert await rosie.page.evaluate("document.documentElement.scrollWidth") <= width
         if look != "phone":  # the colours and the content are the desk's

@@ -13,7 +13,7 @@ NO_ENVIRONMENT = dict.fromkeys(
 
 
 @attrs.frozen
-class Ran:
+class CommandResult:
     """What a command came to."""
 
     code: int
@@ -21,14 +21,16 @@ class Ran:
     err: str
 
 
-def run(*arguments: str, env: Mapping[str, str] | None = None, stdin: str | bytes | None = None) -> Ran:
+def run(
+    *arguments: str, env: Mapping[str, str] | None = None, stdin: str | bytes | None = None
+) -> CommandResult:
     """Run ``imin-accounts`` with an environment that says nothing but ``env``; its exceptions escape."""
     result = CliRunner().invoke(
         imin_accounts, arguments, input=stdin, env={**NO_ENVIRONMENT, **(env or {})}, catch_exceptions=False
     )
-    return Ran(result.exit_code, result.stdout, result.stderr)
+    return CommandResult(result.exit_code, result.stdout, result.stderr)
 
 
-def keyed(base_url: str) -> dict[str, str]:
+def environment(base_url: str) -> dict[str, str]:
     """The environment for an emulated imin at ``base_url``."""
     return {"IMIN_API_KEY": "test-key", "IMIN_BASE_URL": base_url}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from tests.cli.commands import keyed
+from tests.cli.commands import environment
 
 LONG = os.environ.get("CI_LONG") == "1"
 """Whether to prove things at their full size."""
@@ -18,7 +18,7 @@ _PATIENCE = 600.0
 
 
 @attrs.frozen
-class Ended:
+class ProcessResult:
     """How a process ended."""
 
     code: int
@@ -32,7 +32,7 @@ def start(
     """Start ``imin-accounts`` against an emulated imin."""
     return subprocess.Popen(
         [sys.executable, "-m", "imin_accounts.cli", *map(str, arguments)],
-        env={**os.environ, **keyed(base_url)},
+        env={**os.environ, **environment(base_url)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -41,19 +41,23 @@ def start(
     )
 
 
-def end(process: "subprocess.Popen[str]") -> Ended:
+def end(process: "subprocess.Popen[str]") -> ProcessResult:
     """Wait for its end."""
     with process:
         out, err = process.communicate(timeout=_PATIENCE)
-    return Ended(process.returncode, out, err)
+    return ProcessResult(process.returncode, out, err)
 
 
-def run_to_end(base_url: str, *arguments: str | Path, preexec: Callable[[], None] | None = None) -> Ended:
+def run_to_end(
+    base_url: str, *arguments: str | Path, preexec: Callable[[], None] | None = None
+) -> ProcessResult:
     """Run ``imin-accounts`` to its end."""
     return end(start(base_url, *arguments, preexec=preexec))
 
 
-def signal_when(process: "subprocess.Popen[str]", due: Callable[[], bool], signum: signal.Signals) -> Ended:
+def signal_when(
+    process: "subprocess.Popen[str]", due: Callable[[], bool], signum: signal.Signals
+) -> ProcessResult:
     """Send a signal as soon as ``due``, and wait for the end."""
     until = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < until:

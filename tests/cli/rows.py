@@ -1,4 +1,4 @@
-"""Rows to write and read: of nobody in particular, and of everybody."""
+"""Rows to write and read: of some customers, and a Hypothesis strategy for any."""
 
 from datetime import UTC, datetime
 

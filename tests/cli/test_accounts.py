@@ -8,7 +8,7 @@ import pytest
 from imin_accounts import from_jsonld
 from imin_accounts.cli._site.browser import open_page
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, add_rosie
-from tests.cli.commands import keyed, run
+from tests.cli.commands import environment, run
 
 SELLER = "https://id.bookingsystem.example.com/organizers"
 
@@ -26,7 +26,7 @@ def cells(out: str) -> list[list[str]]:
 
 def test_each_seller_is_listed_with_its_state_and_identifier(imin_server: str) -> None:
     """Name and state in a line, below them the identifier that ``disconnect`` takes and what to know."""
-    ran = run("accounts", "rosie", env=keyed(imin_server))
+    ran = run("accounts", "rosie", env=environment(imin_server))
     assert (ran.code, ran.err) == (0, "")
     assert cells(ran.out)[2:] == [
         ["Acme Leisure Centre", "connected"],
@@ -44,7 +44,7 @@ def test_outstanding_proof_is_counted(fake_imin: FakeImin, imin_server: str) -> 
     fake_imin.connect(
         "1234", f"{SELLER}/1", evidence=[{"@id": "a", "evidenceRequest": {"url": "https://a/"}}]
     )
-    out = run("accounts", "1234", env=keyed(imin_server)).out
+    out = run("accounts", "1234", env=environment(imin_server)).out
     assert ["proof outstanding: 1"] in cells(out)
 
 
@@ -53,7 +53,9 @@ def test_outstanding_proof_is_counted(fake_imin: FakeImin, imin_server: str) -> 
 )
 def test_links_are_given_whole_where_asked_for(label: str, heading: str, imin_server: str) -> None:
     """With ``--redirect-uri`` each account that is not connected shows both links, each for its purpose."""
-    out = run("accounts", "rosie", "--redirect-uri", "https://broker.example/", env=keyed(imin_server)).out
+    out = run(
+        "accounts", "rosie", "--redirect-uri", "https://broker.example/", env=environment(imin_server)
+    ).out
     links = re.findall(rf"^{label} +(\S+)$", out, re.MULTILINE)
     pages = [open_page(str(open_page(link).location)) for link in links]
     assert [page.form.heading for page in pages] == [
@@ -65,18 +67,18 @@ def test_links_are_given_whole_where_asked_for(label: str, heading: str, imin_se
 def test_nothing_is_folded_in_a_pipe(fake_imin: FakeImin, imin_server: str) -> None:
     """What another program searches stays in one line, however long."""
     fake_imin.add_seller(f"{SELLER}/{'4' * 200}")
-    assert f"{SELLER}/{'4' * 200}" in run("accounts", "rosie", env=keyed(imin_server)).out
+    assert f"{SELLER}/{'4' * 200}" in run("accounts", "rosie", env=environment(imin_server)).out
 
 
 def test_without_a_redirect_uri_there_are_no_links(imin_server: str) -> None:
     """imin gives links only for a place to come back to."""
-    assert "jwt=" not in run("accounts", "rosie", env=keyed(imin_server)).out
+    assert "jwt=" not in run("accounts", "rosie", env=environment(imin_server)).out
 
 
 def test_json_is_the_reply_and_nothing_else(fake_imin: FakeImin, imin_server: str) -> None:
     """``--json`` prints imin's reply in ASCII, and ``read`` takes it."""
     fake_imin.add_seller(f"{SELLER}/4", name="Pwll Nofio Tŷ \x9b31m")
-    ran = run("accounts", "rosie", "--json", env=keyed(imin_server))
+    ran = run("accounts", "rosie", "--json", env=environment(imin_server))
     accounts = from_jsonld(ran.out.encode("ascii"))
     assert (ran.code, ran.err, len(accounts)) == (0, "", 4)
     assert json.loads(run("read", "-", "--json", stdin=ran.out).out)["accounts"] == json.loads(ran.out)
@@ -88,7 +90,7 @@ def test_what_could_not_be_read_is_told_and_changes_the_exit_code(
 ) -> None:
     """The rest is shown, the problems go to standard error, and the exit code says partly done."""
     fake_imin.faults.add(Rule(Drifted(Drift.BAD_VALUES)))
-    ran = run("accounts", "rosie", *options, env=keyed(imin_server))
+    ran = run("accounts", "rosie", *options, env=environment(imin_server))
     assert ran.code == 3
     assert "Acme Leisure Centre" in ran.out
     assert all(line.startswith("Problem: $['imin:item'][") for line in ran.err.splitlines())
@@ -97,14 +99,14 @@ def test_what_could_not_be_read_is_told_and_changes_the_exit_code(
 
 def test_a_redirect_uri_that_can_not_be_sent_is_wrong_usage(imin_server: str) -> None:
     """Plain http to another machine is refused before anything is sent."""
-    ran = run("accounts", "rosie", "--redirect-uri", "http://broker.example/", env=keyed(imin_server))
+    ran = run("accounts", "rosie", "--redirect-uri", "http://broker.example/", env=environment(imin_server))
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("Error: redirect_uri must be https")
 
 
 def test_an_unknown_customer_has_failed(imin_server: str) -> None:
     """Exit code 1, and the text says what it may be."""
-    ran = run("accounts", "nobody", env=keyed(imin_server))
+    ran = run("accounts", "nobody", env=environment(imin_server))
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == "Error: imin answered 404: no such customer, or no such account.\n"
 
@@ -112,7 +114,7 @@ def test_an_unknown_customer_has_failed(imin_server: str) -> None:
 def test_nothing_of_a_reply_steers_the_terminal(fake_imin: FakeImin, imin_server: str) -> None:
     """Control characters, bidirectional overrides and rich's markup show as text."""
     fake_imin.add_seller(f"{SELLER}/1", name="\x1b]0;owned\x07 [red]A\u202eB\n")
-    out = run("accounts", "rosie", env=keyed(imin_server)).out
+    out = run("accounts", "rosie", env=environment(imin_server)).out
     assert r"\x1b]0;owned\x07 [red]A\u202eB\n" in out
     assert all(line.isprintable() for line in out.splitlines())
 
@@ -123,5 +125,5 @@ def test_nothing_of_a_reply_steers_the_terminal(fake_imin: FakeImin, imin_server
 )
 def test_no_color_is_honoured(env: dict[str, str], coloured: bool, imin_server: str) -> None:
     """States are coloured in a terminal, unless the environment says ``NO_COLOR``."""
-    env = {**keyed(imin_server), "FORCE_COLOR": "1", "TERM": "xterm", **env}
+    env = {**environment(imin_server), "FORCE_COLOR": "1", "TERM": "xterm", **env}
     assert ("\x1b[32mconnected" in run("accounts", "rosie", env=env).out) is coloured

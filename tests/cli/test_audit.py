@@ -13,8 +13,8 @@ from imin_accounts import Fetched, from_jsonld
 from imin_accounts.cli._audit.findings import Audit
 from imin_accounts.cli.rows import rows_of
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, Status
-from tests.cli.commands import Ran, keyed, run
-from tests.cli.emulated import emulated
+from tests.cli.commands import CommandResult, environment, run
+from tests.cli.emulator_process import emulator_process
 from tests.cli.people import NOW, add_people, conflict, entitlement
 from tests.cli.processes import LONG, signal_when, start, write_ids
 from tests.cli.rows import error_rows
@@ -118,9 +118,9 @@ def ids(fake_imin: FakeImin, tmp_path: Path) -> str:
     return str(write_ids(tmp_path / "ids.txt", CUSTOMERS))
 
 
-def audit(base_url: str, source: str, *options: str) -> Ran:
+def audit(base_url: str, source: str, *options: str) -> CommandResult:
     """Run the command."""
-    return run("audit", source, *options, env=keyed(base_url))
+    return run("audit", source, *options, env=environment(base_url))
 
 
 def known(fake: FakeImin) -> Counter[str]:
@@ -162,7 +162,7 @@ def test_an_exported_file_is_audited_alike(
 ) -> None:
     """With the same figures, without a key, and without asking imin anything."""
     out = tmp_path / name
-    run("export", ids, "-o", str(out), env=keyed(imin_server))
+    run("export", ids, "-o", str(out), env=environment(imin_server))
     sent = len(fake_imin.requests)
     ran = run("audit", str(out), "--json")
     assert ran.code == 3
@@ -178,7 +178,7 @@ def test_a_limit_audits_the_first_few(ids: str, imin_server: str) -> None:
 def test_an_interrupted_audit_shows_what_it_has(tmp_path: Path) -> None:
     """Exit code 3, and how many are missing."""
     count = 300
-    with emulated(customers=count) as imin:
+    with emulator_process(customers=count) as imin:
         process = start(imin.base_url, "audit", write_ids(tmp_path / "ids.txt", count), "--json")
         ended = signal_when(process, lambda: imin.requests() > 10, signal.SIGINT)
     read = json.loads(ended.out)["customers"]["read"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imin_accounts.fake import FakeImin, Rule, Status, add_crowd, add_rosie
-from tests.cli.commands import Ran, keyed, run
+from tests.cli.commands import CommandResult, environment, run
 from tests.cli.processes import write_ids
 
 ACME = "https://id.bookingsystem.example.com/organizers/1"
@@ -29,9 +29,9 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal.jsonl"
 
 
-def disconnect_all(base_url: str, *options: str | Path, stdin: str | None = None) -> Ran:
+def disconnect_all(base_url: str, *options: str | Path, stdin: str | None = None) -> CommandResult:
     """Run the command."""
-    return run("disconnect-all", *map(str, options), env=keyed(base_url), stdin=stdin)
+    return run("disconnect-all", *map(str, options), env=environment(base_url), stdin=stdin)
 
 
 def test_a_customer_is_cleared(journal: Path, imin_server: str, fake_imin: FakeImin) -> None:
@@ -140,7 +140,7 @@ def test_who_is_unknown_does_not_use_up_a_limit(tmp_path: Path, journal: Path, i
 
 def test_a_refused_key_is_not_authorised(journal: Path, imin_server: str) -> None:
     """Exit code 4."""
-    env = {**keyed(imin_server), "IMIN_API_KEY": "wrong"}
+    env = {**environment(imin_server), "IMIN_API_KEY": "wrong"}
     assert run("disconnect-all", "rosie", "--journal", str(journal), "--yes", env=env).code == 4
 
 
@@ -195,7 +195,7 @@ def test_somebody_at_a_terminal_is_asked(
         "--journal",
         str(journal),
     ]
-    env = {**os.environ, **keyed(imin_server)}
+    env = {**os.environ, **environment(imin_server)}
     ran = subprocess.run(command, env=env, stdin=theirs, capture_output=True, text=True, check=False)
     os.close(ours)
     os.close(theirs)

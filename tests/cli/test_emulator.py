@@ -22,7 +22,7 @@ from tests.fake.requests import SELLER
 
 
 @contextmanager
-def running(*options: str) -> Iterator[str]:
+def emulator_process(*options: str) -> Iterator[str]:
     """The command with these options, interrupted at the end. Gives its base URL."""
     command = [sys.executable, "-m", "imin_accounts.cli", "emulator", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -35,7 +35,7 @@ def running(*options: str) -> Iterator[str]:
         assert process.wait() == 0
 
 
-def ask(base: str, customer: str, method: str = "GET", query: str = "") -> tuple[int, Any]:
+def request_accounts(base: str, customer: str, method: str = "GET", query: str = "") -> tuple[int, Any]:
     """One request for a customer's accounts. Returns the status and the items."""
     connection = http.client.HTTPConnection(urlsplit(base).netloc)
     path = f"/api/v2/customers/{customer}/accounts{query}"
@@ -49,12 +49,12 @@ def ask(base: str, customer: str, method: str = "GET", query: str = "") -> tuple
 def test_it_starts_with_rosie_and_keeps_its_state(tmp_path: Path) -> None:
     """Three sellers in three states; what is changed is there again the next time."""
     file = str(tmp_path / "state.json")
-    with running("--state", file) as base:
-        _, items = ask(base, "rosie")
+    with emulator_process("--state", file) as base:
+        _, items = request_accounts(base, "rosie")
         assert ["dateLinked" in i or i["imin:matchingEmailExists"] for i in items] == [True, True, False]
-        assert ask(base, "rosie", "DELETE", f"?seller={quote(SELLER, safe='')}") == (204, None)
-    with running("--state", file) as base:
-        _, items = ask(base, "rosie")
+        assert request_accounts(base, "rosie", "DELETE", f"?seller={quote(SELLER, safe='')}") == (204, None)
+    with emulator_process("--state", file) as base:
+        _, items = request_accounts(base, "rosie")
         assert items[0]["imin:matchingEmailExists"] is True
 
 
@@ -63,9 +63,13 @@ def test_it_can_be_crowded_and_troubled(tmp_path: Path) -> None:
     file = tmp_path / "faults.json"
     file.write_text('{"rules": [{"nth": 1, "effect": {"status": {"status": 503}}}]}', encoding="utf-8")
     options = ("--sellers", "7", "--customers", "2", "--seed", "1", "--faults", str(file))
-    with running(*options) as base:
-        statuses = [ask(base, "customer-2")[0], ask(base, "customer-2")[0], ask(base, "customer-3")[0]]
-        assert (statuses, len(ask(base, "customer-2")[1])) == ([503, 200, 404], 10)
+    with emulator_process(*options) as base:
+        statuses = [
+            request_accounts(base, "customer-2")[0],
+            request_accounts(base, "customer-2")[0],
+            request_accounts(base, "customer-3")[0],
+        ]
+        assert (statuses, len(request_accounts(base, "customer-2")[1])) == ([503, 200, 404], 10)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +99,8 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert (result.exit_code, "can't listen on 127.0.0.1" in result.output, file.exists()) == (1, True, False)
 
 
-class Announcing(FakeImin):
-    """An emulator that tells when it is being served."""
+class NotifyingImin(FakeImin):
+    """An emulator that sets ``served`` once it is served."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +115,7 @@ class Announcing(FakeImin):
 
 async def test_its_state_is_saved_however_it_is_stopped(tmp_path: Path) -> None:
     """Being cancelled is what an interrupt comes to where there are no signal handlers."""
-    fake, file = Announcing(), tmp_path / "state.json"
+    fake, file = NotifyingImin(), tmp_path / "state.json"
     fake.add_customer("rosie")
     serving = asyncio.create_task(_serve(fake, "127.0.0.1", 0, "loopback", file))
     await fake.served.wait()

@@ -8,7 +8,7 @@ import pytest
 from imin_accounts.cli._export.sinks import read_customers
 from imin_accounts.cli._many.ids import Shard
 from imin_accounts.fake import FakeImin, Rule, Status, add_crowd
-from tests.cli.commands import Ran, keyed, run
+from tests.cli.commands import CommandResult, environment, run
 from tests.cli.processes import write_ids
 
 
@@ -35,9 +35,9 @@ def states(out: Path) -> dict[str, str]:
     return {str(rows[0]["customer"]): str(rows[0]["state"]) for rows in read_customers(out)}
 
 
-def export(base_url: str, ids: str, out: Path, *options: str, stdin: str | None = None) -> Ran:
+def export(base_url: str, ids: str, out: Path, *options: str, stdin: str | None = None) -> CommandResult:
     """Run the command."""
-    return run("export", ids, "-o", str(out), *options, env=keyed(base_url), stdin=stdin)
+    return run("export", ids, "-o", str(out), *options, env=environment(base_url), stdin=stdin)
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.sqlite"])
@@ -111,7 +111,7 @@ def test_failed_customers_stay_failed_unless_asked_again(
 
 def test_a_refused_key_is_not_authorised(ids: str, out: Path, imin_server: str) -> None:
     """Exit code 4; the file can be gone on with once the key is right."""
-    ran = run("export", ids, "-o", str(out), env={**keyed(imin_server), "IMIN_API_KEY": "wrong"})
+    ran = run("export", ids, "-o", str(out), env={**environment(imin_server), "IMIN_API_KEY": "wrong"})
     assert ran.code == 4
     assert "repeat the command with --resume to go on" in ran.err
     assert export(imin_server, ids, out, "--resume").code == 0
@@ -136,7 +136,7 @@ def test_wrong_usage_sends_and_writes_nothing(
 ) -> None:
     """Exit code 2, and what is wrong."""
     options[1] = str(tmp_path / options[1])
-    ran = run("export", ids, *options, env=keyed(imin_server))
+    ran = run("export", ids, *options, env=environment(imin_server))
     assert ran.code == 2
     assert told in ran.err
     assert [file.name for file in tmp_path.iterdir()] == ["ids.txt"]

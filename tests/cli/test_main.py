@@ -28,7 +28,7 @@ from imin_accounts.cli._main import COMMANDS
 from imin_accounts.errors import Attempt
 from imin_accounts.fake import FakeImin, add_rosie
 from tests import canaries
-from tests.cli.commands import keyed, run
+from tests.cli.commands import environment, run
 
 WITHOUT = "import sys; sys.modules[{!r}] = None; from imin_accounts.cli import main; sys.exit(main(['demo']))"
 VERSION = """
@@ -171,5 +171,5 @@ def test_a_refused_key_is_not_authorised_and_not_shown(imin_server: str) -> None
 
 def test_nobody_there_is_unreachable(unused_tcp_port: int) -> None:
     """Exit code 5 where nothing listens."""
-    ran = run("--timeout", "0.02", "accounts", "1234", env=keyed(f"http://127.0.0.1:{unused_tcp_port}"))
+    ran = run("--timeout", "0.02", "accounts", "1234", env=environment(f"http://127.0.0.1:{unused_tcp_port}"))
     assert (ran.code, ran.out) == (5, "")

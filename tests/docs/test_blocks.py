@@ -15,7 +15,7 @@ import pytest
 
 from imin_accounts.fake import FakeImin, add_rosie
 from tests.docs.page import Block, blocks, fits, run
-from tests.examples.served import free_port, skip_if_missing
+from tests.examples.web_service import free_port, skip_if_missing
 from tests.paths import DOCS, ROOT
 
 PAGES = sorted(page for page in DOCS.rglob("*.rst") if any(blocks(page)))

@@ -12,13 +12,13 @@ import pytest
 from aiohttp import web
 
 from imin_accounts import SessionStateError
-from tests.examples.served import EXAMPLES, Imin
+from tests.examples.web_service import EXAMPLES, ServedImin
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ASGI = [name for name in EXAMPLES if name != "aiohttp"]
 
 
-class Server:
+class LifespanServer:
     """An ASGI server's part in the lifespan of an application."""
 
     def __init__(self, app: Any) -> None:
@@ -47,20 +47,20 @@ class Server:
 
 @pytest.mark.parametrize("name", ASGI)
 async def test_the_session_is_open_while_the_application_is(
-    name: str, imin: Imin, monkeypatch: pytest.MonkeyPatch
+    name: str, imin: ServedImin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As soon as it says that it has started it can ask imin; once it has ended its session is closed."""
     EXAMPLES[name].skip_if_missing()
     monkeypatch.setenv("IMIN_API_KEY", "test-key")
     monkeypatch.setenv("IMIN_BASE_URL", imin.base_url)
     module, _, app = EXAMPLES[name].app.partition(":")
-    server = Server(getattr(import_module(module), app))
+    server = LifespanServer(getattr(import_module(module), app))
     await server.run()
     assert server.answers == [("lifespan.startup.complete", 200), ("lifespan.shutdown.complete", 500)]
 
 
 async def test_the_session_of_aiohttp_is_open_from_setup_to_cleanup(
-    imin: Imin, monkeypatch: pytest.MonkeyPatch
+    imin: ServedImin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """aiohttp.web has a start and an end of its own, and the session keeps to them."""
     from examples.web.aiohttp_app import IMIN, application

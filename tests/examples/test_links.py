@@ -13,7 +13,7 @@ from aiohttp import web
 from imin_accounts import AccountsSession
 from imin_accounts.fake import FakeImin, add_rosie
 from imin_accounts.transports import Request, Response
-from tests.examples.served import EXAMPLES, free_port
+from tests.examples.web_service import EXAMPLES, free_port
 
 LINK = "https://book.imin.co/auth/connect-account?jwt=a%7Eb%2fc%2B!'=="
 """It means the same in other spellings, so a library may well choose one of those."""

@@ -17,8 +17,8 @@ import pytest
 
 from imin_accounts.fake import add_crowd
 from tests.canaries import KEY
-from tests.cli.commands import keyed
-from tests.cli.emulated import CountingImin
+from tests.cli.commands import environment
+from tests.cli.emulator_process import CountingImin
 from tests.cli.processes import run_to_end
 from tests.paths import ROOT
 
@@ -53,7 +53,7 @@ def imin() -> CountingImin:
 
 
 @asynccontextmanager
-async def job(base_url: str, folder: Path, **environment: str) -> AsyncIterator["asyncio.subprocess.Process"]:
+async def job(base_url: str, folder: Path, **variables: str) -> AsyncIterator["asyncio.subprocess.Process"]:
     """The example at work. Whatever Ray started for it has ended afterwards."""
     names = ("ids.csv", "out", "checkpoint")
     options = ("--rate", "100", "--actors", "2", "--batch-size", str(BATCH))
@@ -63,7 +63,7 @@ async def job(base_url: str, folder: Path, **environment: str) -> AsyncIterator[
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, *command),
             cwd=folder,
-            env={**os.environ, **ray, **keyed(base_url), **environment},
+            env={**os.environ, **ray, **environment(base_url), **variables},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

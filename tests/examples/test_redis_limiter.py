@@ -26,7 +26,7 @@ HOURLY = 1 / 3600
 """A rate: after one turn at it, the next ones are an hour ahead, however slow the machine."""
 
 
-class Server:
+class RedisServer:
     """A Redis for a test: where it listens, and its process."""
 
     def __init__(self, socket: str, process: "asyncio.subprocess.Process") -> None:
@@ -46,7 +46,7 @@ def client(socket: str) -> Redis:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
+async def server() -> AsyncIterator[RedisServer]:
     """It listens on a socket of its own, and keeps nothing."""
     with TemporaryDirectory() as folder:  # shorter than pytest's, as a socket's name must be
         socket = str(Path(folder, "redis"))
@@ -54,7 +54,7 @@ async def server() -> AsyncIterator[Server]:
         process = await asyncio.create_subprocess_exec(
             "redis-server", *options, cwd=folder, stdout=asyncio.subprocess.DEVNULL
         )
-        there = Server(socket, process)
+        there = RedisServer(socket, process)
         try:
             while not await listens(socket):
                 assert process.returncode is None
@@ -73,13 +73,13 @@ async def listens(socket: str) -> bool:
 
 
 @pytest.fixture
-async def redis(server: Server) -> AsyncIterator[Redis]:
+async def redis(server: RedisServer) -> AsyncIterator[Redis]:
     """A client of that server."""
     async with client(server.socket) as there:
         yield there
 
 
-class Slept:
+class RecordedSleep:
     """Takes no time, and lists how long it should have taken."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ def busiest_second(turns: list[float]) -> int:
 async def test_turns_are_even_whoever_takes_them(redis: Redis) -> None:
     """Of two limiters at 50 a second, each turn is 20 ms after the last one; 51 in a second at most."""
     await RedisLimiter(redis, "us", rate=HOURLY).acquire()
-    limiters = [RedisLimiter(redis, "us", rate=50, sleep=Slept()) for _ in range(2)]
+    limiters = [RedisLimiter(redis, "us", rate=50, sleep=RecordedSleep()) for _ in range(2)]
     turns = sorted(await asyncio.gather(*(limiter.acquire() for limiter in limiters * 100)))
     gaps = [later - earlier for earlier, later in pairwise(turns)]
     assert gaps == pytest.approx([0.02] * 199, abs=1e-6)
@@ -106,14 +106,14 @@ async def test_turns_are_even_whoever_takes_them(redis: Redis) -> None:
 
 async def test_callers_are_served_in_order(redis: Redis) -> None:
     """Who asks a limiter first has the earlier turn."""
-    limiter = RedisLimiter(redis, "us", rate=50, sleep=Slept())
+    limiter = RedisLimiter(redis, "us", rate=50, sleep=RecordedSleep())
     turns = await asyncio.gather(*(limiter.acquire() for _ in range(50)))
     assert turns == sorted(turns)
 
 
 async def test_a_turn_is_waited_for(redis: Redis) -> None:
     """As long as Redis says: one hour's turn is taken, so the next caller waits for the rest of that hour."""
-    slept = Slept()
+    slept = RecordedSleep()
     limiter = RedisLimiter(redis, "us", rate=HOURLY, sleep=slept)
     first, second = [await limiter.acquire() for _ in range(2)]
     assert second - first == pytest.approx(3600)
@@ -123,7 +123,7 @@ async def test_a_turn_is_waited_for(redis: Redis) -> None:
 
 async def test_brokers_do_not_wait_for_each_other(redis: Redis) -> None:
     """Each has a rate of its own."""
-    slept = Slept()
+    slept = RecordedSleep()
     for broker in ("us", "them"):
         await RedisLimiter(redis, broker, rate=HOURLY, sleep=slept).acquire()
     assert slept.seconds == [0, 0]
@@ -139,7 +139,7 @@ async def test_nothing_is_left_in_redis_once_it_is_past(redis: Redis) -> None:
 # --- Sessions ------------------------------------------------------------------------------------------
 
 
-class Noting(RedisLimiter):
+class RecordingLimiter(RedisLimiter):
     """Lists the turns that were taken."""
 
     def __init__(self, redis: Redis, *, rate: float) -> None:
@@ -158,14 +158,14 @@ def read(base_url: str, socket: str, customers: list[str], rate: float) -> list[
 
 async def _read(base_url: str, socket: str, customers: list[str], rate: float) -> list[float]:
     async with client(socket) as redis:
-        limiter = Noting(redis, rate=rate)
+        limiter = RecordingLimiter(redis, rate=rate)
         session = AccountsSession("test-key", base_url=base_url, rate_limit=limiter)
         async with session, session.get_many(customers, concurrency=8) as outcomes:
             assert all([isinstance(outcome, Fetched) async for outcome in outcomes])
         return limiter.turns
 
 
-async def test_processes_share_a_rate(server: Server, fake_imin: FakeImin, imin_server: str) -> None:
+async def test_processes_share_a_rate(server: RedisServer, fake_imin: FakeImin, imin_server: str) -> None:
     """Of two processes' requests, no second of Redis's clock has more than one over the rate."""
     add_crowd(fake_imin, customers=200)
     customers = [f"customer-{n}" for n in range(1, 201)]
@@ -178,7 +178,7 @@ async def test_processes_share_a_rate(server: Server, fake_imin: FakeImin, imin_
     assert busiest_second(turns) <= 81
 
 
-async def test_without_redis_nothing_is_sent(server: Server, redis: Redis, fake_imin: FakeImin) -> None:
+async def test_without_redis_nothing_is_sent(server: RedisServer, redis: Redis, fake_imin: FakeImin) -> None:
     """The caller gets what Redis's client raises, as it is; for many customers it ends everything."""
     add_crowd(fake_imin, customers=2)
     limiter = RedisLimiter(redis, "us", rate=1000)
@@ -193,7 +193,7 @@ async def test_without_redis_nothing_is_sent(server: Server, redis: Redis, fake_
     assert len(fake_imin.requests) == 1
 
 
-async def test_without_redis_a_disconnect_may_have_worked(server: Server, redis: Redis) -> None:
+async def test_without_redis_a_disconnect_may_have_worked(server: RedisServer, redis: Redis) -> None:
     """If it goes after the DELETE and its answer is lost, nobody can look: the outcome is unknown."""
 
     async def lost(request: Request) -> Response:

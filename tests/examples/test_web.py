@@ -9,15 +9,15 @@ import pytest
 import pytest_asyncio
 
 from imin_accounts.fake import Drop, Latency, Rule, Status
-from tests.examples.served import (
+from tests.examples.web_service import (
     COMPLAINTS,
     EXAMPLES,
     PATIENCE,
-    Imin,
-    Service,
+    ServedImin,
+    WebService,
     free_port,
-    running,
-    served,
+    run_service,
+    serve_example,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,19 +32,19 @@ DEADLINE = 10.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=list(EXAMPLES))
-async def service(request: pytest.FixtureRequest, emulator: Imin) -> AsyncIterator[Service]:
+async def service(request: pytest.FixtureRequest, emulator: ServedImin) -> AsyncIterator[WebService]:
     """One of the examples, started once for all tests of it."""
-    async with served(EXAMPLES[request.param], emulator) as service:
+    async with serve_example(EXAMPLES[request.param], emulator) as service:
         yield service
 
 
 @pytest.fixture
-def browser(service: Service) -> httpx.AsyncClient:
+def browser(service: WebService) -> httpx.AsyncClient:
     """What a browser asks the service with."""
     return service.http
 
 
-async def is_left(browser: httpx.AsyncClient, imin: Imin) -> None:
+async def is_left(browser: httpx.AsyncClient, imin: ServedImin) -> None:
     """Ask for the connections, and leave before imin has answered."""
     imin.fake.faults.add(Rule(Latency(60)))
     asking = asyncio.ensure_future(browser.get("/connections"))
@@ -56,14 +56,14 @@ async def is_left(browser: httpx.AsyncClient, imin: Imin) -> None:
     imin.fake.faults.clear()
 
 
-async def test_every_seller_has_a_row(browser: httpx.AsyncClient, imin: Imin) -> None:
+async def test_every_seller_has_a_row(browser: httpx.AsyncClient, imin: ServedImin) -> None:
     """The page's data is one row for each seller, with its state."""
     found = (await browser.get("/connections")).json()
     states = [(row["seller"], row["state"]) for row in found]
     assert states == [(ACME, "connected"), (BROOK, "unconnected"), (CASTLE, "no account")]
 
 
-async def test_a_click_leads_to_the_seller_and_back(browser: httpx.AsyncClient, imin: Imin) -> None:
+async def test_a_click_leads_to_the_seller_and_back(browser: httpx.AsyncClient, imin: ServedImin) -> None:
     """Connecting is a redirect to imin's own link, untouched; afterwards the seller is connected."""
     click = await browser.post("/connections/connect", params={"seller": BROOK})
     assert click.status_code == 303
@@ -73,14 +73,14 @@ async def test_a_click_leads_to_the_seller_and_back(browser: httpx.AsyncClient, 
 
 
 async def test_a_click_with_nothing_to_connect_leads_to_the_page(
-    browser: httpx.AsyncClient, imin: Imin
+    browser: httpx.AsyncClient, imin: ServedImin
 ) -> None:
     """Whoever is connected by now is sent to the page, which shows it."""
     click = await browser.post("/connections/connect", params={"seller": ACME})
     assert (click.status_code, click.headers["location"]) == (303, PAGE)
 
 
-async def test_disconnecting_says_how_it_is_certain(browser: httpx.AsyncClient, imin: Imin) -> None:
+async def test_disconnecting_says_how_it_is_certain(browser: httpx.AsyncClient, imin: ServedImin) -> None:
     """An answer that imin lost is verified, and the account is disconnected in truth."""
     imin.fake.faults.add(Rule(Drop(processed=True), endpoint="delete_seller_account", nth=1))
     answer = await browser.delete("/connections", params={"seller": ACME})
@@ -98,7 +98,7 @@ FAILURES = [
 
 @pytest.mark.parametrize(("fault", "status", "settled"), FAILURES)
 async def test_errors_have_answers_of_their_own(
-    browser: httpx.AsyncClient, imin: Imin, fault: Rule, status: int, settled: bool
+    browser: httpx.AsyncClient, imin: ServedImin, fault: Rule, status: int, settled: bool
 ) -> None:
     """What goes wrong with imin has a status, and says whether it is certain that nothing changed."""
     imin.fake.faults.add(fault)
@@ -107,7 +107,7 @@ async def test_errors_have_answers_of_their_own(
     assert (answer.status_code, answer.json()["settled"]) == (status, settled)
 
 
-async def test_imin_may_go_down_and_come_back(browser: httpx.AsyncClient, imin: Imin) -> None:
+async def test_imin_may_go_down_and_come_back(browser: httpx.AsyncClient, imin: ServedImin) -> None:
     """While imin is down the service says 502; once it is up again all is well without a restart."""
     async with imin.down():
         assert (await browser.get("/connections")).status_code == 502
@@ -115,7 +115,7 @@ async def test_imin_may_go_down_and_come_back(browser: httpx.AsyncClient, imin: 
 
 
 async def test_a_client_may_leave(
-    request: pytest.FixtureRequest, browser: httpx.AsyncClient, imin: Imin
+    request: pytest.FixtureRequest, browser: httpx.AsyncClient, imin: ServedImin
 ) -> None:
     """A client that leaves in the middle costs nobody else anything, and its own call as is documented."""
     gives_up = request.node.callspec.params["service"] in GIVES_UP
@@ -131,11 +131,11 @@ async def test_a_client_may_leave(
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-async def test_it_ends_cleanly(name: str, imin: Imin) -> None:
+async def test_it_ends_cleanly(name: str, imin: ServedImin) -> None:
     """Started while imin is down, left by a client, told to wait, and ended: no warning, nothing leaked."""
     async with AsyncExitStack() as until_ended:
         async with imin.down():
-            service = await until_ended.enter_async_context(served(EXAMPLES[name], imin))
+            service = await until_ended.enter_async_context(serve_example(EXAMPLES[name], imin))
         assert (await service.http.get("/connections")).status_code == 200
         await is_left(service.http, imin)
         imin.held.let_go.set()
@@ -143,7 +143,7 @@ async def test_it_ends_cleanly(name: str, imin: Imin) -> None:
         for _ in range(2):  # the second one is refused without asking: it is the same session
             refused = await service.http.get("/connections")
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
-        printed = await service.ends()
+        printed = await service.stop()
     assert EXAMPLES[name].ended in printed
     assert [line for line in printed.splitlines() if any(word in line for word in COMPLAINTS)] == []
 
@@ -153,7 +153,7 @@ async def test_it_does_not_start_without_a_key(name: str) -> None:
     """A service that can't ask imin ends at once and says why, instead of failing every customer."""
     example, port = EXAMPLES[name], free_port()
     example.skip_if_missing()
-    async with running(*example.command, str(port), example.app, port=port) as service:
-        printed = await service.ends(None)
+    async with run_service(*example.command, str(port), example.app, port=port) as service:
+        printed = await service.stop(None)
         assert service.process.returncode not in (0, None)
     assert "set one of IMIN_API_KEY and IMIN_API_KEY_FILE" in printed

@@ -1,4 +1,4 @@
-"""Two doors to one emulator."""
+"""An emulator, in memory and over HTTP."""
 
 from collections.abc import AsyncIterator
 
@@ -7,12 +7,12 @@ import pytest
 
 from imin_accounts.fake import FakeImin
 from imin_accounts.transports import AiohttpTransport, Response, Transport
-from tests.fake.requests import Clock, request, rosies
+from tests.fake.requests import Clock, request, with_rosie
 
 
 @attrs.frozen
-class Door:
-    """A way to an emulator: a transport, and where that finds it.
+class Emulator:
+    """An emulator, a transport to it, and where that finds it.
 
     Attributes:
         waits: Seconds that the emulator was asked to let pass; none really pass.
@@ -29,16 +29,16 @@ class Door:
 
 
 @pytest.fixture(params=["memory", "served"])
-async def door(request: pytest.FixtureRequest) -> AsyncIterator[Door]:
+async def emulator(request: pytest.FixtureRequest) -> AsyncIterator[Emulator]:
     """The emulator in memory, and the emulator over HTTP."""
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    fake = rosies(FakeImin(seed=1, clock=Clock(), sleep=sleep))
+    fake = with_rosie(FakeImin(seed=1, clock=Clock(), sleep=sleep))
     if request.param == "memory":
-        yield Door(fake, fake, "https://book.imin.co", waits)
+        yield Emulator(fake, fake, "https://book.imin.co", waits)
     else:
         async with fake.serve() as base, AiohttpTransport() as transport:
-            yield Door(fake, transport, base, waits)
+            yield Emulator(fake, transport, base, waits)

@@ -1,4 +1,4 @@
-"""Asking the emulator the way any HTTP client would: a URL, a key, a JSON body."""
+"""Requests to the emulator as any HTTP client would make them: a URL, a key, a JSON body."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
         self.now = START
@@ -27,7 +27,7 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
-def rosies(fake: FakeImin | None = None) -> FakeImin:
+def with_rosie(fake: FakeImin | None = None) -> FakeImin:
     """An emulator with one customer and two sellers, unless it has them already."""
     fake = fake or FakeImin(seed=1, clock=Clock())
     fake.add_customer("rosie", email="rosie@example.com", entitlement_filter="Zm9v+w==")

@@ -7,7 +7,7 @@ import pytest
 
 from imin_accounts.fake import ErrorBody, FakeImin, Undocumented
 from imin_accounts.transports import Request
-from tests.fake.requests import BACK, SELLER, ask, items, request, rosies, state, target
+from tests.fake.requests import BACK, SELLER, ask, items, request, state, target, with_rosie
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -22,7 +22,7 @@ from tests.fake.requests import BACK, SELLER, ask, items, request, rosies, state
 )
 async def test_no_one_gets_in_without_the_key(method: str, key: str | None, body: Any) -> None:
     """401, in the words of the gateway or of imin, and nothing is done."""
-    fake = rosies()
+    fake = with_rosie()
     fake.connect("rosie", SELLER)
     response = await ask(fake, method, key=key, seller=SELLER)
     assert (response.status, json.loads(response.body)) == (401, body)
@@ -32,12 +32,12 @@ async def test_no_one_gets_in_without_the_key(method: str, key: str | None, body
 async def test_the_key_s_header_may_be_spelled_in_any_case() -> None:
     """Field names are case-insensitive."""
     sent = Request(method="GET", url=request().url, headers={"x-API-key": "test-key"})
-    assert (await rosies().send(sent, timeout=1)).status == 200
+    assert (await with_rosie().send(sent, timeout=1)).status == 200
 
 
 async def test_disconnecting() -> None:
     """204 without a body, once; then the account is not connected any more."""
-    fake = rosies()
+    fake = with_rosie()
     fake.connect("rosie", SELLER)
     first, second = [await ask(fake, "DELETE", seller=SELLER) for _ in range(2)]
     assert (first.status, first.body, second.status) == (204, b"", 404)
@@ -47,7 +47,7 @@ async def test_disconnecting() -> None:
 @pytest.mark.parametrize("query", [{}, {"seller": ""}, {"Seller": SELLER}])
 async def test_a_delete_without_a_seller_is_a_bad_request(query: dict[str, str]) -> None:
     """400, and nothing is disconnected."""
-    fake = rosies()
+    fake = with_rosie()
     fake.connect("rosie", SELLER)
     assert (await ask(fake, "DELETE", **query)).status == 400
     assert await state(fake) == "connected"
@@ -68,13 +68,13 @@ async def test_a_delete_without_a_seller_is_a_bad_request(query: dict[str, str])
 )
 async def test_a_redirect_uri_must_be_a_web_address(redirect_uri: str) -> None:
     """400: a browser is going to be sent there."""
-    assert (await ask(rosies(), redirectUri=redirect_uri)).status == 400
+    assert (await ask(with_rosie(), redirectUri=redirect_uri)).status == 400
 
 
 @pytest.mark.parametrize("customer", ["nobody", "Rosie", "rosie ", "../rosie", "ro%73ie", "é\u202e/?#"])
 async def test_an_unknown_customer_is_not_found(customer: str) -> None:
     """404 with an OpenActive error; identifiers are compared exactly."""
-    response = await ask(rosies(), customer=customer)
+    response = await ask(with_rosie(), customer=customer)
     assert (response.status, json.loads(response.body)["@type"]) == (404, "NotFoundError")
     assert response.headers["content-type"].startswith("application/vnd.openactive.booking+json")
 
@@ -82,7 +82,7 @@ async def test_an_unknown_customer_is_not_found(customer: str) -> None:
 @pytest.mark.parametrize("customer", ["a/b", "..", "%2F", "é ü", "a+b", "\U0001d4b3", "x" * 900])
 async def test_any_identifier_names_its_customer(customer: str) -> None:
     """However odd, it is found under its percent-encoded form, which its reply's ``@id`` repeats."""
-    fake = rosies()
+    fake = with_rosie()
     fake.add_customer(customer)
     response = await ask(fake, customer=customer)
     assert json.loads(response.body)["@id"] == request(customer=customer).url
@@ -90,7 +90,7 @@ async def test_any_identifier_names_its_customer(customer: str) -> None:
 
 async def test_a_gateway_s_prefix_shows_in_the_links() -> None:
     """``@id`` and connect links start with whatever came before the API's own path."""
-    fake, base = rosies(), "https://gateway.example/imin"
+    fake, base = with_rosie(), "https://gateway.example/imin"
     document = json.loads((await ask(fake, base=base, redirectUri=BACK)).body)
     link = document["imin:item"][0]["potentialAction"][0]["target"]
     assert document["@id"].startswith(f"{base}/api/v2/")
@@ -111,13 +111,13 @@ async def test_a_gateway_s_prefix_shows_in_the_links() -> None:
 async def test_other_routes_and_methods(method: str, path: str, status: int) -> None:
     """404 for what is no route, 405 for a method that a route does not have."""
     sent = Request(method=method, url="https://book.imin.co" + path, headers={"X-Api-Key": "test-key"})
-    response = await rosies().send(sent, timeout=1)
+    response = await with_rosie().send(sent, timeout=1)
     assert (response.status, "allow" in response.headers) == (status, status == 405)
 
 
 async def test_a_link_leads_to_the_sellers_page_without_a_key() -> None:
     """302: it is the customer's browser that asks, and it has none."""
-    fake = rosies()
+    fake = with_rosie()
     sent = Request(method="GET", url=await target(fake), headers={})
     response = await fake.send(sent, timeout=1)
     assert response.status == 302
@@ -126,7 +126,7 @@ async def test_a_link_leads_to_the_sellers_page_without_a_key() -> None:
 
 async def test_an_unknown_customer_may_have_accounts_nowhere() -> None:
     """Switched to 200: every seller is listed without an account, and one can be connected."""
-    fake = rosies(FakeImin(undocumented=Undocumented(unknown_customer=200)))
+    fake = with_rosie(FakeImin(undocumented=Undocumented(unknown_customer=200)))
     link = await target(fake, "CreateAction", customer="new")
     assert [item["imin:matchingEmailExists"] for item in await items(fake, "new")] == [False, False]
     fake.complete(link, email="new@example.com")
@@ -135,14 +135,14 @@ async def test_an_unknown_customer_may_have_accounts_nowhere() -> None:
 
 async def test_disconnecting_what_is_not_connected_may_succeed() -> None:
     """Switched to 204: DELETE is idempotent."""
-    fake = rosies(FakeImin(undocumented=Undocumented(unconnected_delete=204)))
+    fake = with_rosie(FakeImin(undocumented=Undocumented(unconnected_delete=204)))
     assert (await ask(fake, "DELETE", seller=SELLER)).status == 204
 
 
 @pytest.mark.parametrize("body", list(ErrorBody))
 async def test_errors_may_have_any_body(body: ErrorBody) -> None:
     """Each refusal takes the body that it is told to have."""
-    fake = rosies()
+    fake = with_rosie()
     fake.undocumented = Undocumented(not_found=body, bad_request=body, unauthorized=body)
     for response in (
         await ask(fake, customer="nobody"),
@@ -172,7 +172,7 @@ def test_a_switch_takes_only_what_it_knows(mistake: Any) -> None:
 
 async def test_the_record_says_what_came_in_and_shows_nobody() -> None:
     """Method, route and status in order; identifiers are there for a test to read, not in the repr."""
-    fake = rosies()
+    fake = with_rosie()
     await ask(fake, key="secret-key")
     await ask(fake, "DELETE", seller=SELLER)
     assert [(r.method, r.status, r.customer, r.seller) for r in fake.requests] == [
@@ -185,7 +185,7 @@ async def test_the_record_says_what_came_in_and_shows_nobody() -> None:
 
 async def test_reset_is_a_fresh_start() -> None:
     """People, links, faults, record, time and switches are gone."""
-    fake = rosies()
+    fake = with_rosie()
     start, link = fake.now(), await target(fake)
     fake.undocumented = Undocumented(unknown_customer=200)
     fake.advance(60)

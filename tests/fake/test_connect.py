@@ -7,14 +7,14 @@ import pytest
 
 from imin_accounts.fake import ConnectRefused, FakeImin, Undocumented
 from imin_accounts.fake._connect import ConnectFlow
-from tests.fake.requests import BACK, SELLER, Clock, items, rosies, state, target
+from tests.fake.requests import BACK, SELLER, Clock, items, state, target, with_rosie
 
 PASSWORD = "correct horse"
 
 
 def with_member() -> FakeImin:
     """Rosie is a member of the seller's, with a password of her own."""
-    fake = rosies()
+    fake = with_rosie()
     fake.add_member(SELLER, "rosie@example.com", password=PASSWORD)
     return fake
 
@@ -31,7 +31,7 @@ async def test_logging_in_connects() -> None:
 
 async def test_creating_an_account_connects() -> None:
     """CreateAction: there is a member afterwards, who remains when the account is disconnected."""
-    fake = rosies()
+    fake = with_rosie()
     landed = fake.complete(await target(fake, "CreateAction"), password="new")
     assert (landed, await state(fake)) == (BACK, "connected")
     fake.disconnect("rosie", SELLER)
@@ -41,7 +41,7 @@ async def test_creating_an_account_connects() -> None:
 
 async def test_an_account_under_another_email_can_be_connected() -> None:
     """What the seller knows her by is what the account then shows."""
-    fake = rosies()
+    fake = with_rosie()
     fake.add_member(SELLER, "r@work.example")
     fake.complete(await target(fake), email="R@work.example")
     assert (await items(fake))[0]["customer"]["email"] == "R@work.example"
@@ -75,7 +75,7 @@ async def test_a_refusal_changes_nothing(action: str, attempt: dict[str, str], r
 @pytest.mark.parametrize("way", [FakeImin.complete, FakeImin.decline])
 async def test_a_link_works_once(way: Callable[[FakeImin, str], object]) -> None:
     """Used, for either end, it is used up."""
-    fake = rosies()
+    fake = with_rosie()
     link = await target(fake, "CreateAction")
     way(fake, link)
     for again in (fake.complete, fake.decline):
@@ -98,7 +98,7 @@ async def test_a_forged_link_is_refused(link: str) -> None:
 async def test_a_link_expires(seconds: float, works: bool) -> None:
     """By the injected clock, ten minutes after it was given out."""
     clock = Clock()
-    fake = rosies(FakeImin(clock=clock))
+    fake = with_rosie(FakeImin(clock=clock))
     link = await target(fake, "CreateAction")
     clock.move(seconds)
     if not works:
@@ -111,7 +111,7 @@ async def test_a_link_expires(seconds: float, works: bool) -> None:
 
 async def test_every_link_is_its_own() -> None:
     """No two replies share a link, nor do the two actions, and none names anybody."""
-    fake = rosies()
+    fake = with_rosie()
     links = [await target(fake, action) for action in ("RegisterAction", "CreateAction") * 2]
     assert len(set(links)) == 4
     assert not any("rosie" in link or "broker" in link for link in links)
@@ -132,7 +132,7 @@ async def test_every_link_is_its_own() -> None:
 )
 async def test_where_a_browser_lands(redirect_uri: str, query: str, landing: str) -> None:
     """At redirectUri with its own query as it was; what is appended is a switch."""
-    fake = rosies()
+    fake = with_rosie()
     fake.undocumented = Undocumented(completed_query=query, declined_query=query)
     for end in (fake.decline, fake.complete):
         (item, _) = await items(fake, redirectUri=redirect_uri)
@@ -141,14 +141,14 @@ async def test_where_a_browser_lands(redirect_uri: str, query: str, landing: str
 
 async def test_declining_may_end_on_the_sellers_page() -> None:
     """Switched so, a browser is sent nowhere."""
-    fake = rosies()
+    fake = with_rosie()
     fake.undocumented = Undocumented(decline_returns=False)
     assert fake.decline(await target(fake)) is None
 
 
 def test_only_so_many_links_are_remembered() -> None:
     """After 100,000 the oldest is forgotten, so that an emulator may run for long."""
-    flow = ConnectFlow(rosies(), Random(1))
+    flow = ConnectFlow(with_rosie(), Random(1))
     first, second, *_ = [flow.link("rosie", SELLER, "CreateAction", BACK) for _ in range(100_001)]
     with pytest.raises(ConnectRefused, match="forged"):
         flow.begin(first)

@@ -27,19 +27,19 @@ from imin_accounts.fake import (
 from imin_accounts.fake._faults import Fate
 from imin_accounts.models import ConnectedAccount, UnrecognisedAccount
 from imin_accounts.transports import Request
-from tests.fake.conftest import Door
-from tests.fake.requests import BACK, SELLER, ask, request, rosies, state, target
+from tests.fake.conftest import Emulator
+from tests.fake.requests import BACK, SELLER, ask, request, state, target, with_rosie
 
 GET, DELETE = "get_seller_accounts", "delete_seller_account"
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 408, 409, 429, 500, 503, 302, 418, 599])
-async def test_status(door: Door, status: int) -> None:
+async def test_status(emulator: Emulator, status: int) -> None:
     """Any status may be answered, in place of the service."""
-    door.fake.connect("rosie", SELLER)
-    door.fake.faults.add(Rule(Status(status), nth=1))
-    assert (await door.ask("DELETE", seller=SELLER)).status == status
-    assert await state(door.fake) == "connected"
+    emulator.fake.connect("rosie", SELLER)
+    emulator.fake.faults.add(Rule(Status(status), nth=1))
+    assert (await emulator.ask("DELETE", seller=SELLER)).status == status
+    assert await state(emulator.fake) == "connected"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ async def test_status(door: Door, status: int) -> None:
 )
 async def test_error_bodies(body: ErrorBody, media: str | None, members: str | None) -> None:
     """Each shape has its media type and its members."""
-    fake = rosies()
+    fake = with_rosie()
     fake.faults.add(Rule(Status(503, body=body)))
     response = await ask(fake)
     assert response.headers.get("content-type") == media
@@ -71,33 +71,33 @@ async def test_error_bodies(body: ErrorBody, media: str | None, members: str | N
 
 
 @pytest.mark.parametrize(("given", "sent"), [(7, "7"), (0.5, "0.5"), ("Sun, 01 Mar 2026 12:00:00 GMT",) * 2])
-async def test_retry_after(door: Door, given: float | str, sent: str) -> None:
+async def test_retry_after(emulator: Emulator, given: float | str, sent: str) -> None:
     """Seconds or a date, as given."""
-    door.fake.faults.add(Rule(Status(503, retry_after=given)))
-    assert (await door.ask()).headers["retry-after"] == sent
+    emulator.fake.faults.add(Rule(Status(503, retry_after=given)))
+    assert (await emulator.ask()).headers["retry-after"] == sent
 
 
 @pytest.mark.parametrize("processed", [False, True])
-async def test_a_drop_before_or_after_processing(door: Door, processed: bool) -> None:
+async def test_a_drop_before_or_after_processing(emulator: Emulator, processed: bool) -> None:
     """No reply comes either way; what was asked is done only where the rule says so."""
-    door.fake.connect("rosie", SELLER)
-    door.fake.faults.add(Rule(Drop(processed=processed), endpoint="delete_seller_account"))
+    emulator.fake.connect("rosie", SELLER)
+    emulator.fake.faults.add(Rule(Drop(processed=processed), endpoint="delete_seller_account"))
     with pytest.raises(TransportError) as lost:
-        await door.ask("DELETE", seller=SELLER)
+        await emulator.ask("DELETE", seller=SELLER)
     assert (lost.value.reason, lost.value.maybe_sent) == ("dropped", True)
-    assert await state(door.fake) == ("unconnected" if processed else "connected")
+    assert await state(emulator.fake) == ("unconnected" if processed else "connected")
 
 
-async def test_a_status_after_processing(door: Door) -> None:
+async def test_a_status_after_processing(emulator: Emulator) -> None:
     """The answer is an error although what was asked is done."""
-    door.fake.connect("rosie", SELLER)
-    door.fake.faults.add(Rule(Status(500, processed=True), nth=1))
-    assert (await door.ask("DELETE", seller=SELLER)).status == 500
-    assert await state(door.fake) == "unconnected"
+    emulator.fake.connect("rosie", SELLER)
+    emulator.fake.faults.add(Rule(Status(500, processed=True), nth=1))
+    assert (await emulator.ask("DELETE", seller=SELLER)).status == 500
+    assert await state(emulator.fake) == "unconnected"
 
 
-class Watched(FakeImin):
-    """An emulator that tells when a request has arrived."""
+class NotifyingImin(FakeImin):
+    """An emulator that sets ``arrived`` when a request has come."""
 
     def exchange(self, request: Request) -> Fate:
         fate = super().exchange(request)
@@ -112,8 +112,8 @@ class Watched(FakeImin):
 @pytest.mark.parametrize("processed", [False, True])
 async def test_a_stall_over_http_never_answers(processed: bool) -> None:
     """Nothing comes until the server ends, which it does all the same; the record has no status."""
-    fake = Watched()
-    rosies(fake).connect("rosie", SELLER)
+    fake = NotifyingImin()
+    with_rosie(fake).connect("rosie", SELLER)
     fake.faults.add(Rule(Stall(processed=processed), nth=1))
     async with fake.serve() as base:
         reader, writer = await asyncio.open_connection(*base.removeprefix("http://").split(":"))
@@ -133,18 +133,18 @@ async def test_a_stall_in_memory_is_a_timeout() -> None:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    fake = rosies(FakeImin(sleep=sleep))
+    fake = with_rosie(FakeImin(sleep=sleep))
     fake.faults.add(Rule(Stall()))
     with pytest.raises(TransportError) as lost:
         await fake.send(request(), timeout=12.5)
     assert (lost.value.reason, lost.value.maybe_sent, waits) == ("timeout", True, [12.5])
 
 
-async def test_latencies_add_up_before_another_effect(door: Door) -> None:
+async def test_latencies_add_up_before_another_effect(emulator: Emulator) -> None:
     """Every latency that is due is waited for, then the first other effect decides."""
-    door.fake.faults.add(Rule(Latency(1)), Rule(Status(503)), Rule(Latency(0.25)), Rule(Status(500)))
-    assert (await door.ask()).status == 503
-    assert sum(door.waits) == 1.25
+    emulator.fake.faults.add(Rule(Latency(1)), Rule(Status(503)), Rule(Latency(0.25)), Rule(Status(500)))
+    assert (await emulator.ask()).status == 503
+    assert sum(emulator.waits) == 1.25
 
 
 async def test_a_late_reply_is_given_up_but_was_processed() -> None:
@@ -154,7 +154,7 @@ async def test_a_late_reply_is_given_up_but_was_processed() -> None:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    fake = rosies(FakeImin(sleep=sleep))
+    fake = with_rosie(FakeImin(sleep=sleep))
     fake.connect("rosie", SELLER)
     fake.faults.add(Rule(Latency(5)))
     with pytest.raises(TransportError, match="timeout"):
@@ -163,26 +163,26 @@ async def test_a_late_reply_is_given_up_but_was_processed() -> None:
     assert (await state(fake), waits) == ("unconnected", [5])
 
 
-async def test_another_customers_reply(door: Door) -> None:
+async def test_another_customers_reply(emulator: Emulator) -> None:
     """Their ``@id``, their data: known or not, and whatever was asked."""
-    door.fake.add_customer("tom", email="tom@example.com")
-    door.fake.connect("tom", SELLER)
-    door.fake.faults.add(Rule(OtherCustomer("tom"), nth=1), Rule(OtherCustomer(), nth=2))
-    toms, nobodys = [json.loads((await door.ask()).body) for _ in range(2)]
+    emulator.fake.add_customer("tom", email="tom@example.com")
+    emulator.fake.connect("tom", SELLER)
+    emulator.fake.faults.add(Rule(OtherCustomer("tom"), nth=1), Rule(OtherCustomer(), nth=2))
+    toms, nobodys = [json.loads((await emulator.ask()).body) for _ in range(2)]
     assert toms["@id"].endswith("/customers/tom/accounts")
     assert toms["imin:item"][0]["customer"]["email"] == "tom@example.com"
     assert nobodys["@id"].endswith("/customers/somebody-else/accounts")
 
 
 @pytest.mark.parametrize("flaw", list(Flaw))
-async def test_a_malformed_reply_can_not_be_read(door: Door, flaw: Flaw) -> None:
+async def test_a_malformed_reply_can_not_be_read(emulator: Emulator, flaw: Flaw) -> None:
     """Each flaw is one that the package refuses as a whole, once; the next reply is well again."""
-    door.fake.faults.add(Rule(Malformed(flaw), nth=1))
-    response = await door.ask()
+    emulator.fake.faults.add(Rule(Malformed(flaw), nth=1))
+    response = await emulator.ask()
     assert response.status == 200
     with pytest.raises(DecodeError):
         from_jsonld(response.body)
-    assert len(from_jsonld((await door.ask()).body)) == 2
+    assert len(from_jsonld((await emulator.ask()).body)) == 2
 
 
 async def drifted(drift: Drift) -> SellerAccounts:
@@ -224,7 +224,7 @@ async def test_bad_values_cost_only_their_own_items() -> None:
 @pytest.mark.parametrize("effect", [Malformed(), Drifted(Drift.NO_ID)])
 async def test_what_is_not_a_collection_is_not_rewritten(effect: Malformed | Drifted) -> None:
     """A 404 or a 204 passes through effects that are about documents."""
-    fake = rosies()
+    fake = with_rosie()
     fake.faults.add(Rule(effect))
     assert json.loads((await ask(fake, customer="nobody")).body)["@type"] == "NotFoundError"
 
@@ -244,7 +244,7 @@ async def test_what_is_not_a_collection_is_not_rewritten(effect: Malformed | Dri
 )
 async def test_when_a_rule_applies(rule: Any, failing: str) -> None:
     """A rule counts the calls that it matches, from 1, and applies to those it names."""
-    fake, seen, failed = rosies(), Counter[str](), []
+    fake, seen, failed = with_rosie(), Counter[str](), []
     fake.add_customer("tom")
     fake.faults.add(Rule(Status(500), **rule))
     for customer, method in [("rosie", "GET"), ("tom", "GET"), ("rosie", "DELETE"), *[("rosie", "GET")] * 2]:
@@ -256,7 +256,7 @@ async def test_when_a_rule_applies(rule: Any, failing: str) -> None:
 
 async def test_a_rule_may_be_about_the_connect_page() -> None:
     """A browser on its way to the seller meets faults too, and the link is not used up."""
-    fake = rosies()
+    fake = with_rosie()
     link = Request(method="GET", url=await target(fake), headers={})
     fake.faults.add(Rule(Status(503), endpoint="connect_account", nth=1))
     assert [(await fake.send(link, timeout=1)).status for _ in range(2)] == [503, 302]
@@ -266,7 +266,7 @@ async def test_chance_comes_from_the_seed() -> None:
     """A probability picks the same calls again from the same seed, and about as many as it says."""
 
     async def statuses(seed: int) -> list[int]:
-        fake = rosies(FakeImin(seed=seed))
+        fake = with_rosie(FakeImin(seed=seed))
         fake.faults.add(Rule(Status(500), probability=0.25))
         return [(await ask(fake)).status for _ in range(200)]
 
@@ -277,22 +277,22 @@ async def test_chance_comes_from_the_seed() -> None:
 
 async def test_a_script_does_not_change_the_links() -> None:
     """Chance for faults is drawn apart from what replies contain."""
-    plain, scripted = rosies(), rosies()
+    plain, scripted = with_rosie(), with_rosie()
     scripted.faults.add(Rule(Latency(0), probability=0.5))
     assert (await ask(plain, redirectUri=BACK)).body == (await ask(scripted, redirectUri=BACK)).body
 
 
-async def test_rate_limit(door: Door) -> None:
+async def test_rate_limit(emulator: Emulator) -> None:
     """So many in any second of the service's clock; the rest get 429 with Retry-After, and don't count."""
-    door.fake.faults.rate_limit = RateLimit(2, retry_after=3)
+    emulator.fake.faults.rate_limit = RateLimit(2, retry_after=3)
     statuses = []
     for seconds in (0, 0.5, 0, 0.5, 0, 0.5):
-        door.fake.advance(seconds)
-        response = await door.ask()
+        emulator.fake.advance(seconds)
+        response = await emulator.ask()
         statuses.append(response.status)
     assert statuses == [200, 200, 429, 200, 429, 200]
-    door.fake.faults.rate_limit = RateLimit(1)
-    limited = await door.ask()
+    emulator.fake.faults.rate_limit = RateLimit(1)
+    limited = await emulator.ask()
     assert (limited.status, limited.headers["retry-after"]) == (429, "1")
 
 
@@ -330,6 +330,6 @@ async def test_a_rule_shows_no_customer() -> None:
     """A repr may end in a log."""
     rule = Rule(OtherCustomer("zed"), customer="rosie")
     assert not any(name in repr(rule) for name in ("zed", "rosie"))
-    fake = rosies()
+    fake = with_rosie()
     fake.faults.add(rule)
     assert "rosie" not in repr(fake) + repr(fake.faults)

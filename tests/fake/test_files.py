@@ -25,7 +25,7 @@ from imin_accounts.fake import (
     add_crowd,
     add_rosie,
 )
-from tests.fake.requests import ask, rosies
+from tests.fake.requests import ask, with_rosie
 from tests.paths import EXAMPLES
 
 EFFECTS = st.one_of(
@@ -125,7 +125,7 @@ def test_a_script_that_makes_no_sense_is_refused(script: Any, where: str) -> Non
 
 async def test_a_state_comes_back_as_it_was() -> None:
     """Through JSON into another emulator, everybody gets the same replies, and the same may be done."""
-    first, second = FakeImin(), rosies()
+    first, second = FakeImin(), with_rosie()
     add_rosie(first)
     add_crowd(first, sellers=3, customers=5)
     first.undocumented = Undocumented(not_found=ErrorBody.EMPTY, link_lifetime=5)
@@ -185,7 +185,7 @@ def but(part: str, **changes: Any) -> dict[str, Any]:
 )
 def test_a_state_that_makes_no_sense_is_refused(snapshot: Any, where: str) -> None:
     """With its place and the reason; everybody stays."""
-    fake = rosies()
+    fake = with_rosie()
     before = fake.snapshot()
     with pytest.raises(ValueError, match=where):
         fake.restore(snapshot)

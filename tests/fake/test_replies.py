@@ -9,7 +9,7 @@ import pytest
 from imin_accounts import from_jsonld
 from imin_accounts.fake import FakeImin
 from imin_accounts.models import ActionStatus, ConnectedAccount, Entitlement, EntitlementType
-from tests.fake.requests import BACK, OTHER, SELLER, START, Clock, ask, items, rosies, state
+from tests.fake.requests import BACK, OTHER, SELLER, START, Clock, ask, items, state, with_rosie
 from tests.paths import SAMPLES
 
 
@@ -80,7 +80,7 @@ async def test_models_come_out_as_they_went_in() -> None:
 
 async def test_the_package_reads_a_full_account_without_a_problem() -> None:
     """A connected account with everything in it is understood member by member."""
-    fake = rosies()
+    fake = with_rosie()
     student = Entitlement(
         id="https://id.example.com/entitlements/7",
         type="Entitlement",
@@ -115,7 +115,7 @@ async def test_no_sellers_is_no_items() -> None:
 
 async def test_every_seller_is_listed_in_the_order_added() -> None:
     """Connected or not, and adding one again does not move it."""
-    fake = rosies()
+    fake = with_rosie()
     fake.connect("rosie", OTHER)
     fake.add_seller(SELLER, name="Renamed")
     assert [item["seller"].get("name") for item in await items(fake)] == ["Renamed", "Brook Street Pool"]
@@ -123,7 +123,7 @@ async def test_every_seller_is_listed_in_the_order_added() -> None:
 
 async def test_links_come_only_with_a_redirect_uri() -> None:
     """Both actions where redirectUri was sent, none where it was not, none on a connected account."""
-    fake = rosies()
+    fake = with_rosie()
     fake.connect("rosie", SELLER)
     connected, not_connected = await items(fake, redirectUri=BACK)
     assert [a["@type"] for a in not_connected["potentialAction"]] == ["RegisterAction", "CreateAction"]
@@ -180,14 +180,14 @@ async def test_links_come_only_with_a_redirect_uri() -> None:
 )
 async def test_state(prepare: Any, expected: str) -> None:
     """The state follows from connections and members alone."""
-    fake = rosies()
+    fake = with_rosie()
     prepare(fake)
     assert await state(fake) == expected
 
 
 async def test_an_entitlement_ends_when_it_expires() -> None:
     """It is listed until the service's clock reaches its expiry; one without or with an odd date stays."""
-    fake, hour = rosies(), timedelta(hours=1)
+    fake, hour = with_rosie(), timedelta(hours=1)
     nodes = [
         {"@id": "a", "expires": (START + hour).isoformat()},
         {"@id": "b"},
@@ -203,7 +203,7 @@ async def test_an_entitlement_ends_when_it_expires() -> None:
 async def test_dates_come_from_the_clock() -> None:
     """What happens now is dated by the injected clock, in UTC and whole seconds."""
     clock = Clock()
-    fake = rosies(FakeImin(clock=clock))
+    fake = with_rosie(FakeImin(clock=clock))
     clock.move(90.5)
     fake.connect("rosie", SELLER)
     assert (await items(fake))[0]["dateLinked"] == "2026-03-01T12:01:30Z"
@@ -211,7 +211,7 @@ async def test_dates_come_from_the_clock() -> None:
 
 async def test_evidence_goes_through_its_life() -> None:
     """Requested, submitted, failed, submitted again, completed: each step shows, and dates the change."""
-    fake = rosies()
+    fake = with_rosie()
     request = {"@id": "e", "evidenceRequest": {"@type": "EvidenceRequestAction"}}
     fake.connect("rosie", SELLER, evidence=[request])
     for status in (ActionStatus.ACTIVE, ActionStatus.FAILED, ActionStatus.ACTIVE, ActionStatus.COMPLETED):
@@ -234,7 +234,7 @@ async def test_evidence_goes_through_its_life() -> None:
 )
 def test_evidence_can_not_skip_a_step(before: ActionStatus, after: ActionStatus) -> None:
     """A step that the life of an evidence request does not have is refused."""
-    fake = rosies()
+    fake = with_rosie()
     fake.connect("rosie", SELLER, evidence=[{"@id": "e", "evidenceRequest": {"actionStatus": before}}])
     with pytest.raises(ValueError, match="that step"):
         fake.set_evidence("rosie", SELLER, "e", after)
@@ -256,7 +256,7 @@ def test_evidence_can_not_skip_a_step(before: ActionStatus, after: ActionStatus)
 )
 async def test_a_mistake_is_refused(mistake: Any) -> None:
     """What can't be is a ValueError, and changes nothing."""
-    fake = rosies()
+    fake = with_rosie()
     with pytest.raises(ValueError, match=r"no such|aware"):
         mistake(fake)
     assert await state(fake) == "no account"

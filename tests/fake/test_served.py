@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 
 from imin_accounts.fake import FakeImin, Undocumented
-from tests.fake.requests import BACK, SELLER, rosies, state
+from tests.fake.requests import BACK, SELLER, state, with_rosie
 
 
 class Form(HTMLParser):
@@ -77,7 +77,7 @@ class Browser:
 @pytest.fixture
 async def fake() -> FakeImin:
     """An emulator."""
-    return rosies()
+    return with_rosie()
 
 
 @pytest.fixture
@@ -223,15 +223,15 @@ async def test_the_journey_works_behind_a_prefix(browser: Browser) -> None:
 
 async def test_it_listens_on_loopback_alone() -> None:
     """Unless told otherwise."""
-    async with rosies().serve() as base:
+    async with with_rosie().serve() as base:
         assert urlsplit(base).hostname == "127.0.0.1"
-    async with rosies().serve(host="::1") as base:
+    async with with_rosie().serve(host="::1") as base:
         assert urlsplit(base).hostname == "::1"
 
 
 async def test_it_can_be_served_again() -> None:
     """The state stays when a server ends, and two may serve it at once."""
-    fake = rosies()
+    fake = with_rosie()
     async with fake.serve():
         fake.connect("rosie", SELLER)
     async with fake.serve() as one, fake.serve() as two:

@@ -9,7 +9,7 @@ import pytest
 
 from imin_accounts import AccountsSession
 from imin_accounts.fake import FakeImin
-from tests.fake.requests import SELLER, ask, request, rosies
+from tests.fake.requests import SELLER, ask, request, with_rosie
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def restless_threads() -> Iterator[None]:
 @pytest.mark.usefixtures("restless_threads")
 def test_one_thread_may_change_what_another_is_asking() -> None:
     """Every reply is whole while sellers come, accounts are connected, and all is forgotten."""
-    fake = rosies()
+    fake = with_rosie()
     done = threading.Event()
 
     def change() -> None:
@@ -45,14 +45,14 @@ def test_one_thread_may_change_what_another_is_asking() -> None:
 
 def test_event_loops_may_share_it() -> None:
     """Nothing in it belongs to a loop."""
-    fake = rosies()
+    fake = with_rosie()
     for _ in range(2):
         assert asyncio.run(ask(fake)).status == 200
 
 
 async def test_sessions_may_share_it() -> None:
     """Each has its own key to say, and all the same state to see."""
-    fake = rosies()
+    fake = with_rosie()
     async with (
         AccountsSession("test-key", transport=fake) as one,
         AccountsSession("test-key", transport=fake) as two,

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from imin_accounts.cli._export.sinks import read_customers
-from tests.cli.emulated import Emulated, emulated
+from tests.cli.emulator_process import EmulatorProcess, emulator_process
 from tests.cli.processes import LONG, run_to_end, signal_when, start, write_ids
 
 CONCURRENCY = 64
@@ -23,14 +23,14 @@ KILLS = 25 if LONG else 3
 
 
 @pytest.fixture(scope="module")
-def imin() -> Iterator[Emulated]:
+def imin() -> Iterator[EmulatorProcess]:
     """An emulated imin with all the customers, in another process."""
-    with emulated(customers=CUSTOMERS) as there:
+    with emulator_process(customers=CUSTOMERS) as there:
         yield there
 
 
 @pytest.fixture
-def ids(request: pytest.FixtureRequest, imin: Emulated, tmp_path: Path) -> Path:
+def ids(request: pytest.FixtureRequest, imin: EmulatorProcess, tmp_path: Path) -> Path:
     """Customers' identifiers, 400 unless a test says how many; nobody was read yet."""
     imin.reads()
     return write_ids(tmp_path / "ids.txt", getattr(request, "param", FEW))
@@ -56,7 +56,7 @@ def everybody(ids: Path) -> Counter[str]:
     ],
 )
 def test_killed_at_random_it_loses_nobody(
-    name: str, kills: int, imin: Emulated, ids: Path, tmp_path: Path
+    name: str, kills: int, imin: EmulatorProcess, ids: Path, tmp_path: Path
 ) -> None:
     """After each SIGKILL, going on reads at most ``concurrency`` customers again; all stand there once."""
     out, dice, read, redone = tmp_path / name, Random(name), set[str](), list[int]()
@@ -75,7 +75,7 @@ def test_killed_at_random_it_loses_nobody(
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.sqlite"])
 def test_a_full_disk_leaves_a_file_to_go_on_with(
-    name: str, imin: Emulated, ids: Path, tmp_path: Path
+    name: str, imin: EmulatorProcess, ids: Path, tmp_path: Path
 ) -> None:
     """No room: exit code 1, a line that says so, no customer in part; with room again it goes on."""
     out = tmp_path / name
@@ -90,7 +90,7 @@ def test_a_full_disk_leaves_a_file_to_go_on_with(
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_an_interrupt_finishes_what_is_under_way(
-    signum: signal.Signals, imin: Emulated, ids: Path, tmp_path: Path
+    signum: signal.Signals, imin: EmulatorProcess, ids: Path, tmp_path: Path
 ) -> None:
     """Exit code 3, how to go on is told, and nobody whom imin was asked about is missing."""
     out = tmp_path / "out.jsonl"
@@ -106,7 +106,7 @@ def _little_room() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 
 
-def _redone(imin: Emulated, read: set[str]) -> int:
+def _redone(imin: EmulatorProcess, read: set[str]) -> int:
     reads = imin.reads()
     again = sum(reads.values()) - len(reads.keys() - read)
     read.update(reads)

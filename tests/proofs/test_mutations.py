@@ -26,9 +26,9 @@ from imin_accounts.models import (
     Seller,
     UnconnectedAccount,
 )
+from tests.annotation_check import mistyped
 from tests.paths import SAMPLES
 from tests.strategies import LONG, normal
-from tests.typed import mistyped
 
 NODES: list[type[Node]] = [Image, Seller, Customer, AccessPass, EntitlementUpdateError, EntitlementType]
 NODES += [EvidenceRequest, Entitlement, ConnectAction, ConnectedAccount, UnconnectedAccount, SellerAccounts]

@@ -45,9 +45,9 @@ from imin_accounts.fake import (
     Undocumented,
 )
 from imin_accounts.models import ActionStatus
-from imin_accounts.session import Runtime
 from imin_accounts.transports import AiohttpTransport, Transport
 from tests.fake.requests import START, Clock
+from tests.scripted import ManualClock, runtime
 
 T = TypeVar("T")
 BACK = "https://broker.example/back?a=b%2Fc"
@@ -109,19 +109,6 @@ preparations = st.one_of(
     calling("set_evidence", customers, sellers, st.just("urn:e"), st.sampled_from(ActionStatus)),
     calling("disconnect", customers, sellers),
 )
-
-
-class Time:
-    """Seconds that pass by sleeping alone."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @attrs.frozen
@@ -203,13 +190,12 @@ class MemoryAndHttp(RuleBasedStateMachine):
         )
 
     async def _session(self, transport: Transport, base_url: str) -> AccountsSession:
-        time = Time()
         session = AccountsSession(
             "test-key",
             base_url=base_url,
             transport=transport,
             retry=RetryPolicy(attempts=2),
-            runtime=Runtime(clock=time, sleep=time.sleep, random=lambda: 0.5),
+            runtime=runtime(ManualClock()),
         )
         return await self.stack.enter_async_context(session)
 

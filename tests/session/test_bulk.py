@@ -20,7 +20,15 @@ from imin_accounts.fake import FakeImin, add_crowd
 from imin_accounts.results import Deleted, Failed, Fetched
 from imin_accounts.session import AccountsSession
 from tests.scripted import NO_CONTENT, SELLER, ManualClock, ScriptedTransport, reply, runtime
-from tests.session.bulk_service import Ids, Imin, Read, both_ways, collect, make_session, settle
+from tests.session.bulk_transport import (
+    BulkTransport,
+    CustomerIds,
+    ReadIds,
+    collect,
+    make_session,
+    settle,
+    sync_and_async,
+)
 
 LONG = os.environ.get("CI_LONG") == "1"
 
@@ -28,10 +36,13 @@ LONG = os.environ.get("CI_LONG") == "1"
 # --- One outcome each -----------------------------------------------------------------------------
 
 
-@both_ways
-async def test_each_input_has_one_outcome(read: Read) -> None:
+@sync_and_async
+async def test_each_input_has_one_outcome(read: ReadIds) -> None:
     """However many customers, and however they are given: each comes out once, as read."""
-    async with make_session(Imin()) as session, session.get_many(read(Ids(100)), concurrency=7) as outcomes:
+    async with (
+        make_session(BulkTransport()) as session,
+        session.get_many(read(CustomerIds(100)), concurrency=7) as outcomes,
+    ):
         collected = await collect(outcomes)
     assert sorted(int(outcome.customer) for outcome in collected) == list(range(100))
     for outcome in collected:
@@ -42,18 +53,18 @@ async def test_each_input_has_one_outcome(read: Read) -> None:
 @pytest.mark.parametrize("customers", [[], ["1"], ["1", "1", "2", "1"]], ids=repr)
 async def test_few_and_repeated_customers(customers: list[str]) -> None:
     """None, fewer than there are workers, and the same one again: each input counts."""
-    async with make_session(Imin()) as session, session.get_many(customers) as outcomes:
+    async with make_session(BulkTransport()) as session, session.get_many(customers) as outcomes:
         collected = await collect(outcomes)
     assert sorted(outcome.customer for outcome in collected) == sorted(customers)
 
 
 async def test_outcomes_come_as_the_calls_end() -> None:
     """A slow customer holds nobody up."""
-    imin = Imin("1", "2")
-    async with make_session(imin) as session, session.get_many(["1", "2", "3"]) as outcomes:
+    transport = BulkTransport("1", "2")
+    async with make_session(transport) as session, session.get_many(["1", "2", "3"]) as outcomes:
         order = [(await anext(outcomes)).customer]
         for customer in ("2", "1"):
-            imin.release(customer)
+            transport.release(customer)
             order.append((await anext(outcomes)).customer)
     assert order == ["3", "2", "1"]
 
@@ -74,9 +85,9 @@ async def test_outcomes_come_as_the_calls_end() -> None:
 async def test_an_error_is_one_customers(customer: Any, answer: Any, kind: type[IminError]) -> None:
     """What goes wrong for one is a ``Failed`` that says so; the rest are fetched."""
     clock = ManualClock()
-    imin = Imin(answers={customer: answer})
+    transport = BulkTransport(answers={customer: answer})
     async with (
-        make_session(imin, runtime=runtime(clock)) as session,
+        make_session(transport, runtime=runtime(clock)) as session,
         session.get_many(["1", customer, "3"], concurrency=1) as outcomes,
     ):
         first, failed, last = await collect(outcomes)
@@ -89,7 +100,10 @@ async def test_an_error_is_one_customers(customer: Any, answer: Any, kind: type[
 
 async def test_failures_keep_nothing_alive() -> None:
     """An error in an outcome has no traceback: its frames would hold requests and replies."""
-    async with make_session(Imin(answers={"1": reply(404)})) as session, session.get_many(["1"]) as outcomes:
+    async with (
+        make_session(BulkTransport(answers={"1": reply(404)})) as session,
+        session.get_many(["1"]) as outcomes,
+    ):
         failed = await anext(outcomes)
     assert isinstance(failed, Failed)
     assert failed.error.__traceback__ is None
@@ -124,12 +138,12 @@ async def test_timeout_reaches_each_call(method: str) -> None:
 # --- Bounds ---------------------------------------------------------------------------------------
 
 
-@both_ways
+@sync_and_async
 @pytest.mark.parametrize("concurrency", [1, 5])
-async def test_reads_only_as_fast_as_outcomes_are_taken(read: Read, concurrency: int) -> None:
+async def test_reads_only_as_fast_as_outcomes_are_taken(read: ReadIds, concurrency: int) -> None:
     """Nothing is read before entering; then at most ``concurrency`` more than was taken."""
-    ids = Ids(100)
-    async with make_session(Imin()) as session:
+    ids = CustomerIds(100)
+    async with make_session(BulkTransport()) as session:
         many = session.get_many(read(ids), concurrency=concurrency)
         await settle()
         assert ids.read == 0
@@ -142,13 +156,13 @@ async def test_reads_only_as_fast_as_outcomes_are_taken(read: Read, concurrency:
 
 async def test_at_most_so_many_calls_at_once() -> None:
     """``concurrency`` bounds the calls under way, and is made use of."""
-    imin = Imin()
+    transport = BulkTransport()
     async with (
-        make_session(imin) as session,
+        make_session(transport) as session,
         session.get_many(map(str, range(50)), concurrency=4) as outcomes,
     ):
         await collect(outcomes)
-    assert imin.busiest == 4
+    assert transport.most_under_way == 4
 
 
 async def test_memory_does_not_grow_with_the_input() -> None:
@@ -156,11 +170,11 @@ async def test_memory_does_not_grow_with_the_input() -> None:
     few, many = 500, 100_000 if LONG else 3_000
 
     async def peak(count: int) -> int:
-        imin = Imin()
+        transport = BulkTransport()
         tracemalloc.start()
-        async with make_session(imin) as session, session.get_many(map(str, range(count))) as outcomes:
+        async with make_session(transport) as session, session.get_many(map(str, range(count))) as outcomes:
             async for _ in outcomes:
-                imin.asked.clear()  # what the fake remembers is not what is measured
+                transport.asked.clear()  # what the fake remembers is not what is measured
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return highest
@@ -174,10 +188,10 @@ async def test_memory_does_not_grow_with_the_input() -> None:
 
 async def test_delete_many() -> None:
     """Each pair comes to ``Deleted`` or ``Failed``, with its customer and seller."""
-    imin = Imin(answers={"2": reply(404)})
+    transport = BulkTransport(answers={"2": reply(404)})
     pairs = [("1", SELLER), ("2", SELLER), ["3", SELLER]]
     async with (
-        make_session(imin) as session,
+        make_session(transport) as session,
         session.delete_many(pairs, concurrency=1) as outcomes,  # type: ignore[arg-type]
     ):
         first, failed, last = [outcome async for outcome in outcomes]

@@ -11,17 +11,29 @@ from imin_accounts.results import Deleted, Failed, Fetched
 from imin_accounts.session import AccountsSession
 from imin_accounts.transports.base import Request, Response
 from tests.scripted import SELLER, ManualClock, ScriptedTransport, accounts_of, reply, runtime
-from tests.session.bulk_service import Ids, Imin, Read, both_ways, collect, make_session, others, settle
+from tests.session.bulk_transport import (
+    BulkTransport,
+    CustomerIds,
+    ReadIds,
+    collect,
+    make_session,
+    other_tasks,
+    settle,
+    sync_and_async,
+)
 
 # --- What ends the iteration ----------------------------------------------------------------------
 
 
-@both_ways
-async def test_error_of_the_input_comes_last(read: Read) -> None:
+@sync_and_async
+async def test_error_of_the_input_comes_last(read: ReadIds) -> None:
     """What was read before has its outcome; then the input's own exception, unchanged."""
     error = LookupError("database")
     collected: list[Fetched | Failed] = []
-    async with make_session(Imin()) as session, session.get_many(read(Ids(5, error))) as outcomes:
+    async with (
+        make_session(BulkTransport()) as session,
+        session.get_many(read(CustomerIds(5, error))) as outcomes,
+    ):
         with pytest.raises(LookupError) as caught:
             await collect(outcomes, collected)
     assert caught.value is error
@@ -43,7 +55,7 @@ async def test_input_that_failed_is_read_no_further() -> None:
             raise LookupError("database")
 
     cursor = Cursor()
-    async with make_session(Imin()) as session, session.get_many(cursor) as outcomes:
+    async with make_session(BulkTransport()) as session, session.get_many(cursor) as outcomes:
         with pytest.raises(LookupError):
             await anext(outcomes)
     assert cursor.reads == 1
@@ -51,19 +63,19 @@ async def test_input_that_failed_is_read_no_further() -> None:
 
 async def test_401_ends_the_iteration() -> None:
     """A wrong key fails once, not a million times: what is finished comes out, nothing more is sent."""
-    imin = Imin("1", "2", answers={"2": reply(401)})
-    ids = Ids(1000)
+    transport = BulkTransport("1", "2", answers={"2": reply(401)})
+    ids = CustomerIds(1000)
     collected: list[Fetched | Failed] = []
-    async with make_session(imin) as session, session.get_many(ids.sync(), concurrency=3) as outcomes:
+    async with make_session(transport) as session, session.get_many(ids.sync(), concurrency=3) as outcomes:
         await settle()  # "1" and "2" are under way, the outcome of "0" waits
-        imin.release("2")
+        transport.release("2")
         await settle()
-        asked = len(imin.asked)
-        assert imin.let_go == ["1"]
+        asked = len(transport.asked)
+        assert transport.cancelled == ["1"]
         with pytest.raises(AuthenticationError):
             await collect(outcomes, collected)
     assert [outcome.customer for outcome in collected] == ["0"]
-    assert len(imin.asked) == asked == ids.read
+    assert len(transport.asked) == asked == ids.read
 
 
 @pytest.mark.parametrize("error", [LookupError("vault"), asyncio.CancelledError()], ids=repr)
@@ -77,8 +89,8 @@ async def test_foreign_exception_ends_the_iteration(error: BaseException, late: 
         raise error
 
     async with (
-        AccountsSession(vault, transport=Imin()) as session,
-        session.get_many(Ids(1000).sync()) as outcomes,
+        AccountsSession(vault, transport=BulkTransport()) as session,
+        session.get_many(CustomerIds(1000).sync()) as outcomes,
     ):
         with pytest.raises(type(error)) as caught:
             await anext(outcomes)
@@ -87,21 +99,21 @@ async def test_foreign_exception_ends_the_iteration(error: BaseException, late: 
 
 async def test_session_closed_in_the_middle() -> None:
     """The rest were not tried, so they are no failures: the iteration ends with the reason."""
-    imin = Imin("1", "2")
+    transport = BulkTransport("1", "2")
     collected: list[Fetched | Failed] = []
-    session = make_session(imin)
+    session = make_session(transport)
     async with session, session.get_many(["0", "1", "2", "3"], concurrency=2) as outcomes:
         await settle()
         await session.aclose()
         with pytest.raises(SessionStateError, match="closed"):
             await collect(outcomes, collected)
     assert [outcome.customer for outcome in collected] == ["0"]
-    assert "3" not in imin.asked
+    assert "3" not in transport.asked
 
 
 async def test_session_that_is_not_open() -> None:
     """An unopened session is said to be so once, for all customers."""
-    async with make_session(Imin()).get_many(["1", "2"]) as outcomes:
+    async with make_session(BulkTransport()).get_many(["1", "2"]) as outcomes:
         with pytest.raises(SessionStateError, match="not open"):
             await anext(outcomes)
 
@@ -109,10 +121,10 @@ async def test_session_that_is_not_open() -> None:
 async def test_hold_makes_customers_wait() -> None:
     """Where imin holds the session back for longer than a call may take, only who was asked fails."""
     clock = ManualClock()
-    imin = Imin(answers={"0": reply(429, headers={"retry-after": "60"})})
+    transport = BulkTransport(answers={"0": reply(429, headers={"retry-after": "60"})})
     async with (
-        make_session(imin, runtime=runtime(clock), timeout=10) as session,
-        session.get_many(Ids(20).sync(), concurrency=1) as outcomes,
+        make_session(transport, runtime=runtime(clock), timeout=10) as session,
+        session.get_many(CustomerIds(20).sync(), concurrency=1) as outcomes,
     ):
         failed, *rest = await collect(outcomes)
     assert isinstance(failed, Failed)
@@ -122,8 +134,8 @@ async def test_hold_makes_customers_wait() -> None:
 
 async def test_closed_while_disconnecting() -> None:
     """DELETEs that were out when the session closed have their outcome, unknown; then comes the reason."""
-    imin = Imin("1", "2")
-    session = make_session(imin)
+    transport = BulkTransport("1", "2")
+    session = make_session(transport)
     pairs = [(customer, SELLER) for customer in ("0", "1", "2", "3", "4")]
     async with session, session.delete_many(pairs, concurrency=2) as outcomes:
         assert isinstance(await anext(outcomes), Deleted)
@@ -138,48 +150,48 @@ async def test_closed_while_disconnecting() -> None:
 # --- Leaving --------------------------------------------------------------------------------------
 
 
-@both_ways
-async def test_leaving_early_leaves_nothing_behind(read: Read) -> None:
+@sync_and_async
+async def test_leaving_early_leaves_nothing_behind(read: ReadIds) -> None:
     """On ``break`` calls under way are cancelled and waited for, and the input is closed."""
-    imin = Imin("1", "2")
-    ids = Ids(100)
-    before = others()
-    async with make_session(imin) as session:
+    transport = BulkTransport("1", "2")
+    ids = CustomerIds(100)
+    before = other_tasks()
+    async with make_session(transport) as session:
         async with session.get_many(read(ids), concurrency=3) as outcomes:
             async for _ in outcomes:
                 break
             await settle()
-        assert sorted(imin.let_go) == ["1", "2"]
+        assert sorted(transport.cancelled) == ["1", "2"]
         assert ids.closed
-        assert others() == before
-        assert imin.busy == 0
+        assert other_tasks() == before
+        assert transport.under_way == 0
 
 
-@both_ways
-async def test_cancelled_consumer_leaves_nothing_behind(read: Read) -> None:
+@sync_and_async
+async def test_cancelled_consumer_leaves_nothing_behind(read: ReadIds) -> None:
     """Cancelling who iterates cancels the calls, and is not over before they are."""
-    imin = Imin("0", "1", "2")
-    ids = Ids(3)
-    before = others()
+    transport = BulkTransport("0", "1", "2")
+    ids = CustomerIds(3)
+    before = other_tasks()
 
     async def consume(session: AccountsSession) -> None:
         async with session.get_many(read(ids)) as outcomes:
             await collect(outcomes)
 
-    async with make_session(imin) as session:
+    async with make_session(transport) as session:
         consumer = asyncio.create_task(consume(session))
         await settle()
         consumer.cancel()
         with pytest.raises(asyncio.CancelledError):
             await consumer
-    assert sorted(imin.let_go) == ["0", "1", "2"]
+    assert sorted(transport.cancelled) == ["0", "1", "2"]
     assert ids.closed
-    assert others() == before
+    assert other_tasks() == before
 
 
 async def test_cancelled_while_leaving() -> None:
     """A cancellation that arrives during the clean-up comes out after it, not instead of it."""
-    imin = Imin("0", "1")
+    transport = BulkTransport("0", "1")
     left = asyncio.Event()
 
     async def consume(session: AccountsSession) -> None:
@@ -187,13 +199,13 @@ async def test_cancelled_while_leaving() -> None:
             await settle()
             left.set()
 
-    async with make_session(imin) as session:
+    async with make_session(transport) as session:
         consumer = asyncio.create_task(consume(session))
         await left.wait()
         consumer.cancel()
         with pytest.raises(asyncio.CancelledError):
             await consumer
-    assert imin.busy == 0
+    assert transport.under_way == 0
 
 
 async def test_call_that_will_not_be_cancelled_is_waited_for() -> None:
@@ -216,7 +228,7 @@ async def test_call_that_will_not_be_cancelled_is_waited_for() -> None:
 
 async def test_own_error_comes_out_as_it_is() -> None:
     """What the body raises is not wrapped in a group."""
-    async with make_session(Imin("1")) as session:
+    async with make_session(BulkTransport("1")) as session:
         with pytest.raises(LookupError, match="mine"):
             async with session.get_many(["1"]):
                 raise LookupError("mine")
@@ -224,19 +236,22 @@ async def test_own_error_comes_out_as_it_is() -> None:
 
 async def test_giving_up_on_one_outcome_loses_none() -> None:
     """``anext`` that is cancelled takes nothing with it."""
-    imin = Imin("1")
-    async with make_session(imin) as session, session.get_many(["1"]) as outcomes:
+    transport = BulkTransport("1")
+    async with make_session(transport) as session, session.get_many(["1"]) as outcomes:
         waiting = asyncio.ensure_future(anext(outcomes))
         await settle()
         waiting.cancel()
         await settle()
-        imin.release("1")
+        transport.release("1")
         assert (await anext(outcomes)).customer == "1"
 
 
 async def test_several_consumers_share_the_outcomes() -> None:
     """Two may iterate at once: together they get each outcome once, and both end."""
-    async with make_session(Imin()) as session, session.get_many(Ids(50).sync(), concurrency=3) as outcomes:
+    async with (
+        make_session(BulkTransport()) as session,
+        session.get_many(CustomerIds(50).sync(), concurrency=3) as outcomes,
+    ):
         first, second = await asyncio.gather(collect(outcomes), collect(outcomes))
     assert sorted(int(outcome.customer) for outcome in [*first, *second]) == list(range(50))
 
@@ -258,14 +273,14 @@ async def test_several_consumers_share_the_outcomes() -> None:
 )
 async def test_unusable_arguments(arguments: dict[str, Any], text: str) -> None:
     """A mistake that would fail every customer is refused at once."""
-    async with make_session(Imin()) as session:
+    async with make_session(BulkTransport()) as session:
         with pytest.raises(InvalidRequest, match=text):
             session.get_many(**{"customers": ["1"], **arguments})
 
 
 async def test_unusable_arguments_of_delete_many() -> None:
     """The same holds for disconnecting."""
-    session = make_session(Imin())
+    session = make_session(BulkTransport())
     with pytest.raises(InvalidRequest, match="timeout"):
         session.delete_many([], timeout=-1)
     with pytest.raises(InvalidRequest, match="concurrency"):
@@ -274,7 +289,7 @@ async def test_unusable_arguments_of_delete_many() -> None:
 
 async def test_iterating_without_entering() -> None:
     """Only inside ``async with`` are there outcomes: before and after it an error says so."""
-    async with make_session(Imin()) as session:
+    async with make_session(BulkTransport()) as session:
         many: Any = session.get_many(["1", "2"])
         with pytest.raises(SessionStateError, match="async with"):
             await anext(many)

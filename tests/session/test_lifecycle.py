@@ -16,7 +16,7 @@ from imin_accounts.transports.base import Request, Response
 from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ScriptedTransport, reply
 
 
-class Unanswering:
+class HangingTransport:
     """A transport that never answers; ``closed`` says whether anybody closed it."""
 
     closed = False
@@ -108,7 +108,7 @@ async def test_forked_child() -> None:
 
 async def test_borrowed_transport_stays_open() -> None:
     """Whoever opens a transport closes it: two sessions may share one."""
-    transport = Unanswering()
+    transport = HangingTransport()
     async with AccountsSession("test-key", transport=transport):
         pass
     assert not transport.closed
@@ -127,7 +127,7 @@ async def test_closing_ends_queued_and_running_calls() -> None:
     """Neither who waits for a place nor who waits for a reply hangs for ever."""
     patient = RetryPolicy(attempt_timeout=3600)
     session = AccountsSession(
-        "test-key", transport=Unanswering(), max_connections=1, retry=patient, timeout=3600
+        "test-key", transport=HangingTransport(), max_connections=1, retry=patient, timeout=3600
     )
     async with session:
         calls = [asyncio.create_task(session.get_seller_accounts("1234")) for _ in range(3)]
@@ -138,7 +138,7 @@ async def test_closing_ends_queued_and_running_calls() -> None:
 
 async def test_cancelled_call_gives_its_place_back() -> None:
     """Cancellation comes out as such, and the next call is served."""
-    transport = ScriptedTransport([Unanswering().send, CONNECTED])  # type: ignore[list-item]
+    transport = ScriptedTransport([HangingTransport().send, CONNECTED])  # type: ignore[list-item]
     async with AccountsSession("test-key", transport=transport, max_connections=1) as session:
         call = asyncio.create_task(session.get_seller_accounts("1234"))
         await asyncio.sleep(0)

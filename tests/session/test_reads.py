@@ -29,7 +29,7 @@ OTHERS = accounts_of("9999", seller=True)
 GARBLED = reply(200, b"<html>")
 
 
-class Stage:
+class ScriptedSession:
     """A session on a scripted transport and a manual clock; random numbers are all 0.5."""
 
     def __init__(self, steps: Iterable[Step], **options: object) -> None:
@@ -79,110 +79,112 @@ class Stage:
 )
 async def test_event(step: Step, kind: type[IminError], sends: int) -> None:
     """Each event ends as its row in the table says, after that many requests."""
-    stage = Stage([step] * sends)
-    error = await stage.fails(kind)
-    assert len(stage.transport.requests) == len(error.attempts) == sends
+    scripted = ScriptedSession([step] * sends)
+    error = await scripted.fails(kind)
+    assert len(scripted.transport.requests) == len(error.attempts) == sends
 
 
 @pytest.mark.parametrize("step", [REFUSED, DROPPED, reply(500), reply(429), GARBLED, OTHERS], ids=repr)
 async def test_second_attempt_succeeds(step: Step) -> None:
     """One passing fault costs a retry, and the caller sees the accounts."""
-    stage = Stage([step, CONNECTED])
-    accounts = await stage.get()
+    scripted = ScriptedSession([step, CONNECTED])
+    accounts = await scripted.get()
     assert [type(account) for account in accounts] == [ConnectedAccount]
 
 
 @pytest.mark.parametrize("step", [GARBLED, OTHERS], ids=["garbled", "another customer's"])
 async def test_untrusted_connection_is_left(step: Step) -> None:
     """After a reply that can't be ours the retry asks for a connection of its own."""
-    stage = Stage([step, CONNECTED])
-    await stage.get()
-    assert [request.fresh for request in stage.transport.requests] == [False, True]
+    scripted = ScriptedSession([step, CONNECTED])
+    await scripted.get()
+    assert [request.fresh for request in scripted.transport.requests] == [False, True]
 
 
 async def test_wrong_customer_drops_the_idle_pool() -> None:
     """One stray reply shifts all that follow on its connection, so none of the pool is kept."""
-    stage = Stage([OTHERS] * 3)
-    await stage.fails(WrongCustomer)
-    assert stage.transport.discarded == 3
+    scripted = ScriptedSession([OTHERS] * 3)
+    await scripted.fails(WrongCustomer)
+    assert scripted.transport.discarded == 3
 
 
 async def test_verify_customer_switched_off() -> None:
     """A broker whose gateway rewrites ids can do without the check."""
-    stage = Stage([OTHERS], verify_customer=False)
-    assert len(await stage.get()) == 1
+    scripted = ScriptedSession([OTHERS], verify_customer=False)
+    assert len(await scripted.get()) == 1
 
 
 async def test_backoff_doubles() -> None:
     """The waits are the policy's: half of 0.05 s, then half of 0.1 s."""
-    stage = Stage([reply(500)] * 3)
-    await stage.fails(ResponseError)
-    assert stage.clock.slept == [0.025, 0.05]
+    scripted = ScriptedSession([reply(500)] * 3)
+    await scripted.fails(ResponseError)
+    assert scripted.clock.slept == [0.025, 0.05]
 
 
 async def test_retry_after_is_obeyed() -> None:
     """The retry goes out when imin said, not earlier."""
-    stage = Stage([reply(429, headers={"retry-after": "7"}), CONNECTED])
-    await stage.get()
-    assert stage.clock.slept == [7.0]
+    scripted = ScriptedSession([reply(429, headers={"retry-after": "7"}), CONNECTED])
+    await scripted.get()
+    assert scripted.clock.slept == [7.0]
 
 
 async def test_retry_after_beyond_the_deadline_fails_at_once() -> None:
     """A wait that can't fit is not begun; the error carries its length."""
-    stage = Stage([reply(429, headers={"retry-after": "31"})])
-    error = await stage.fails(RateLimited)
+    scripted = ScriptedSession([reply(429, headers={"retry-after": "31"})])
+    error = await scripted.fails(RateLimited)
     assert isinstance(error, RateLimited)
-    assert (error.retry_after, stage.clock.slept) == (31.0, [])
+    assert (error.retry_after, scripted.clock.slept) == (31.0, [])
 
 
 async def test_hold_holds_back_other_calls() -> None:
     """After one caller's last 429 the next caller waits too, though it did nothing wrong."""
-    stage = Stage([reply(429, headers={"retry-after": "7"}), CONNECTED], retry=RetryPolicy(attempts=1))
-    async with stage.session as session:
+    scripted = ScriptedSession(
+        [reply(429, headers={"retry-after": "7"}), CONNECTED], retry=RetryPolicy(attempts=1)
+    )
+    async with scripted.session as session:
         with pytest.raises(RateLimited):
             await session.get_seller_accounts("1234")
         await session.get_seller_accounts("1234")
-    assert stage.clock.slept == [7.0]
+    assert scripted.clock.slept == [7.0]
 
 
 async def test_call_too_short_for_the_hold_sends_nothing() -> None:
     """A call that would end before the hold does is refused at once."""
-    stage = Stage([reply(429, headers={"retry-after": "20"})], retry=RetryPolicy(attempts=1))
-    async with stage.session as session:
+    scripted = ScriptedSession([reply(429, headers={"retry-after": "20"})], retry=RetryPolicy(attempts=1))
+    async with scripted.session as session:
         with pytest.raises(RateLimited):
             await session.get_seller_accounts("1234")
         with pytest.raises(RateLimited) as caught:
             await session.get_seller_accounts("1234", timeout=5)
-    assert (caught.value.attempts, len(stage.transport.requests)) == ((), 1)
+    assert (caught.value.attempts, len(scripted.transport.requests)) == ((), 1)
 
 
 async def test_hold_over_an_hour_is_ignored() -> None:
     """One absurd header must not stop a session for days."""
-    stage = Stage([reply(429, headers={"retry-after": "86400"}), CONNECTED])
-    await stage.get()
-    assert stage.clock.slept == [0.5]
+    scripted = ScriptedSession([reply(429, headers={"retry-after": "86400"}), CONNECTED])
+    await scripted.get()
+    assert scripted.clock.slept == [0.5]
 
 
 async def test_outage_sends_few_retries() -> None:
     """Of 1,000 calls into a full outage at most 35 are retried; 10,000 send no more."""
     sent = {}
     for calls in (1_000, 10_000):
-        stage = Stage([reply(500)] * 20_000)
-        async with stage.session as session:
+        scripted = ScriptedSession([reply(500)] * 20_000)
+        async with scripted.session as session:
             for _ in range(calls):
                 with pytest.raises(ResponseError):
                     await session.get_seller_accounts("1234")
-        sent[calls] = len(stage.transport.requests)
+        sent[calls] = len(scripted.transport.requests)
     assert sent[1_000] <= 1_050
     assert sent[10_000] <= 10_100
 
 
 async def test_deadline_covers_backoff() -> None:
     """A wait that would end after the deadline is not begun; the error lists the attempts."""
-    stage = Stage([reply(500)] * 9, retry=RetryPolicy(attempts=99, base=4.0), timeout=6.0)
-    error = await stage.fails(DeadlineExceeded)
-    assert [attempt.status for attempt in error.attempts] == [500] * len(stage.transport.requests)
-    assert stage.clock.now <= 1006.0
+    scripted = ScriptedSession([reply(500)] * 9, retry=RetryPolicy(attempts=99, base=4.0), timeout=6.0)
+    error = await scripted.fails(DeadlineExceeded)
+    assert [attempt.status for attempt in error.attempts] == [500] * len(scripted.transport.requests)
+    assert scripted.clock.now <= 1006.0
 
 
 async def hang(request: Request) -> Response:

@@ -129,6 +129,19 @@ class CannotBeCancelled(Good):
             raise TransportError("cancelled", maybe_sent=True) from None
 
 
+class ReusesCancelled(Good):
+    cancelled: asyncio.Future[Response] | None = None
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        sending = asyncio.ensure_future(super().send(request, timeout=timeout))
+        try:
+            response = await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            self.cancelled = sending
+            raise
+        return response if self.cancelled is None else await self.cancelled
+
+
 class MixesUp(Good):
     last: Response | None = None
 
@@ -189,6 +202,7 @@ async def test_a_good_transport_passes(factory: Callable[[], Transport]) -> None
         (ShowsTheKey, "No error shows the API key"),
         (SharesConnections, "A fresh request has a connection of its own"),
         (CannotBeCancelled, "A request that is cancelled ends at once"),
+        (ReusesCancelled, "the transport goes on working. But the next reply was not its own"),
         (MixesUp, "Requests under way at once each get their own reply"),
         (RaisesOnStatus, "The emulator served over HTTP gives what it gives in memory"),
         (Invents, "A refused connection is a TransportError with maybe_sent=False. But a reply was returned"),

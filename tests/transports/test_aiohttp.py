@@ -6,8 +6,8 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from imin_accounts.errors import SessionStateError, TransportError
+from imin_accounts.testing._playback import DROP, OK, Playback, Reply
 from imin_accounts.transports import AiohttpTransport, Request
-from tests.transports.raw_server import OK, RawServer
 
 
 def ask(url: str, *, method: str = "GET", fresh: bool = False) -> Request:
@@ -16,10 +16,10 @@ def ask(url: str, *, method: str = "GET", fresh: bool = False) -> Request:
 
 async def test_url_and_headers_go_out_byte_for_byte() -> None:
     """Nothing is decoded, encoded again or left out."""
-    async with RawServer() as server, AiohttpTransport() as transport:
-        response = await transport.send(ask(server.url), timeout=5)
-    assert server.heads[0].startswith("GET /a%2Fb?c=%20 HTTP/1.1\r\n")
-    assert "X-Api-Key: secret\r\n" in server.heads[0]
+    async with Playback() as server, AiohttpTransport() as transport:
+        response = await transport.send(ask(server.origin), timeout=5)
+    assert server.received[0].head.startswith("GET /a%2Fb?c=%20 HTTP/1.1\r\n")
+    assert "X-Api-Key: secret\r\n" in server.received[0].head
     assert (response.status, response.body, response.headers["content-length"]) == (200, b"{}", "2")
 
 
@@ -27,80 +27,80 @@ async def test_url_and_headers_go_out_byte_for_byte() -> None:
 @pytest.mark.parametrize("fresh", [False, True])
 async def test_dropped_connection_is_not_resent(method: str, fresh: bool) -> None:
     """aiohttp would silently send a second time; the session has to decide that."""
-    async with RawServer([OK, b"", OK]) as server, AiohttpTransport() as transport:
-        await transport.send(ask(server.url, method=method), timeout=5)
+    async with Playback(OK, DROP, OK) as server, AiohttpTransport() as transport:
+        await transport.send(ask(server.origin, method=method), timeout=5)
         with pytest.raises(TransportError) as caught:
-            await transport.send(ask(server.url, method=method, fresh=fresh), timeout=5)
-    assert (len(server.heads), caught.value.reason, caught.value.maybe_sent) == (2, "dropped", True)
+            await transport.send(ask(server.origin, method=method, fresh=fresh), timeout=5)
+    assert (len(server.received), caught.value.reason, caught.value.maybe_sent) == (2, "dropped", True)
 
 
 async def test_redirect_is_not_followed() -> None:
     """The key must not follow a redirect to another origin, or to this one."""
-    async with RawServer() as target:
-        moved = f"HTTP/1.1 307 Moved\r\nLocation: {target.url}/\r\nContent-Length: 0\r\n\r\n".encode()
-        async with RawServer([moved]) as server, AiohttpTransport() as transport:
-            response = await transport.send(ask(server.url), timeout=5)
-    assert (response.status, target.heads) == (307, [])
+    async with Playback() as target:
+        moved = f"HTTP/1.1 307 Moved\r\nLocation: {target.origin}/\r\nContent-Length: 0\r\n\r\n".encode()
+        async with Playback(Reply(moved)) as server, AiohttpTransport() as transport:
+            response = await transport.send(ask(server.origin), timeout=5)
+    assert (response.status, target.received) == (307, [])
 
 
 async def test_cookies_are_not_kept() -> None:
     """One customer's cookie must not go out with another's request."""
     answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nContent-Length: 2\r\n\r\n{}"
-    async with RawServer([answer]) as server, AiohttpTransport() as transport:
+    async with Playback(Reply(answer)) as server, AiohttpTransport() as transport:
         for _ in range(2):
-            await transport.send(ask(server.url), timeout=5)
-    assert "cookie" not in server.heads[1].lower()
+            await transport.send(ask(server.origin), timeout=5)
+    assert "cookie" not in server.received[1].head.lower()
 
 
 async def test_environment_proxy_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable of the machine does not decide where the key goes."""
-    async with RawServer() as proxy, RawServer() as server, AiohttpTransport() as transport:
+    async with Playback() as proxy, Playback() as server, AiohttpTransport() as transport:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-            monkeypatch.setenv(name, proxy.url)
+            monkeypatch.setenv(name, proxy.origin)
         monkeypatch.setenv("no_proxy", "")
-        await transport.send(ask(server.url), timeout=5)
-    assert (len(server.heads), proxy.heads) == (1, [])
+        await transport.send(ask(server.origin), timeout=5)
+    assert (len(server.received), proxy.received) == (1, [])
 
 
 async def test_proxy_is_used_where_asked_for() -> None:
     """A proxy that is passed gets the request."""
-    async with RawServer() as proxy, AiohttpTransport(proxy=proxy.url) as transport:
+    async with Playback() as proxy, AiohttpTransport(proxy=proxy.origin) as transport:
         await transport.send(ask("http://imin.invalid"), timeout=5)
-    assert proxy.heads[0].startswith("GET http://imin.invalid/a%2Fb?c=%20 ")
+    assert proxy.received[0].head.startswith("GET http://imin.invalid/a%2Fb?c=%20 ")
 
 
 async def test_connections_are_pooled() -> None:
     """Requests in turn share a connection."""
-    async with RawServer() as server, AiohttpTransport() as transport:
+    async with Playback() as server, AiohttpTransport() as transport:
         for _ in range(3):
-            await transport.send(ask(server.url), timeout=5)
+            await transport.send(ask(server.origin), timeout=5)
     assert server.connections == 1
 
 
 async def test_fresh_request_has_a_connection_of_its_own() -> None:
     """It neither takes a pooled connection nor leaves one behind."""
-    async with RawServer() as server, AiohttpTransport() as transport:
+    async with Playback() as server, AiohttpTransport() as transport:
         for fresh in (False, True, True, False):
-            await transport.send(ask(server.url, fresh=fresh), timeout=5)
+            await transport.send(ask(server.origin, fresh=fresh), timeout=5)
     assert server.connections == 3
 
 
 async def test_discard_idle_drops_the_pool() -> None:
     """After a stray reply no pooled connection is used again."""
-    async with RawServer() as server, AiohttpTransport() as transport:
-        await transport.send(ask(server.url), timeout=5)
+    async with Playback() as server, AiohttpTransport() as transport:
+        await transport.send(ask(server.origin), timeout=5)
         await transport.discard_idle()
         await transport.discard_idle()
-        await transport.send(ask(server.url), timeout=5)
+        await transport.send(ask(server.origin), timeout=5)
     assert server.connections == 2
 
 
 async def test_discard_idle_spares_requests_under_way() -> None:
     """A request on another connection of the pool ends as it would have."""
-    async with RawServer() as server, AiohttpTransport() as transport:
+    async with Playback() as server, AiohttpTransport() as transport:
         server.gate.clear()
-        under_way = asyncio.create_task(transport.send(ask(server.url), timeout=5))
-        await server.received.wait()
+        under_way = asyncio.create_task(transport.send(ask(server.origin), timeout=5))
+        await server.arrived.wait()
         await transport.discard_idle()
         server.gate.set()
         assert (await under_way).status == 200
@@ -116,37 +116,37 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\nb\r\n" + ELEVEN + b"\r\n0\r\n\r\n"
 )
 async def test_body_is_capped(head: bytes) -> None:
     """A reply longer than the cap is refused, announced or not."""
-    async with RawServer([b"HTTP/1.1 200 OK\r\n" + head]) as server:
+    async with Playback(Reply(b"HTTP/1.1 200 OK\r\n" + head)) as server:
         async with AiohttpTransport(max_body=11) as transport:
-            assert len((await transport.send(ask(server.url), timeout=5)).body) == 11
+            assert len((await transport.send(ask(server.origin), timeout=5)).body) == 11
         async with AiohttpTransport(max_body=10) as transport:
             with pytest.raises(TransportError, match="too large"):
-                await transport.send(ask(server.url), timeout=5)
+                await transport.send(ask(server.origin), timeout=5)
 
 
 @pytest.mark.parametrize("status", [201, 302, 401, 404, 500])
 async def test_other_status_outlives_its_body(status: int) -> None:
     """Where only 200 needs its body, a body that breaks off does not hide the status."""
     answer = f"HTTP/1.1 {status} X\r\nContent-Length: 99\r\nConnection: close\r\n\r\nshort".encode()
-    async with RawServer([answer, b""]) as server, AiohttpTransport(max_body=50) as transport:
-        response = await transport.send(ask(server.url), timeout=5)
+    async with Playback(Reply(answer), DROP) as server, AiohttpTransport(max_body=50) as transport:
+        response = await transport.send(ask(server.origin), timeout=5)
     assert (response.status, response.body) == (status, b"")
 
 
 async def test_other_status_outlives_a_stalled_body() -> None:
     """An explanation that never ends is waited for in a fraction of the attempt's time."""
     stalled = b"HTTP/1.1 503 X\r\nContent-Length: 99\r\n\r\nshort"
-    async with RawServer([stalled]) as server, AiohttpTransport() as transport, asyncio.timeout(20):
-        assert (await transport.send(ask(server.url), timeout=2)).status == 503
+    async with Playback(Reply(stalled)) as server, AiohttpTransport() as transport, asyncio.timeout(20):
+        assert (await transport.send(ask(server.origin), timeout=2)).status == 503
 
 
 async def test_unasked_reply_is_not_taken_for_ours() -> None:
     """What a server says on an idle connection is no answer to the next request."""
     stray = b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n"
-    async with RawServer() as server, AiohttpTransport() as transport:
-        await transport.send(ask(server.url), timeout=5)
+    async with Playback() as server, AiohttpTransport() as transport:
+        await transport.send(ask(server.origin), timeout=5)
         await server.say(stray)
-        response = await transport.send(ask(server.url), timeout=5)
+        response = await transport.send(ask(server.origin), timeout=5)
     assert (response.status, server.connections) == (200, 2)
 
 
@@ -170,21 +170,21 @@ async def test_name_without_address_was_not_sent() -> None:
 
 async def test_refused_connection_was_not_sent() -> None:
     """Nobody listens: that much is certain."""
-    async with RawServer() as server:
+    async with Playback() as server:
         pass
     async with AiohttpTransport() as transport:
         with pytest.raises(TransportError) as caught:
-            await transport.send(ask(server.url), timeout=5)
+            await transport.send(ask(server.origin), timeout=5)
     assert (caught.value.reason, caught.value.maybe_sent) == ("refused", False)
 
 
 async def test_stays_with_its_event_loop() -> None:
     """Sockets belong to the loop that opened them; the error says so."""
-    async with RawServer() as server, AiohttpTransport() as transport:
-        await transport.send(ask(server.url), timeout=5)
+    async with Playback() as server, AiohttpTransport() as transport:
+        await transport.send(ask(server.origin), timeout=5)
 
         def elsewhere() -> None:
-            asyncio.run(transport.send(ask(server.url), timeout=5))
+            asyncio.run(transport.send(ask(server.origin), timeout=5))
 
         with pytest.raises(SessionStateError, match="loop"):
             await asyncio.to_thread(elsewhere)
@@ -192,10 +192,10 @@ async def test_stays_with_its_event_loop() -> None:
 
 async def test_closed_transport_sends_nothing() -> None:
     """After ``aclose`` the transport says so instead of opening connections again."""
-    async with RawServer() as server:
+    async with Playback() as server:
         transport = AiohttpTransport()
-        await transport.send(ask(server.url), timeout=5)
+        await transport.send(ask(server.origin), timeout=5)
         await transport.aclose()
         await transport.aclose()
         with pytest.raises(SessionStateError, match="closed"):
-            await transport.send(ask(server.url), timeout=5)
+            await transport.send(ask(server.origin), timeout=5)

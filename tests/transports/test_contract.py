@@ -66,8 +66,8 @@ async def at_once(_: float) -> None:
 
 
 @attrs.frozen
-class Stage:
-    """An emulator with Rosie in it, and a way to it."""
+class Emulator:
+    """An emulator with Rosie in it, reached in memory or over HTTP."""
 
     fake: FakeImin
     transport: Transport
@@ -109,32 +109,32 @@ def described(error: IminError) -> str:
 
 
 @attrs.frozen
-class Ways:
-    """Opens stages."""
+class Emulators:
+    """Starts emulators, which end with ``stack``."""
 
     stack: AsyncExitStack
 
-    async def open(self, way: str) -> Stage:
-        """A new emulator, reached in this way."""
+    async def start(self, kind: str) -> Emulator:
+        """A new emulator of a kind, ``"memory"`` or ``"served"``."""
         fake = FakeImin(seed=1, clock=lambda: datetime(2026, 3, 1, tzinfo=UTC), sleep=at_once)
         add_rosie(fake)
-        if way == "memory":
-            return Stage(fake, fake, MEMORY)
+        if kind == "memory":
+            return Emulator(fake, fake, MEMORY)
         base_url = await self.stack.enter_async_context(fake.serve())
-        return Stage(fake, await self.stack.enter_async_context(AiohttpTransport()), base_url)
+        return Emulator(fake, await self.stack.enter_async_context(AiohttpTransport()), base_url)
 
 
 @pytest.fixture
-async def ways() -> AsyncIterator[Ways]:
-    """Whatever is opened is closed again."""
+async def emulators() -> AsyncIterator[Emulators]:
+    """Whatever is started is ended again."""
     async with AsyncExitStack() as stack:
-        yield Ways(stack)
+        yield Emulators(stack)
 
 
 @pytest.fixture(params=["memory", "served"])
-async def stage(ways: Ways, request: pytest.FixtureRequest) -> Stage:
-    """Each way in turn."""
-    return await ways.open(request.param)
+async def emulator(emulators: Emulators, request: pytest.FixtureRequest) -> Emulator:
+    """Each kind in turn."""
+    return await emulators.start(request.param)
 
 
 ALL_THREE = "ConnectedAccount UnconnectedAccount NoAccount"
@@ -208,10 +208,12 @@ CASES = [
 
 
 @pytest.mark.parametrize(("faults", "call", "expected"), CASES)
-async def test_a_call_comes_to_the_same(stage: Stage, faults: list[Rule], call: Call, expected: str) -> None:
+async def test_a_call_comes_to_the_same(
+    emulator: Emulator, faults: list[Rule], call: Call, expected: str
+) -> None:
     """Each call has its documented outcome whichever way it goes."""
-    stage.fake.faults.add(*faults)
-    found = await stage.outcome(call)
+    emulator.fake.faults.add(*faults)
+    found = await emulator.outcome(call)
     assert found.startswith(expected) if expected.endswith("after") else found == expected
 
 
@@ -224,32 +226,32 @@ async def test_a_call_comes_to_the_same(stage: Stage, faults: list[Rule], call: 
     ],
 )
 async def test_a_stalled_attempt_comes_to_the_same(
-    stage: Stage, stall: Stall, call: Call, expected: str
+    emulator: Emulator, stall: Stall, call: Call, expected: str
 ) -> None:
     """It is given up, and the call goes on from there. Replies that come take far less than that long."""
-    stage.fake.faults.add(Rule(stall, nth=1))
-    assert await stage.outcome(call, attempt_timeout=0.5) == expected
+    emulator.fake.faults.add(Rule(stall, nth=1))
+    assert await emulator.outcome(call, attempt_timeout=0.5) == expected
 
 
-async def test_a_wrong_key(stage: Stage) -> None:
+async def test_a_wrong_key(emulator: Emulator) -> None:
     """AuthenticationError, and imin's own words for it."""
-    assert await stage.outcome(get(), key="wrong") == "AuthenticationError 401 Unauthorized after GET:401"
+    assert await emulator.outcome(get(), key="wrong") == "AuthenticationError 401 Unauthorized after GET:401"
 
 
-async def test_the_replies_are_the_same_to_the_last_member(ways: Ways) -> None:
+async def test_the_replies_are_the_same_to_the_last_member(emulators: Emulators) -> None:
     """From the same seed, memory and HTTP give equal documents: only the host differs."""
     documents = []
-    for way in ("memory", "served"):
-        stage = await ways.open(way)
-        async with stage.session() as session:
+    for kind in ("memory", "served"):
+        emulator = await emulators.start(kind)
+        async with emulator.session() as session:
             accounts = await session.get_seller_accounts("rosie", redirect_uri=BACK)
-        documents.append(str(to_jsonld(accounts)).replace(stage.base_url, MEMORY))
+        documents.append(str(to_jsonld(accounts)).replace(emulator.base_url, MEMORY))
     assert documents[0] == documents[1]
 
 
-async def links(stage: Stage, redirect_uri: str) -> tuple[URL, URL]:
+async def links(emulator: Emulator, redirect_uri: str) -> tuple[URL, URL]:
     """Rosie's two links to the seller with whom she is not connected."""
-    async with stage.session() as session:
+    async with emulator.session() as session:
         accounts = await session.get_seller_accounts("rosie", redirect_uri=redirect_uri)
     account = accounts.for_seller(BROOK)
     assert isinstance(account, UnconnectedAccount)
@@ -258,40 +260,40 @@ async def links(stage: Stage, redirect_uri: str) -> tuple[URL, URL]:
     return account.register_url, account.create_url
 
 
-async def test_rosies_journey(stage: Stage) -> None:
+async def test_rosies_journey(emulator: Emulator) -> None:
     """List, connect, listed as connected, disconnect, listed as unconnected."""
-    register, _ = await links(stage, BACK)
-    assert stage.fake.complete(register) == BACK
-    assert await stage.outcome(get()) == "ConnectedAccount ConnectedAccount NoAccount"
-    assert await stage.outcome(delete(BROOK)) == "confirmed by 204"
-    assert await stage.outcome(get()) == ALL_THREE
+    register, _ = await links(emulator, BACK)
+    assert emulator.fake.complete(register) == BACK
+    assert await emulator.outcome(get()) == "ConnectedAccount ConnectedAccount NoAccount"
+    assert await emulator.outcome(delete(BROOK)) == "confirmed by 204"
+    assert await emulator.outcome(get()) == ALL_THREE
 
 
 @pytest.mark.parametrize("customer", ["..a", "a/b", "%2F", "é ü", "a+b&c", "~'()*", "x" * 1900])
-async def test_any_customer_s_reply_is_recognised_as_theirs(stage: Stage, customer: str) -> None:
+async def test_any_customer_s_reply_is_recognised_as_theirs(emulator: Emulator, customer: str) -> None:
     """However odd the identifier, the reply's ``@id`` names the same customer."""
-    stage.fake.add_customer(customer)
-    assert await stage.outcome(get(customer)) == "NoAccount NoAccount NoAccount"
+    emulator.fake.add_customer(customer)
+    assert await emulator.outcome(get(customer)) == "NoAccount NoAccount NoAccount"
 
 
 @pytest.mark.parametrize("redirect_uri", [BACK, "https://b.example/a+b%20c?x=é&y#z", "http://127.0.0.1:8/"])
-async def test_a_redirect_uri_arrives_as_it_is(stage: Stage, redirect_uri: str) -> None:
+async def test_a_redirect_uri_arrives_as_it_is(emulator: Emulator, redirect_uri: str) -> None:
     """It comes out where the browser is sent, with its own query untouched."""
-    _, create = await links(stage, redirect_uri)
-    landed = stage.fake.decline(create)
+    _, create = await links(emulator, redirect_uri)
+    landed = emulator.fake.decline(create)
     assert landed is not None
     assert urlsplit(landed) == urlsplit(redirect_uri.replace("é", "%C3%A9"))
 
 
-async def test_requests_are_the_same(ways: Ways) -> None:
+async def test_requests_are_the_same(emulators: Emulators) -> None:
     """The same calls make the same requests in the same order."""
     seen = []
-    for way in ("memory", "served"):
-        stage = await ways.open(way)
-        stage.fake.faults.add(*rules(Drop(processed=True), Status(503)))
-        await stage.outcome(delete())
-        await stage.outcome(get())
-        seen.append(stage.fake.requests)
+    for kind in ("memory", "served"):
+        emulator = await emulators.start(kind)
+        emulator.fake.faults.add(*rules(Drop(processed=True), Status(503)))
+        await emulator.outcome(delete())
+        await emulator.outcome(get())
+        seen.append(emulator.fake.requests)
     assert seen[0] == seen[1]
     assert [(r.method, r.status) for r in seen[0]] == [
         ("DELETE", None),

@@ -19,9 +19,9 @@ from imin_accounts._node import Node
 from imin_accounts._wire.converter import MAX_SHARED
 from imin_accounts._wire.fast import ODD, date_without_24, node_reader
 from imin_accounts.models import ConnectedAccount, NoAccount, Seller, UnconnectedAccount
+from tests.annotation_check import mistyped
 from tests.paths import SAMPLES
 from tests.strategies import Json, connected, unconnected
-from tests.typed import mistyped
 
 STATES = {"connected": ConnectedAccount, "unconnected": UnconnectedAccount, "no_account": NoAccount}
 

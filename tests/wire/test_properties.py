@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from imin_accounts import ConnectedAccount, SellerAccounts, UnrecognisedAccount, from_jsonld, to_jsonld
 from imin_accounts.models import Extra
+from tests.annotation_check import mistyped
 from tests.strategies import Json, connected, documents, normal, sellers, unconnected, values
-from tests.typed import mistyped
 
 a_document = given(documents() | documents(varied=True))
 

@@ -11,7 +11,7 @@ from imin_accounts.cli._audit.findings import Audit
 from imin_accounts.cli._audit.page import MOST_ROWS, report
 from imin_accounts.fake import FakeImin
 from tests.cli.audit.report_page import HOSTILE, page_of
-from tests.cli.commands import keyed, run
+from tests.cli.commands import environment, run
 from tests.cli.people import NOW
 from tests.cli.processes import write_ids
 
@@ -119,7 +119,7 @@ def test_the_command_writes_the_page(tmp_path: Path, imin_server: str, fake_imin
     page = tmp_path / "report.html"
     page.write_text("old")
     ids = str(write_ids(tmp_path / "ids.txt", 1))
-    assert run("audit", ids, "--report", str(page), env=keyed(imin_server)).code == 0
+    assert run("audit", ids, "--report", str(page), env=environment(imin_server)).code == 0
     assert "from 1 customer." in page.read_text()
     assert page.stat().st_mode & 0o777 == 0o600
 
@@ -127,7 +127,7 @@ def test_the_command_writes_the_page(tmp_path: Path, imin_server: str, fake_imin
 def test_a_page_that_can_not_be_written_is_told(tmp_path: Path, imin_server: str) -> None:
     """Exit code 1."""
     ids = str(write_ids(tmp_path / "ids.txt", 0))
-    ran = run("audit", ids, "--report", str(tmp_path / "no" / "report.html"), env=keyed(imin_server))
+    ran = run("audit", ids, "--report", str(tmp_path / "no" / "report.html"), env=environment(imin_server))
     assert ran.code == 1
     assert "No such file or directory" in ran.err
 

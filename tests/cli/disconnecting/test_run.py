@@ -29,7 +29,7 @@ from imin_accounts.fake import (
 )
 from imin_accounts.fake._rules import Effect
 from imin_accounts.transports import Response
-from tests.cli.emulated import emulated
+from tests.cli.emulator_process import emulator_process
 from tests.cli.people import NOW
 from tests.cli.processes import LONG, run_to_end, signal_when, start, write_ids
 from tests.scripted import CONNECTED, NO_CONTENT, ManualClock, ScriptedTransport, reply, runtime
@@ -253,7 +253,7 @@ def events(journal: Path) -> Iterator[tuple[str, str, str | None]]:
 def test_an_interrupt_finishes_whom_it_has_begun_with(tmp_path: Path, journal: Path) -> None:
     """Exit code 3; whoever was begun with is cleared, nothing is open."""
     ids = write_ids(tmp_path / "ids.txt", 120)
-    with emulated(customers=120) as imin:
+    with emulator_process(customers=120) as imin:
         process = start(imin.base_url, "disconnect-all", "--ids", ids, "--journal", journal, "--yes")
         ended = signal_when(process, lambda: imin.requests() > 100, signal.SIGINT)
     told = list(events(journal))
@@ -288,7 +288,7 @@ def test_killed_it_goes_on(tmp_path: Path, journal: Path) -> None:
     kills, count = (10, 2_000) if LONG else (2, 60)
     ids = write_ids(tmp_path / "ids.txt", count)
     command = ("disconnect-all", "--ids", ids, "--journal", journal, "--resume", "--yes")
-    with emulated(customers=count) as imin:
+    with emulator_process(customers=count) as imin:
         for _ in range(kills):
             process = start(imin.base_url, *command)
             due = imin.requests() + 2 * count // (kills + 1)

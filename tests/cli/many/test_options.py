@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from imin_accounts.fake import FakeImin
-from tests.cli.commands import keyed, run
+from tests.cli.commands import environment, run
 from tests.cli.processes import write_ids
 
 COMMANDS = [
@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_imin: FakeImin)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_works_without_further_options(command: list[str], imin_server: str) -> None:
     """Exit code 0."""
-    assert run(*command, env=keyed(imin_server)).code == 0
+    assert run(*command, env=environment(imin_server)).code == 0
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -50,6 +50,6 @@ def test_each_heeds_its_options(
     command: list[str], option: str, value: str, told: str, imin_server: str, fake_imin: FakeImin
 ) -> None:
     """What can't be is wrong usage, and nothing is sent."""
-    ran = run(*command, option, value, env=keyed(imin_server))
+    ran = run(*command, option, value, env=environment(imin_server))
     assert (ran.code, fake_imin.requests) == (2, ())
     assert told in ran.err

@@ -10,8 +10,8 @@ from imin_accounts.errors import Attempt
 from tests.scripted import ManualClock
 
 
-class Shown:
-    """A display that remembers."""
+class RecordingDisplay:
+    """A display that keeps what it is to show."""
 
     between = 10.0
 
@@ -33,8 +33,8 @@ def attempt(status: int | None) -> Attempt:
 
 def test_it_says_everything_in_one_line() -> None:
     """Done, rate, failures, how often imin held it back, time left."""
-    clock, shown = ManualClock(), Shown()
-    tally = Tally(display=shown, clock=clock)
+    clock, display = ManualClock(), RecordingDisplay()
+    tally = Tally(display=display, clock=clock)
     tally.start(10_000)
     tally.note(attempt(429))
     tally.note(attempt(200))
@@ -42,30 +42,30 @@ def test_it_says_everything_in_one_line() -> None:
         tally.count(failed=n < 3)
     clock.now += 10
     tally.count(failed=False)
-    assert shown.texts == ["2,000 of 10,000, 200/s, 3 failed, 1 held back, 0:40 left"]
+    assert display.texts == ["2,000 of 10,000, 200/s, 3 failed, 1 held back, 0:40 left"]
 
 
 def test_a_log_gets_a_line_now_and_then() -> None:
     """Not one for each customer, but one at the end of a job that had any."""
-    clock, shown = ManualClock(), Shown()
-    with Tally(display=shown, clock=clock) as tally:
+    clock, display = ManualClock(), RecordingDisplay()
+    with Tally(display=display, clock=clock) as tally:
         tally.start(40)
         for _ in range(40):
             clock.now += 1
             tally.count(failed=False)
-    assert [text.split(",")[0] for text in shown.texts] == [
+    assert [text.split(",")[0] for text in display.texts] == [
         "10 of 40", "20 of 40", "30 of 40", "40 of 40", "40 of 40",
     ]  # fmt: skip
-    assert shown.closed
+    assert display.closed
 
 
 def test_a_short_job_says_nothing() -> None:
     """What is done before the first line is due needs no line."""
-    shown = Shown()
-    with Tally(display=shown, clock=ManualClock()) as tally:
+    display = RecordingDisplay()
+    with Tally(display=display, clock=ManualClock()) as tally:
         tally.start(1)
         tally.count(failed=False)
-    assert shown.texts == []
+    assert display.texts == []
 
 
 def test_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

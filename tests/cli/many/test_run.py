@@ -20,8 +20,16 @@ def crowd(fake_imin: FakeImin) -> None:
     add_crowd(fake_imin, sellers=1, customers=20)
 
 
-class Taken:
-    """Takes outcomes, and does something after each."""
+class ReadJob:
+    """Reads customers and takes their outcomes.
+
+    Args:
+        interrupt_at: After how many outcomes it sends this process an interrupt; None: never.
+
+    Attributes:
+        customers: Those taken, in order.
+        ahead: At each outcome, how many requests there were beyond those taken before.
+    """
 
     def __init__(self, fake: FakeImin, *, key: str = "test-key", interrupt_at: int | None = None) -> None:
         self._fake = fake
@@ -50,34 +58,34 @@ EVERYBODY = [f"customer-{n}" for n in range(1, 21)]
 
 async def test_everybody_is_taken_once(fake_imin: FakeImin) -> None:
     """And counted."""
-    taken = Taken(fake_imin)
-    await taken.read(*EVERYBODY)
-    assert sorted(taken.customers) == sorted(EVERYBODY)
-    assert (taken.result.read, taken.result.left, taken.result.exit_code) == (20, 0, 0)
+    job = ReadJob(fake_imin)
+    await job.read(*EVERYBODY)
+    assert sorted(job.customers) == sorted(EVERYBODY)
+    assert (job.result.read, job.result.left, job.result.exit_code) == (20, 0, 0)
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 64])
 async def test_no_more_are_asked_for_than_may_be_lost(concurrency: int, fake_imin: FakeImin) -> None:
     """At any moment imin was asked about at most ``concurrency`` customers who are not taken yet."""
-    taken = Taken(fake_imin)
-    await taken.read(*EVERYBODY, concurrency=concurrency)
-    assert max(taken.ahead) <= concurrency
+    job = ReadJob(fake_imin)
+    await job.read(*EVERYBODY, concurrency=concurrency)
+    assert max(job.ahead) <= concurrency
 
 
 async def test_an_interrupt_asks_for_nobody_more(
     fake_imin: FakeImin, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever was asked for is taken; the rest is left, which is no full success."""
-    taken = Taken(fake_imin, interrupt_at=5)
-    await taken.read(*EVERYBODY, concurrency=2)
+    job = ReadJob(fake_imin, interrupt_at=5)
+    await job.read(*EVERYBODY, concurrency=2)
     asked = {request.customer for request in fake_imin.requests}
-    assert set(taken.customers) == asked
-    assert taken.result.left == 20 - len(asked) > 10
-    assert taken.result.exit_code == 3
+    assert set(job.customers) == asked
+    assert job.result.left == 20 - len(asked) > 10
+    assert job.result.exit_code == 3
     assert "interrupt again not to wait" in capsys.readouterr().err
 
 
-class Silent:
+class InterruptingTransport:
     """A transport that interrupts this process twice, and never answers."""
 
     async def send(self, request: object, *, timeout: float) -> None:
@@ -92,7 +100,7 @@ async def test_a_second_interrupt_does_not_wait(capsys: pytest.CaptureFixture[st
     result = Result()
     with Pending() as pending:
         pending.add(["1"])
-        session = AccountsSession("test-key", transport=Silent())  # type: ignore[arg-type]
+        session = AccountsSession("test-key", transport=InterruptingTransport())  # type: ignore[arg-type]
         await read_all(session, pending, lambda _: None, result, concurrency=1, tally=Tally())
     assert (result.left, result.exit_code) == (1, 3)
 
@@ -114,18 +122,18 @@ async def test_a_cancellation_from_outside_is_no_interrupt() -> None:
 
 async def test_a_refused_key_ends_it(fake_imin: FakeImin) -> None:
     """A wrong key does not fail twenty times."""
-    taken = Taken(fake_imin, key="another-key")
+    job = ReadJob(fake_imin, key="another-key")
     with pytest.raises(AuthenticationError):
-        await taken.read(*EVERYBODY, concurrency=2)
+        await job.read(*EVERYBODY, concurrency=2)
     assert len(fake_imin.requests) <= 4
 
 
 async def test_one_customers_failure_is_their_own(fake_imin: FakeImin) -> None:
     """The others are read; the exit code says that not all was."""
     fake_imin.faults.add(Rule(Status(404), customer="customer-7"))
-    taken = Taken(fake_imin)
-    await taken.read(*EVERYBODY)
-    assert (taken.result.read, taken.result.failed, taken.result.exit_code) == (19, 1, 3)
+    job = ReadJob(fake_imin)
+    await job.read(*EVERYBODY)
+    assert (job.result.read, job.result.failed, job.result.exit_code) == (19, 1, 3)
 
 
 REFUSED = Failed("1", None, TransportError("refused", maybe_sent=False))

@@ -1,4 +1,4 @@
-"""Pressing a page's buttons, and reading what comes of it."""
+"""The forms of the broker's site: sending them, and reading the page that comes back."""
 
 import re
 from html import unescape
@@ -6,12 +6,12 @@ from html import unescape
 import httpx
 
 
-def text(reply: httpx.Response) -> str:
+def page_text(reply: httpx.Response) -> str:
     """The page as a person reads it: with nothing escaped."""
     return unescape(reply.text)
 
 
-async def csrf(browser: httpx.AsyncClient) -> str:
+async def csrf_token(browser: httpx.AsyncClient) -> str:
     """The token of the forms that this browser is shown."""
     token = re.search('name="csrf" value="([^"]+)"', (await browser.get("/")).text)
     assert token is not None
@@ -20,4 +20,6 @@ async def csrf(browser: httpx.AsyncClient) -> str:
 
 async def press(browser: httpx.AsyncClient, button: str, seller: str, **more: str) -> httpx.Response:
     """Send the form of a button: ``connect`` or ``disconnect``."""
-    return await browser.post(f"/{button}", data={"csrf": await csrf(browser), "seller": seller, **more})
+    return await browser.post(
+        f"/{button}", data={"csrf": await csrf_token(browser), "seller": seller, **more}
+    )

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from imin_accounts.fake import Drift, Drifted, Rule, Status
-from tests.browser.browser_page import ACME, BROOK, CASTLE, Broker
-from tests.cli.site.forms import press, text
+from tests.browser.broker import ACME, BROOK, CASTLE, Broker
+from tests.cli.site.forms import page_text, press
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ async def test_connected_meanwhile(browser: httpx.AsyncClient, broker: Broker) -
 async def test_a_seller_that_is_not_listed(browser: httpx.AsyncClient) -> None:
     """There is no link to fetch, and a page says so."""
     reply = await press(browser, "connect", "https://nobody.example/")
-    assert (reply.status_code, "can't be connected now" in text(reply)) == (502, True)
+    assert (reply.status_code, "can't be connected now" in page_text(reply)) == (502, True)
 
 
 async def way_back(browser: httpx.AsyncClient, broker: Broker) -> str:
@@ -64,14 +64,14 @@ async def way_back(browser: httpx.AsyncClient, broker: Broker) -> str:
 
 async def test_back_connected(browser: httpx.AsyncClient, broker: Broker) -> None:
     """The seller is named, and it is so."""
-    assert "Castle Climbing is connected." in text(await browser.get(await way_back(browser, broker)))
+    assert "Castle Climbing is connected." in page_text(await browser.get(await way_back(browser, broker)))
 
 
 async def test_back_after_declining(browser: httpx.AsyncClient, broker: Broker) -> None:
     """The way back looks the same as after connecting; the accounts tell."""
     address = broker.fake.decline((await press(browser, "connect", BROOK)).headers["Location"])
     assert address is not None
-    assert "Brook Street Pool was not connected." in text(await browser.get(address))
+    assert "Brook Street Pool was not connected." in page_text(await browser.get(address))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ async def test_back_in_doubt(browser: httpx.AsyncClient, broker: Broker, fault: 
     """Nothing is claimed: neither that it worked nor that it did not."""
     address = await way_back(browser, broker)
     broker.fake.faults.add(Rule(fault))
-    page = text(await browser.get(address))
+    page = page_text(await browser.get(address))
     assert "We can't tell yet whether you are connected." in page
     assert not re.search("(is|was not) connected[.]", page)
 

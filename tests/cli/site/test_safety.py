@@ -6,15 +6,15 @@ import httpx
 import pytest
 
 from imin_accounts.cli._site.tokens import Tokens
-from tests.browser.browser_page import ACME, BROOK, Broker
-from tests.cli.site.forms import csrf, press
+from tests.browser.broker import ACME, BROOK, Broker
+from tests.cli.site.forms import csrf_token, press
 
 
 @pytest.mark.parametrize("button", ["connect", "disconnect"])
 async def test_a_form_of_another_browser(browser: httpx.AsyncClient, broker: Broker, button: str) -> None:
     """Neither without a token nor with somebody else's does a form do anything."""
     async with httpx.AsyncClient(base_url=broker.site) as somebody:
-        others = await csrf(somebody)
+        others = await csrf_token(somebody)
     await browser.get("/")
     asked = len(broker.fake.requests)
     for token in ({}, {"csrf": ""}, {"csrf": others}):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from imin_accounts.models import ActionStatus, Entitlement, EntitlementUpdateError, EvidenceRequest
-from tests.browser.browser_page import ACME, BROOK, CASTLE, NOW, Broker
+from tests.browser.broker import ACME, BROOK, CASTLE, NOW, Broker
 
 
 async def test_nothing_that_a_seller_sends_is_markup(browser: httpx.AsyncClient, broker: Broker) -> None:

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from imin_accounts.fake import Drop, Malformed, OtherCustomer, Rule, Stall, Status
-from tests.browser.browser_page import ACME, Broker, brokers
-from tests.cli.site.forms import csrf, press, text
+from tests.browser.broker import ACME, Broker, serve_broker
+from tests.cli.site.forms import csrf_token, page_text, press
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,13 @@ async def test_failure(
     """Each kind has a status and a heading of its own, and no word of the reply is shown."""
     broker.fake.faults.add(Rule(effect))
     reply = await browser.get("/")
-    assert (reply.status_code, f"<h1>{heading}</h1>" in text(reply)) == (status, True)
+    assert (reply.status_code, f"<h1>{heading}</h1>" in page_text(reply)) == (status, True)
     assert "emulator was asked" not in reply.text
 
 
 async def test_slow() -> None:
     """504 once the site's own time for imin is over."""
-    async with brokers(timeout=0.1) as broker, httpx.AsyncClient(base_url=broker.site) as browser:
+    async with serve_broker(timeout=0.1) as broker, httpx.AsyncClient(base_url=broker.site) as browser:
         broker.fake.faults.add(Rule(Stall()))
         reply = await browser.get("/")
         assert (reply.status_code, "imin is slow just now" in reply.text) == (504, True)
@@ -64,7 +64,7 @@ async def test_rate_limited(
 @pytest.mark.parametrize("button", ["connect", "disconnect"])
 async def test_a_button_that_fails(browser: httpx.AsyncClient, broker: Broker, button: str) -> None:
     """Where it is certain that nothing was changed, the page says so."""
-    token = await csrf(browser)
+    token = await csrf_token(browser)
     broker.fake.faults.add(Rule(Status(403)))
     reply = await browser.post(f"/{button}", data={"csrf": token, "seller": ACME})
     assert (reply.status_code, "Nothing was changed." in reply.text) == (500, True)
@@ -79,10 +79,10 @@ async def test_a_button_without_a_seller(browser: httpx.AsyncClient) -> None:
 
 async def test_disconnection_in_doubt(browser: httpx.AsyncClient, broker: Broker) -> None:
     """Nobody could tell: the page says neither that it is done nor that nothing was changed."""
-    token = await csrf(browser)
+    token = await csrf_token(browser)
     broker.fake.faults.add(
         Rule(Drop(), endpoint="delete_seller_account"), Rule(Status(503), endpoint="get_seller_accounts")
     )
     reply = await browser.post("/disconnect", data={"csrf": token, "seller": ACME})
-    assert (reply.status_code, "We can't tell yet" in text(reply)) == (502, True)
+    assert (reply.status_code, "We can't tell yet" in page_text(reply)) == (502, True)
     assert "Nothing was changed" not in reply.text

@@ -1,6 +1,6 @@
 """What each event becomes: the session's specification as a table, one value per row.
 
-The columns are the ways in which a fault can strike (``modes.py``). The numbers are those of the
+The columns are the ways in which a fault can strike (``MODES`` in ``fault.py``). The numbers are those of the
 default policy: three attempts, and three tries of each re-read.
 """
 

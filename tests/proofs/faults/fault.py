@@ -9,22 +9,22 @@ import attrs
 
 from tests.proofs.faults import steps
 from tests.proofs.faults.events import Ends, Event
-from tests.proofs.faults.server import RIGHT, FaultServer, Plan, Script, Seen, Turn
+from tests.proofs.faults.server import RIGHT, AccountsRequest, FaultServer, Plan, Script, Turn
 
 
 @attrs.frozen(kw_only=True)
-class Scene:
+class Target:
     """Where a call goes, if not to the fault server over plain HTTP.
 
     Attributes:
         base_url: Goes to the session as it is.
         transport: Arguments for ``AiohttpTransport``.
-        time_flies: Whether the clock runs away, for faults in which nobody but the client acts.
+        time_passes: Whether the clock is put forward all the time, for faults in which only the client acts.
     """
 
     base_url: str
     transport: dict[str, Any] = attrs.Factory(dict)
-    time_flies: bool = False
+    time_passes: bool = False
 
 
 @attrs.frozen
@@ -42,7 +42,7 @@ class Fault:
         before: What a GET of the same session meets earlier.
         greeting: What a connection meets that said nothing yet.
         tls: The server's TLS context, if it has one.
-        stage: Makes another scene than the fault server's URL.
+        target: Opens another target than the fault server's URL; None where that is the target.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Fault:
     before: Script = attrs.field(default=(), kw_only=True)
     greeting: Script = attrs.field(default=(), kw_only=True)
     tls: Callable[[], ssl.SSLContext] | None = attrs.field(default=None, kw_only=True)
-    stage: Callable[[FaultServer], AbstractAsyncContextManager[Scene]] | None = attrs.field(
+    target: Callable[[FaultServer], AbstractAsyncContextManager[Target]] | None = attrs.field(
         default=None, kw_only=True
     )
 
@@ -93,7 +93,7 @@ class Mode:
             self.method == "DELETE" and ends.outcome == "confirmed" and ends.deletes == 1
         )
 
-        def plan(seen: Seen) -> Turn:
+        def plan(seen: AccountsRequest) -> Turn:
             nth = seen.nth
             if fault.before and seen.method == "GET":
                 if nth == 1:

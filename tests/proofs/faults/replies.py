@@ -16,7 +16,7 @@ def reply(status: int | str, body: bytes = b"", *fields: str | bytes, length: bo
 
 
 def head(status: int | str, *fields: str | bytes) -> bytes:
-    """A status line and fields with the empty line after them; a canary rides as the reason."""
+    """A status line and fields with the empty line after them; a canary stands as the reason."""
     line = f"HTTP/1.1 {status} {canaries.EMAIL}" if isinstance(status, int) else status
     lines = [field.encode() if isinstance(field, str) else field for field in (line, *fields)]
     return b"\r\n".join((*lines, b"", b""))

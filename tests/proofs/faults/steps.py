@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.proofs.faults.clock import settle
 from tests.proofs.faults.server import Exchange, Step
 
-AGES = 11.0
+STALL = 11.0
 """Seconds that a stall lasts by the test's clock: longer than an attempt may take."""
 
 Part = bytes | Callable[[Exchange], bytes]
@@ -17,8 +17,7 @@ def send(part: Part) -> Step:
     """Write bytes, or what ``part`` makes of the exchange."""
 
     async def step(exchange: Exchange) -> None:
-        exchange.writer.write(part if isinstance(part, bytes) else part(exchange))
-        await exchange.writer.drain()
+        await exchange.connection.send(part if isinstance(part, bytes) else part(exchange))
 
     return step
 
@@ -32,29 +31,28 @@ def repeat(part: bytes, every: float = 0.0) -> Step:
     """Write ``part`` again and again, ``every`` seconds, until the client goes."""
 
     async def step(exchange: Exchange) -> None:
-        while not exchange.writer.is_closing():
-            exchange.writer.write(part)
-            await exchange.writer.drain()
+        while not exchange.connection.writer.is_closing():
+            await exchange.connection.send(part)
             exchange.server.skip(every)
             await settle(5)
 
     return step
 
 
-def stall(seconds: float = AGES) -> Step:
+def stall(seconds: float = STALL) -> Step:
     """Say nothing while ``seconds`` pass, until the client goes."""
 
     async def step(exchange: Exchange) -> None:
         await settle()
         exchange.server.skip(seconds)
-        while await exchange.reader.read(1 << 16):
+        while await exchange.connection.reader.read(1 << 16):
             pass
-        exchange.writer.close()
+        exchange.connection.writer.close()
 
     return step
 
 
-def last(seconds: float) -> Step:
+def pass_time(seconds: float) -> Step:
     """Let ``seconds`` pass, so that what is done for ever comes to an end."""
 
     async def step(exchange: Exchange) -> None:
@@ -70,11 +68,11 @@ async def pause(exchange: Exchange) -> None:
 
 async def close(exchange: Exchange) -> None:
     """End the connection in order, with a FIN."""
-    exchange.writer.close()
+    exchange.connection.writer.close()
 
 
 async def reset(exchange: Exchange) -> None:
     """Break the connection off, with a RST."""
-    sock = exchange.writer.get_extra_info("socket")
+    sock = exchange.connection.writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    exchange.writer.transport.abort()
+    exchange.connection.writer.transport.abort()

@@ -11,17 +11,17 @@ from tests.proofs.faults.catalogue import FAULTS
 from tests.proofs.faults.conftest import Figures
 from tests.proofs.faults.events import SOMEBODY_ELSES, UNREADABLE
 from tests.proofs.faults.fault import MODES, Fault, Mode
-from tests.proofs.faults.played import NEXT_CUSTOMER, Played, played
+from tests.proofs.faults.trial import NEXT_CUSTOMER, Trial, trial_of
 
 CASES = [(fault, mode) for fault in FAULTS for mode in MODES if mode.ends(fault)]
 
 
-def found(search: Callable[[Fault, Mode, Played], object]) -> list[str]:
+def found(search: Callable[[Fault, Mode, Trial], object]) -> list[str]:
     """The cases in which ``search`` comes upon something, and what."""
     return [
         f"{fault.name}, {mode.column}: {found}"
         for fault, mode in CASES
-        if (found := search(fault, mode, played(fault, mode)))
+        if (found := search(fault, mode, trial_of(fault, mode)))
     ]
 
 
@@ -31,7 +31,7 @@ def found(search: Callable[[Fault, Mode, Played], object]) -> list[str]:
 )
 def test_ends_as_its_row_says(fault: Fault, mode: Mode) -> None:
     """The call's result, its requests as the server counts them, and ``maybe_sent`` are the row's."""
-    assert played(fault, mode).ended == mode.ends(fault)
+    assert trial_of(fault, mode).ended == mode.ends(fault)
 
 
 def test_names_are_unique() -> None:
@@ -51,9 +51,9 @@ def test_at_least_130_faults_for_each_method(figures: Figures) -> None:
 def test_errors_tell_the_status() -> None:
     """Where a row has a status, the error of a call that met nothing else has it too."""
 
-    def other_status(fault: Fault, mode: Mode, played: Played) -> object:
-        if fault.status and isinstance(played.result, ResponseError | UnexpectedResponse):
-            return played.result.status != fault.status and played.result
+    def other_status(fault: Fault, mode: Mode, trial: Trial) -> object:
+        if fault.status and isinstance(trial.result, ResponseError | UnexpectedResponse):
+            return trial.result.status != fault.status and trial.result
         return None
 
     assert found(other_status) == []
@@ -62,9 +62,9 @@ def test_errors_tell_the_status() -> None:
 def test_errors_tell_how_long_to_wait() -> None:
     """``retry_after`` is what the reply said, in any of its forms, and None where it said nonsense."""
 
-    def other_time(fault: Fault, mode: Mode, played: Played) -> object:
-        if isinstance(played.result, ResponseError):
-            return played.result.retry_after != fault.retry_after and played.result
+    def other_time(fault: Fault, mode: Mode, trial: Trial) -> object:
+        if isinstance(trial.result, ResponseError):
+            return trial.result.retry_after != fault.retry_after and trial.result
         return None
 
     assert found(other_time) == []
@@ -73,9 +73,9 @@ def test_errors_tell_how_long_to_wait() -> None:
 def test_retry_after_is_waited_for() -> None:
     """Between two requests the session sleeps for as long as imin asked."""
 
-    def too_early(fault: Fault, mode: Mode, played: Played) -> object:
-        waits = [later.at - earlier.at for earlier, later in pairwise(played.seen)]
-        return isinstance(played.result, ResponseError) and [
+    def too_early(fault: Fault, mode: Mode, trial: Trial) -> object:
+        waits = [later.at - earlier.at for earlier, later in pairwise(trial.seen)]
+        return isinstance(trial.result, ResponseError) and [
             w for w in waits if w < (fault.retry_after or 0.0)
         ]
 
@@ -90,9 +90,9 @@ def test_a_deletion_is_the_truth() -> None:
 def test_an_error_but_outcome_unknown_means_still_connected() -> None:
     """A DELETE that ends in any other error than OutcomeUnknown was never processed."""
 
-    def lied(fault: Fault, mode: Mode, played: Played) -> object:
-        certain = isinstance(played.result, Exception) and not getattr(played.result, "maybe_sent", False)
-        return mode.call == "DELETE" and certain and played.disconnected and played.result
+    def lied(fault: Fault, mode: Mode, trial: Trial) -> object:
+        certain = isinstance(trial.result, Exception) and not getattr(trial.result, "maybe_sent", False)
+        return mode.call == "DELETE" and certain and trial.disconnected and trial.result
 
     assert found(lied) == []
 
@@ -100,8 +100,8 @@ def test_an_error_but_outcome_unknown_means_still_connected() -> None:
 def test_a_disconnect_shares_no_connection() -> None:
     """Every DELETE and every re-read rides a connection of its own."""
 
-    def shared(fault: Fault, mode: Mode, played: Played) -> object:
-        connections = Counter(request.connection for request in played.seen)
+    def shared(fault: Fault, mode: Mode, trial: Trial) -> object:
+        connections = Counter(request.connection for request in trial.seen)
         return mode.call == "DELETE" and [n for n in connections.values() if n > 1]
 
     assert found(shared) == []
@@ -110,8 +110,8 @@ def test_a_disconnect_shares_no_connection() -> None:
 def test_an_unusable_reply_is_retried_on_a_fresh_connection() -> None:
     """After a body that can't be read, or is somebody else's, no GET rides the same connection."""
 
-    def reused(fault: Fault, mode: Mode, played: Played) -> object:
-        connections = [request.connection for request in played.seen]
+    def reused(fault: Fault, mode: Mode, trial: Trial) -> object:
+        connections = [request.connection for request in trial.seen]
         return fault.event in (UNREADABLE, SOMEBODY_ELSES) and len(set(connections)) < len(connections)
 
     assert found(reused) == []
@@ -120,8 +120,8 @@ def test_an_unusable_reply_is_retried_on_a_fresh_connection() -> None:
 def test_the_next_call_is_right() -> None:
     """Whatever happened, the session's next call returns what it asked for."""
 
-    def wrong(fault: Fault, mode: Mode, played: Played) -> object:
-        match played.next_result:
+    def wrong(fault: Fault, mode: Mode, trial: Trial) -> object:
+        match trial.next_result:
             case None:
                 return None
             case SellerAccounts(entitlement_filter=str(token)) if token.endswith(f"={NEXT_CUSTOMER}"):
@@ -135,11 +135,11 @@ def test_the_next_call_is_right() -> None:
 def test_attempts_tell_what_happened() -> None:
     """``attempts`` and ``on_attempt`` hold the same, in the order in which the server saw requests."""
 
-    def untold(fault: Fault, mode: Mode, played: Played) -> object:
-        if getattr(played.result, "attempts", played.told) != played.told:
-            return played.told
-        methods = [attempt.method for attempt in played.told if attempt.maybe_sent]
-        return len(methods) == len(played.seen) and methods != [request.method for request in played.seen]
+    def untold(fault: Fault, mode: Mode, trial: Trial) -> object:
+        if getattr(trial.result, "attempts", trial.attempts) != trial.attempts:
+            return trial.attempts
+        methods = [attempt.method for attempt in trial.attempts if attempt.maybe_sent]
+        return len(methods) == len(trial.seen) and methods != [request.method for request in trial.seen]
 
     assert found(untold) == []
 
@@ -151,7 +151,7 @@ def test_canaries_appear_nowhere() -> None:
 
 def test_nothing_is_complained_of() -> None:
     """Nothing is logged at WARNING or above: no unclosed connection, no exception nobody took."""
-    assert found(lambda f, m, p: p.complaints) == []
+    assert found(lambda f, m, p: p.warnings) == []
 
 
 def test_nothing_is_left_over() -> None:

@@ -19,7 +19,7 @@ from tests.proofs.faults import steps
 from tests.proofs.faults.clock import ElasticLoop
 from tests.proofs.faults.conftest import LONG, Figures, long, size
 from tests.proofs.faults.replies import SELLER, chunked, document
-from tests.proofs.faults.server import FaultServer, Seen, Turn
+from tests.proofs.faults.server import AccountsRequest, FaultServer, Turn
 
 SEGMENT = f"/customers/{canaries.CUSTOMER}/accounts"
 REPLIES = size(ordinary=200, long=20_000)
@@ -82,8 +82,8 @@ def replies(draw: st.DrawFn) -> bytes:
     return draw(mostly(st.just(whole), cut_and_changed(whole)))
 
 
-class Bench:
-    """A server that gives one made-up reply to every request, and a session on it."""
+class FuzzedCalls:
+    """Calls to a server that gives one made-up reply to every request; ``ends`` counts how they ended."""
 
     def __init__(self, runner: asyncio.Runner, loop: ElasticLoop, server: FaultServer) -> None:
         self.runner = runner
@@ -109,7 +109,7 @@ class Bench:
     def call(self, method: str, reply: bytes) -> SellerAccounts | Deletion | IminError:
         """Make a call that meets ``reply``; anything but a result or an ``IminError`` is raised."""
 
-        def plan(seen: Seen) -> Turn:
+        def plan(seen: AccountsRequest) -> Turn:
             return Turn(processed=False, script=(steps.send(reply), steps.close))
 
         self.server.plan = plan
@@ -119,15 +119,15 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(figures: Figures) -> Iterator[Bench]:
+def fuzzed(figures: Figures) -> Iterator[FuzzedCalls]:
     loop = ElasticLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         server = FaultServer(skip=loop.skip)
         runner.run(server.__aenter__())
-        bench = Bench(runner, loop, server)
-        yield bench
-        ends = ", ".join(f"{n} {end}" for end, n in bench.ends.most_common())
-        figures.add(f"{bench.ends.total()} fuzzed replies: {ends}")
+        fuzzed = FuzzedCalls(runner, loop, server)
+        yield fuzzed
+        ends = ", ".join(f"{n} {end}" for end, n in fuzzed.ends.most_common())
+        figures.add(f"{fuzzed.ends.total()} fuzzed replies: {ends}")
         runner.run(server.__aexit__(None, None, None))
 
 
@@ -145,8 +145,8 @@ def describes_nobody_else(result: Any) -> bool:
     suppress_health_check=list(HealthCheck),
 )
 @given(method=st.sampled_from(["GET", "DELETE"]), reply=replies())
-def test_any_reply(bench: Bench, method: str, reply: bytes) -> None:
+def test_any_reply(fuzzed: FuzzedCalls, method: str, reply: bytes) -> None:
     """Every call ends in a result of its kind or an ``IminError``, and no error tells a secret."""
-    result = bench.call(method, reply)
+    result = fuzzed.call(method, reply)
     assert describes_nobody_else(result)
     assert not isinstance(result, IminError) or canaries.leaks(result) == []

@@ -10,7 +10,7 @@ import pytest
 
 from tests.proofs.faults.catalogue import FAULTS
 from tests.proofs.faults.conftest import LONG, Figures, size
-from tests.proofs.faults.server import RIGHT, FaultServer, Seen, Turn
+from tests.proofs.faults.server import RIGHT, AccountsRequest, FaultServer, Turn
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 
@@ -31,12 +31,12 @@ HOSTILE = (
 )
 
 
-def by_path(seen: Seen) -> Turn:
+def by_path(seen: AccountsRequest) -> Turn:
     return Turn(script=FAULT[seen.label].script) if seen.label in FAULT else RIGHT
 
 
 @cache
-def appetite(name: str) -> dict[str, Any]:
+def measured_cost(name: str) -> dict[str, Any]:
     """What ``tests.proofs.faults.memory_probe`` measures of one fault, in a process of its own."""
 
     async def main() -> dict[str, Any]:
@@ -55,7 +55,7 @@ def appetite(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_memory(name: str, figures: Figures) -> None:
     """A hostile reply costs at most 32 MB."""
-    used = appetite(name)["bytes"]
+    used = measured_cost(name)["bytes"]
     figures.add(f"{name}: {used / MEGABYTE:+.1f} MB")
     assert used <= 32 * MEGABYTE
 
@@ -68,6 +68,6 @@ def test_stall(name: str, figures: Figures) -> None:
     The best of some rounds counts: what the reply does it does in each, what others do on this machine
     it does not.
     """
-    stall, idle = min(appetite(name)["stalls"], key=lambda round: round[0] - round[1])
+    stall, idle = min(measured_cost(name)["stalls"], key=lambda round: round[0] - round[1])
     figures.add(f"{name}: longest stall {stall * 1e3:.0f} ms, idle {idle * 1e3:.0f} ms")
     assert stall - idle <= 0.050

@@ -6,9 +6,9 @@ from imin_accounts import Deletion, NotFound
 from tests.proofs.faults import steps
 from tests.proofs.faults.events import WELL, Ends, unknown
 from tests.proofs.faults.fault import Fault
-from tests.proofs.faults.played import play
 from tests.proofs.faults.replies import JSON, SELLER, document, head, reply
-from tests.proofs.faults.server import RIGHT, Exchange, Plan, Seen, Turn
+from tests.proofs.faults.server import RIGHT, AccountsRequest, Exchange, Plan, Turn
+from tests.proofs.faults.trial import run_trial
 
 LOST_BEFORE = Turn(processed=False, script=(steps.close,))
 LOST_AFTER = Turn(script=(steps.close,))
@@ -84,7 +84,7 @@ SEQUENCES: dict[str, tuple[list[Turn], list[Turn], Ends]] = {
 
 
 def following(deletes: list[Turn], gets: list[Turn]) -> Plan:
-    def plan(seen: Seen) -> Turn:
+    def plan(seen: AccountsRequest) -> Turn:
         turns = deletes if seen.method == "DELETE" else gets
         return turns[seen.nth - 1] if seen.nth <= len(turns) else RIGHT
 
@@ -94,6 +94,6 @@ def following(deletes: list[Turn], gets: list[Turn]) -> Plan:
 @pytest.mark.parametrize(("deletes", "gets", "ends"), SEQUENCES.values(), ids=SEQUENCES)
 def test_one_thing_after_another(deletes: list[Turn], gets: list[Turn], ends: Ends) -> None:
     """A disconnect ends in the truth, or says that nobody knows, after exactly so many requests."""
-    played = play(Fault("sequence", WELL), following(deletes, gets), "DELETE")
-    assert played.ended == ends
-    assert played.disconnected or not isinstance(played.result, Deletion)
+    trial = run_trial(Fault("sequence", WELL), following(deletes, gets), "DELETE")
+    assert trial.ended == ends
+    assert trial.disconnected or not isinstance(trial.result, Deletion)

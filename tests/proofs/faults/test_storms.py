@@ -12,17 +12,17 @@ from tests import canaries
 from tests.proofs.faults import steps
 from tests.proofs.faults.catalogue import FAULTS
 from tests.proofs.faults.clock import elastic, settle
+from tests.proofs.faults.concurrent_calls import Tally, make_calls, server_and_session
 from tests.proofs.faults.conftest import Figures, long, size
 from tests.proofs.faults.events import CLOSED_THEN_404, SOMEBODY_ELSES, WELL, WELL_WITHOUT_EVIDENCE, Event
 from tests.proofs.faults.fault import Fault
 from tests.proofs.faults.replies import JSON, SELLER, document, head, reply
-from tests.proofs.faults.server import RIGHT, Exchange, FaultServer, Plan, Seen, Turn
-from tests.proofs.faults.storm import Tally, callers, storm
+from tests.proofs.faults.server import RIGHT, AccountsRequest, Exchange, FaultServer, Plan, Turn
 
 STRAY_204 = (steps.right(), steps.pause, steps.send(head(204)))
 
 
-def deadly(seen: Seen, chance: random.Random) -> Turn:
+def random_losses(seen: AccountsRequest, chance: random.Random) -> Turn:
     """Kill one DELETE in five after processing and one in twenty before; send stray 204s after GETs."""
     if seen.method == "GET":
         return Turn(script=STRAY_204) if chance.random() < 0.2 else RIGHT
@@ -39,8 +39,8 @@ def test_no_disconnect_is_claimed_or_denied_falsely(figures: Figures) -> None:
 
     async def main() -> Tally:
         tally = Tally()
-        async with storm(lambda seen: deadly(seen, chance)) as (server, session):
-            await callers(server, session, tally, calls=deletions * 21 // 10, deletes=0.5)
+        async with server_and_session(lambda seen: random_losses(seen, chance)) as (server, session):
+            await make_calls(server, session, tally, calls=deletions * 21 // 10, deletes=0.5)
         return tally
 
     tally = elastic(main())
@@ -50,7 +50,7 @@ def test_no_disconnect_is_claimed_or_denied_falsely(figures: Figures) -> None:
 
 
 def _strikes(event: Event, fault: Fault) -> bool:
-    plain = not (fault.before or fault.greeting or fault.stage) and fault.timeout == 600.0
+    plain = not (fault.before or fault.greeting or fault.target) and fault.timeout == 600.0
     return (
         plain
         and event not in (WELL, WELL_WITHOUT_EVIDENCE, CLOSED_THEN_404)
@@ -72,14 +72,14 @@ STRIKES = {
 }
 
 
-def chaotic(chance: random.Random, but_for: int = 0) -> Plan:
+def random_faults(chance: random.Random, but_for: int = 0) -> Plan:
     """Strike one request in five with any fault of the catalogue but those of one status.
 
     Whether a DELETE is processed is left to chance where the fault leaves it open.
     """
     strikes = {method: [f for f in faults if f.status != but_for] for method, faults in STRIKES.items()}
 
-    def plan(seen: Seen) -> Turn:
+    def plan(seen: AccountsRequest) -> Turn:
         if chance.random() >= 0.2:
             return RIGHT
         fault = chance.choice(strikes[seen.method])
@@ -104,10 +104,10 @@ def test_chaos(figures: Figures) -> None:
 
     async def main() -> tuple[Tally, int]:
         tally = Tally()
-        async with storm(chaotic(random.Random(6))) as (server, session):
-            await callers(server, session, tally, calls=calls // 10, deletes=0.3, at_once=8)
+        async with server_and_session(random_faults(random.Random(6))) as (server, session):
+            await make_calls(server, session, tally, calls=calls // 10, deletes=0.3, at_once=8)
             before = await _memory()
-            await callers(server, session, tally, calls=calls - calls // 10, deletes=0.3, at_once=8)
+            await make_calls(server, session, tally, calls=calls - calls // 10, deletes=0.3, at_once=8)
             return tally, await _memory() - before
 
     tracemalloc.start()
@@ -143,7 +143,7 @@ def test_bulk_calls_in_chaos(figures: Figures) -> None:
 
     async def main() -> None:
         # A 401 ends a bulk call, since no further request could succeed.
-        async with storm(chaotic(random.Random(7), but_for=401)) as (server, session):
+        async with server_and_session(random_faults(random.Random(7), but_for=401)) as (server, session):
             reads = session.get_many(customers, concurrency=8)
             deletions = session.delete_many([(customer, SELLER) for customer in customers], concurrency=8)
             for bulk in (reads, deletions):

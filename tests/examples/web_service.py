@@ -56,7 +56,7 @@ EXAMPLES = {
 }
 
 
-class Held:
+class HeldSleep:
     """The emulator's ``sleep``: a late answer waits until it is let go. No time passes.
 
     Attributes:
@@ -82,13 +82,13 @@ class Held:
             self.ended.set()
 
 
-class Imin:
+class ServedImin:
     """The emulated imin at an address of its own, up or down."""
 
     def __init__(self) -> None:
         self._serving = AsyncExitStack()
         self._port = free_port()
-        self.held = Held()
+        self.held = HeldSleep()
         self.fake = FakeImin(sleep=self._sleep)
         self.base_url = f"http://127.0.0.1:{self._port}"
 
@@ -112,34 +112,34 @@ class Imin:
         """Forget everything but Rosie."""
         self.fake.reset()
         add_rosie(self.fake)
-        self.held = Held()
+        self.held = HeldSleep()
 
     async def _sleep(self, seconds: float) -> None:
         await self.held(seconds)
 
 
 @attrs.frozen
-class Service:
+class WebService:
     """A web service that runs: its browser's side, its process, and what it has printed."""
 
     http: httpx.AsyncClient
     process: asyncio.subprocess.Process
     printed: list[str]
 
-    async def ends(self, stop: signal.Signals | None = signal.SIGINT) -> str:
+    async def stop(self, signum: signal.Signals | None = signal.SIGINT) -> str:
         """Stop it, and wait until it has. Returns all that it printed.
 
         After a SIGTERM uvicorn would kill itself, and Python could not warn of what was left open.
         """
-        if stop is not None:
-            self.process.send_signal(stop)
+        if signum is not None:
+            self.process.send_signal(signum)
         assert self.process.stdout is not None
         async with asyncio.timeout(PATIENCE):
             self.printed.extend([line.decode() async for line in self.process.stdout])
             await self.process.wait()
         return "".join(self.printed)
 
-    async def prints(self, text: str) -> None:
+    async def wait_for(self, text: str) -> None:
         """Wait until it has printed ``text``."""
         assert self.process.stdout is not None
         async with asyncio.timeout(PATIENCE):
@@ -152,7 +152,7 @@ class Service:
 
 
 @asynccontextmanager
-async def running(*arguments: str, port: int, **environment: str) -> AsyncIterator[Service]:
+async def run_service(*arguments: str, port: int, **environment: str) -> AsyncIterator[WebService]:
     """Run ``python -m`` with these arguments, in development mode: it prints every warning."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-X", "dev", "-m", *arguments),
@@ -163,23 +163,23 @@ async def running(*arguments: str, port: int, **environment: str) -> AsyncIterat
         start_new_session=True,
     )
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
-        service = Service(http, process, [])
+        service = WebService(http, process, [])
         try:
             yield service
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)  # with its workers
-            await service.ends(None)
+            await service.stop(None)
 
 
 @asynccontextmanager
-async def served(example: Example, imin: Imin) -> AsyncIterator[Service]:
+async def serve_example(example: Example, imin: ServedImin) -> AsyncIterator[WebService]:
     """Run an example until the context ends, or before."""
     example.skip_if_missing()
     port = free_port()
     there = {"IMIN_API_KEY": "test-key", "IMIN_BASE_URL": imin.base_url}
-    async with running(*example.command, str(port), example.app, port=port, **there) as service:
-        await service.prints(example.ready)
+    async with run_service(*example.command, str(port), example.app, port=port, **there) as service:
+        await service.wait_for(example.ready)
         yield service
 
 

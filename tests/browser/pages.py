@@ -1,7 +1,7 @@
-"""How Rosie comes to each page there is: one function for a page, its docstring the page's heading."""
+"""Every page there is: a function that opens it, whose docstring is the page's heading."""
 
 from imin_accounts.fake import Drift, Drifted, Drop, Rule, Status, Undocumented
-from tests.browser.browser_page import BROOK, DISCONNECT, JOIN, LOG_IN, Rosie
+from tests.browser.broker import BROOK, DISCONNECT, JOIN, LOG_IN, Rosie
 
 # --- The broker's pages ---------------------------------------------------------------------------
 
@@ -129,7 +129,7 @@ async def used_link(rosie: Rosie) -> None:
     await rosie.opens(link)
 
 
-WAYS = [
+PAGES = [
     connections,
     connected,
     disconnected,

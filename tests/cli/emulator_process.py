@@ -27,8 +27,8 @@ class CountingImin(FakeImin):
         return super().exchange(request)
 
 
-class Emulated:
-    """The other end of the process."""
+class EmulatorProcess:
+    """The process that serves the emulator, as the test's own process sees it."""
 
     def __init__(self, pipe: "Connection[Any, Any]") -> None:
         self._pipe = pipe
@@ -48,14 +48,14 @@ class Emulated:
 
 
 @contextmanager
-def emulated(*, customers: int, sellers: int = 2, latency: float = 0.0) -> Iterator[Emulated]:
+def emulator_process(*, customers: int, sellers: int = 2, latency: float = 0.0) -> Iterator[EmulatorProcess]:
     """Emulate an imin with ``customer-1`` and so on; each reply takes ``latency`` seconds."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=_run, args=(theirs, customers, sellers, latency), daemon=True)
     process.start()
     try:
-        yield Emulated(ours)
+        yield EmulatorProcess(ours)
         ours.send("end")
         process.join()
     finally:

@@ -1,4 +1,4 @@
-"""For tests of many calls: a service that knows everybody, and inputs that tell how far they were read."""
+"""What tests of many calls share: a transport that knows every customer, and customers to ask about."""
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
@@ -13,31 +13,42 @@ from imin_accounts.transports.base import Request, Response, Transport
 from tests.scripted import NO_CONTENT, accounts_of
 
 
-class Imin:
-    """Knows every customer. Those ``held`` wait for ``release``; ``answers`` are for some only."""
+class BulkTransport:
+    """A transport that answers for every customer, connected with one seller.
+
+    Args:
+        held: Customers whose replies wait for ``release``.
+        answers: Replies or errors for some customers instead.
+
+    Attributes:
+        asked: The customers of all requests, in order.
+        cancelled: Those whose request was cancelled while it was held.
+        under_way: How many requests there are at the moment.
+        most_under_way: How many there were at most.
+    """
 
     def __init__(self, *held: str, answers: dict[str, Response | IminError] | None = None) -> None:
         self._held = {customer: asyncio.Event() for customer in held}
         self._answers = answers or {}
         self.asked: list[str] = []
-        self.let_go: list[str] = []
-        self.busy = self.busiest = 0
+        self.cancelled: list[str] = []
+        self.under_way = self.most_under_way = 0
 
     async def send(self, request: Request, *, timeout: float) -> Response:
         customer = request.url.split("/customers/")[1].partition("/")[0]
         self.asked.append(customer)
-        self.busy += 1
-        self.busiest = max(self.busy, self.busiest)
+        self.under_way += 1
+        self.most_under_way = max(self.under_way, self.most_under_way)
         try:
             await asyncio.sleep(0)
             if customer in self._held:
                 await self._held[customer].wait()
         except asyncio.CancelledError:
-            await asyncio.sleep(0)  # letting go takes a moment, which somebody has to wait for
-            self.let_go.append(customer)
+            await asyncio.sleep(0)  # cancelling takes a moment, which somebody has to wait for
+            self.cancelled.append(customer)
             raise
         finally:
-            self.busy -= 1
+            self.under_way -= 1
         answer = self._answers.get(customer) or (NO_CONTENT if request.method == "DELETE" else None)
         if isinstance(answer, IminError):
             raise answer
@@ -47,8 +58,16 @@ class Imin:
         self._held[customer].set()
 
 
-class Ids:
-    """The numbers below ``count`` as customers, readable both ways: how far it was read, and closed."""
+class CustomerIds:
+    """The numbers below ``count`` as customers, as an iterable or an async one.
+
+    Args:
+        error: What is raised after the last one; None: nothing.
+
+    Attributes:
+        read: How many were read.
+        closed: Whether the iterator has ended or was closed.
+    """
 
     def __init__(self, count: int, error: Exception | None = None) -> None:
         self.count = count
@@ -76,8 +95,10 @@ class Ids:
             self.closed = True
 
 
-Read = Callable[[Ids], Iterable[str] | AsyncIterable[str]]
-both_ways = pytest.mark.parametrize("read", [Ids.sync, Ids.asynchronous], ids=["iterable", "async iterable"])
+ReadIds = Callable[[CustomerIds], Iterable[str] | AsyncIterable[str]]
+sync_and_async = pytest.mark.parametrize(
+    "read", [CustomerIds.sync, CustomerIds.asynchronous], ids=["iterable", "async iterable"]
+)
 
 
 def make_session(transport: Transport, **options: Any) -> AccountsSession:
@@ -94,12 +115,13 @@ async def collect(
 
 
 async def settle() -> None:
-    """Let everybody run who can."""
+    """Let every task run that can."""
     for _ in range(200):
         await asyncio.sleep(0)
 
 
-def others() -> set[asyncio.Task[Any]]:
+def other_tasks() -> set[asyncio.Task[Any]]:
+    """The loop's tasks but for the current one."""
     current = asyncio.current_task()
     assert current is not None
     return asyncio.all_tasks() - {current}

@@ -1,4 +1,4 @@
-"""Plays a fault to a session of its own and keeps everything that came of it."""
+"""One call of a session that meets a fault, and everything that came of it."""
 
 import asyncio
 import logging
@@ -16,9 +16,9 @@ from imin_accounts.transports import AiohttpTransport
 from tests import canaries
 from tests.proofs.faults.clock import ElasticLoop, settle, the_loop
 from tests.proofs.faults.events import Ends
-from tests.proofs.faults.fault import Fault, Mode, Scene
+from tests.proofs.faults.fault import Fault, Mode, Target
 from tests.proofs.faults.replies import SELLER
-from tests.proofs.faults.server import RIGHT, FaultServer, Plan, Seen
+from tests.proofs.faults.server import RIGHT, AccountsRequest, FaultServer, Plan
 
 NOW = 1_700_000_000.0
 """The wall clock of every session here: Tue, 14 Nov 2023 22:13:20 GMT."""
@@ -26,92 +26,92 @@ NEXT_CUSTOMER = "next"
 
 
 @attrs.frozen(kw_only=True)
-class Played:
-    """What came of one fault, striking in one way.
+class Trial:
+    """What came of one call that met a fault.
 
     Attributes:
         ended: In the row's own terms.
         result: What the call returned or raised.
-        told: What ``on_attempt`` got during the call.
+        attempts: What ``on_attempt`` got during the call.
         seen: The requests of the call.
         disconnected: Whether the server has processed a DELETE.
         next_result: What the next call of the session came to, for another customer and
             without a fault; None where none was made.
         leaks: Where canaries showed.
-        complaints: Log records at WARNING or above.
+        warnings: Log records at WARNING or above.
         left_over: Tasks and file descriptors more than before.
     """
 
     ended: Ends
     result: object
-    told: tuple[Attempt, ...]
-    seen: tuple[Seen, ...]
+    attempts: tuple[Attempt, ...]
+    seen: tuple[AccountsRequest, ...]
     disconnected: bool
     next_result: object
     leaks: list[str] = attrs.Factory(list)
-    complaints: list[str] = attrs.Factory(list)
+    warnings: list[str] = attrs.Factory(list)
     left_over: tuple[int, int] = (0, 0)
 
 
 @cache
-def played(fault: Fault, mode: Mode) -> Played:
-    """Play ``fault``, once in a test run however many tests look at it."""
-    return play(fault, mode.plan(fault), mode.call)
+def trial_of(fault: Fault, mode: Mode) -> Trial:
+    """The trial of ``fault``, made once in a test run however many tests look at it."""
+    return run_trial(fault, mode.plan(fault), mode.call)
 
 
-def _complaint(record: logging.LogRecord) -> str | None:
+def _warning(record: logging.LogRecord) -> str | None:
     text = record.getMessage()
     # In its debug mode asyncio tells of the server's side too: the client did not like the certificate.
     is_servers = text.startswith("Error on transport creation for incoming connection")
     return None if record.levelno < logging.WARNING or is_servers else text
 
 
-def play(fault: Fault, plan: Plan, call: str) -> Played:
+def run_trial(fault: Fault, plan: Plan, call: str) -> Trial:
     """Make one ``call`` (``"GET"`` or ``"DELETE"``) to a server with that ``plan``."""
     descriptors = _descriptors()
     with _records() as records:
         loop = ElasticLoop()
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            what = runner.run(_play(fault, plan, call, loop))
+            found = runner.run(_run(fault, plan, call, loop))
             tasks = len(asyncio.all_tasks(loop))
     return attrs.evolve(
-        what,
-        leaks=canaries.leaks(what.result, what.next_result, *what.told, *records),
-        complaints=[text for text in map(_complaint, records) if text],
+        found,
+        leaks=canaries.leaks(found.result, found.next_result, *found.attempts, *records),
+        warnings=[text for text in map(_warning, records) if text],
         left_over=(tasks, _descriptors() - descriptors),
     )
 
 
-async def _play(fault: Fault, plan: Plan, call: str, loop: ElasticLoop) -> Played:
-    told: list[Attempt] = []
+async def _run(fault: Fault, plan: Plan, call: str, loop: ElasticLoop) -> Trial:
+    attempts: list[Attempt] = []
     tls = fault.tls and fault.tls()
     server = FaultServer(plan, fault.greeting, loop.skip, tls)
-    async with server, _scene(fault, server) as scene, AiohttpTransport(**scene.transport) as transport:
+    async with server, _target(fault, server) as target, AiohttpTransport(**target.transport) as transport:
         session = AccountsSession(
             canaries.KEY,
-            base_url=scene.base_url,
+            base_url=target.base_url,
             transport=transport,
             retry=RetryPolicy(attempts=3, attempt_timeout=10.0),
             timeout=fault.timeout,
-            on_attempt=told.append,
+            on_attempt=attempts.append,
             runtime=Runtime(clock=loop.time, sleep=loop.sleep, random=lambda: 0.5, wall_clock=lambda: NOW),
         )
         async with session:
             if fault.before:
                 await session.get_seller_accounts(canaries.CUSTOMER)
                 await settle(200)  # the connection is idle, and what arrives on it late has arrived
-            told_before, seen_before = len(told), len(server.seen)
+            attempts_before, seen_before = len(attempts), len(server.seen)
             result = await _outcome(session, call, canaries.CUSTOMER)
             seen = tuple(server.seen[seen_before:])
-            of_call = tuple(told[told_before:])
+            of_call = tuple(attempts[attempts_before:])
             loop.skip(3600.0)  # past any hold
             await settle(200)
             server.plan, server.greeting = lambda _: RIGHT, ()
-            next_result = None if fault.stage else await _outcome(session, "GET", NEXT_CUSTOMER)
-    return Played(
+            next_result = None if fault.target else await _outcome(session, "GET", NEXT_CUSTOMER)
+    return Trial(
         ended=_ended(result, of_call, seen),
         result=result,
-        told=of_call,
+        attempts=of_call,
         seen=seen,
         disconnected=not server.truth(canaries.CUSTOMER)[SELLER],
         next_result=next_result,
@@ -127,7 +127,7 @@ async def _outcome(session: AccountsSession, method: str, customer: str) -> obje
         return error
 
 
-def _ended(result: object, told: tuple[Attempt, ...], seen: tuple[Seen, ...]) -> Ends:
+def _ended(result: object, attempts: tuple[Attempt, ...], seen: tuple[AccountsRequest, ...]) -> Ends:
     methods = [request.method for request in seen]
     return Ends(
         type(result),
@@ -135,25 +135,25 @@ def _ended(result: object, told: tuple[Attempt, ...], seen: tuple[Seen, ...]) ->
         deletes=methods.count("DELETE"),
         maybe_sent=getattr(result, "maybe_sent", None),
         outcome=result.outcome if isinstance(result, Deletion) else None,
-        attempts=len(getattr(result, "attempts", told)),
+        attempts=len(getattr(result, "attempts", attempts)),
     )
 
 
 @asynccontextmanager
-async def _scene(fault: Fault, server: FaultServer) -> AsyncIterator[Scene]:
-    if fault.stage is None:
-        yield Scene(base_url=server.url(fault.name))
+async def _target(fault: Fault, server: FaultServer) -> AsyncIterator[Target]:
+    if fault.target is None:
+        yield Target(base_url=server.url(fault.name))
         return
-    async with fault.stage(server) as scene:
-        flying = asyncio.create_task(_fly(scene.time_flies))
+    async with fault.target(server) as target:
+        passing = asyncio.create_task(_pass_time(target.time_passes))
         try:
-            yield scene
+            yield target
         finally:
-            flying.cancel()
+            passing.cancel()
 
 
-async def _fly(time_flies: bool) -> None:
-    while time_flies:
+async def _pass_time(time_passes: bool) -> None:
+    while time_passes:
         the_loop().skip(0.1)
         await asyncio.sleep(0)
 

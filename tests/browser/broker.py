@@ -1,4 +1,4 @@
-"""Rosie in front of a browser: the emulated imin, a broker's site on it, and what she does and sees."""
+"""A broker's site on an emulated imin, and Rosie, who uses it in a browser."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,7 +39,7 @@ class Broker:
 
 
 @asynccontextmanager
-async def brokers(*, timeout: float = 20.0) -> AsyncIterator[Broker]:
+async def serve_broker(*, timeout: float = 20.0) -> AsyncIterator[Broker]:
     """Serve both. Rosie is connected with Acme, known to Brook Street Pool, unknown to Castle Climbing.
 
     Args:

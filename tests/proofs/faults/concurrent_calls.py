@@ -1,4 +1,4 @@
-"""Many calls at once to a server that goes wrong at random, and a tally of what came of them."""
+"""Many calls at once to a fault server, and a count of how they ended."""
 
 import asyncio
 import random
@@ -42,7 +42,7 @@ class Tally:
 
 
 @asynccontextmanager
-async def storm(plan: Plan) -> AsyncIterator[tuple[FaultServer, AccountsSession]]:
+async def server_and_session(plan: Plan) -> AsyncIterator[tuple[FaultServer, AccountsSession]]:
     """A server with ``plan`` and a session on it, both on the elastic clock."""
     loop = the_loop()
     server = FaultServer(plan, skip=loop.skip, seen=deque(maxlen=100))
@@ -58,7 +58,7 @@ async def storm(plan: Plan) -> AsyncIterator[tuple[FaultServer, AccountsSession]
         yield server, session
 
 
-async def callers(
+async def make_calls(
     server: FaultServer,
     session: AccountsSession,
     tally: Tally,
