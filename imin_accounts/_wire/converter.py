@@ -88,6 +88,8 @@ def _items_reader(_: Any, converter: cattrs.Converter) -> Callable[..., tuple[Se
         False: converter.get_structure_hook(NoAccount),
     }
 
+    # ``readers`` goes by the member that tells unconnected (True) from no account (False). An item without it
+    # is connected if it has any member that only a connected account has; if not, the careful reader decides.
     def read_items(items: list[Any], _: Any = None) -> tuple[SellerAccount, ...]:
         if type(items) is not list or not items:
             raise ValueError
@@ -107,7 +109,7 @@ def _items_reader(_: Any, converter: cattrs.Converter) -> Callable[..., tuple[Se
 
 
 def _account(item: Any, path: str, level: int) -> SellerAccount:
-    """An item that the fast reader refused, so many levels deep in the document."""
+    """An item that the fast reader refused; ``level`` is how deep in the document it stands."""
     _refuse_deep(item, MAX_DEPTH - level)
     account: SellerAccount
     account, _, problems = _careful.get_structure_hook(SellerAccount)(item, None)
@@ -152,9 +154,9 @@ def _optional_hook(type_: Any, converter: cattrs.Converter) -> Hook:
 
 
 def _node_hook(cls: type, converter: cattrs.Converter) -> Hook:
-    """Of an odd item, only the odd nodes are read with care."""
+    """The hook of a class of nodes: where an item is odd, those of its nodes that are not still read fast."""
     read = careful.node_hook(cls, converter)
-    if "problems" in attrs.fields_dict(cls):  # the fast reader has just refused it
+    if "problems" in attrs.fields_dict(cls):  # a whole account, which the fast reader has refused already
         return read
     read_fast = _fast.get_structure_hook(cls)
 
@@ -280,7 +282,7 @@ def from_jsonld(
         accounts = (_fast_without_escapes if plain else _fast).structure(parsed, SellerAccounts)
     except ODD:
         accounts = None
-    if accounts is None or not accounts.item:  # not in the handler: an error would hold on to the other
+    if accounts is None or not accounts.item:  # here, so that what is raised is not chained to the other
         _refuse_other(parsed)
     if accounts is None:
         _refuse_deep({**parsed, "imin:item": None}, MAX_DEPTH)

@@ -98,7 +98,9 @@ _DIGITS = re.compile(r"[0-9]{1,9}")
 
 def _http_date(text: str) -> datetime | None:
     """A date in any of the forms of RFC 9110, section 5.6.7, or of an email; without a zone it is GMT's."""
-    with suppress(ValueError, TypeError, IndexError, OverflowError):  # the last three for nonsense only
+    with suppress(
+        ValueError, TypeError, IndexError, OverflowError
+    ):  # the last three are what nonsense makes it raise
         date = parsedate_to_datetime(text)
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     return None

@@ -36,7 +36,7 @@ def check_base_url(base_url: str | URL) -> str:
     """
     text = str(base_url)
     _parse_url("base_url", text)
-    # The text itself: yarl has already dropped an empty user and resolved "..".
+    # In the text itself, since yarl drops an empty user and resolves "..".
     authority, _, path = text.partition("//")[2].partition("/")
     if "@" in authority:
         raise InvalidRequest("base_url must not hold a user or password")
@@ -98,7 +98,7 @@ def _quote_identifier(name: str, identifier: object) -> str:
         raise InvalidRequest(f"{name} must not be empty, '.' or '..'")
     _refuse_unsendable(name, identifier)
     if identifier.isalnum() and identifier.isascii():
-        return identifier  # as most are
+        return identifier  # most are so, and quoting takes longer than the rest of the URL
     return quote(identifier, safe="")
 
 

@@ -50,7 +50,7 @@ def demo(serve: bool, port: int) -> None:
 
 
 async def _serve(port: int) -> None:
-    from imin_accounts.cli._site.demo import demonstration  # its web server, which the other way does without
+    from imin_accounts.cli._site.demo import demonstration  # its web server takes long to import
 
     try:
         async with demonstration(port=port) as (site, imin):

@@ -29,7 +29,7 @@ ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {
 }
 ALLOWED = {ACCOUNTS: "GET, DELETE", CONNECT: "GET"}
 
-# A gateway's prefix may come before either.
+# Before either path there may be a gateway's prefix.
 _PATHS = {
     ACCOUNTS: re.compile(r"(?P<prefix>.*)/api/v2/customers/(?P<customer>[^/]+)/accounts"),
     CONNECT: re.compile(r"(?P<prefix>.*)/auth/connect-account"),

@@ -136,7 +136,7 @@ def _has_ended(node: Node, now: datetime) -> bool:
     try:
         ends = datetime.fromisoformat(str(node.get("expires", node.get("validUntil"))))
         return ends <= now
-    except (TypeError, ValueError):  # none given, or a spelling that is for the reader to judge
+    except (TypeError, ValueError):  # none, or one that is no date: sent as it is, for the client to judge
         return False
 
 

@@ -61,7 +61,7 @@ def api_handler(service: Service) -> Callable[[web.Request], Awaitable[web.Strea
         await service.sleep(fate.delay)
         if fate.response is None:
             request.protocol.force_close()
-            return web.Response()  # goes nowhere
+            return web.Response()  # aiohttp wants one; the connection is closed by now
         return _to_aiohttp(fate.response)
 
     return handle

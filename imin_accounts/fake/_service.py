@@ -66,7 +66,7 @@ class Service(World):
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         undocumented: Undocumented | None = None,
     ) -> None:
-        # Of its own for each purpose: scripting a fault must not change the next link.
+        # Dice for each purpose: a fault that is drawn must not change the next link's token.
         self._dice = {use: _dice(seed) for use in ("people", "links", "faults")}
         self._initially = undocumented or Undocumented()
         super().__init__(clock=clock, random=self._dice["people"], undocumented=self._initially)
@@ -94,7 +94,7 @@ class Service(World):
         """Be as new: no people, links, faults or record; a seed starts over."""
         with self.lock:
             for use, dice in self._dice.items():
-                dice.seed(f"{self._seed}/{use}")  # without effect on the system's randomness
+                dice.seed(f"{self._seed}/{use}")  # the system's own randomness, without a seed, ignores it
             self.population.replace_with(Population())
             self.flow.clear()
             self.faults.clear()

@@ -90,7 +90,7 @@ def _moment(item: Any, key: str, where: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text_of(item, key, where))
     except ValueError:
-        return None  # for Connection to refuse
+        return None  # Connection refuses it, with the field's name
 
 
 def _without(item: dict[str, Any], *keys: str) -> dict[str, Any]:

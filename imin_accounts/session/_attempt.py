@@ -85,7 +85,7 @@ class Sender:
                 return await work
         except TimeoutError:
             if not timeout.expired():
-                raise  # the key callable's own
+                raise  # a TimeoutError of the key callable's own
         finally:
             self._watch.stop(timeout)
         self.remaining(call)
@@ -122,7 +122,9 @@ class Sender:
         try:
             async with timeout:
                 return await self.transport.send(request, timeout=limit)
-        except TransportError as error:  # a new one, free of what hangs on a transport's own
+        except (
+            TransportError
+        ) as error:  # raised anew below: a transport's own may hang on what quotes the key
             reason, maybe_sent = error.reason, error.maybe_sent
         except SessionStateError as error:
             return error

@@ -52,7 +52,7 @@ def _own(error: IminError) -> IminError:
         case SessionStateError() | AuthenticationError(status=401) | RateLimited(attempts=()):
             raise error
         case _:
-            return error.with_traceback(None)  # whose frames would keep requests and replies in memory
+            return error.with_traceback(None)  # its frames would keep requests and replies in memory
 
 
 class Outcomes(Generic[Input, Outcome]):
@@ -131,11 +131,11 @@ class Outcomes(Generic[Input, Outcome]):
             async for item in self._source:
                 self._ready.append(await self._outcome(item))
                 self._news.set()
-                if self._source.stopped:  # nobody has to make room any more
+                if self._source.stopped:  # there is no next input to wait for room for
                     break
                 await self._window.acquire()
         except SessionStateError as error:
-            self._source.stop(error)  # calls under way end by themselves: a DELETE may yet be confirmed
+            self._source.stop(error)  # other calls are not cancelled: a DELETE under way may yet be confirmed
         except BaseException as error:
             self._give_up(error)
             raise
@@ -148,13 +148,14 @@ class Outcomes(Generic[Input, Outcome]):
                 seconds = held_back.retry_after or 0.0
             await self._sleep(seconds)
 
-    def _end(self, _: asyncio.Task[None]) -> None:  # runs for a worker that was cancelled unstarted too
+    # A callback, and not the end of ``_work``: a worker that is cancelled before it began never runs that.
+    def _end(self, _: asyncio.Task[None]) -> None:
         self._running -= 1
         self._news.set()
 
     def _give_up(self, error: BaseException) -> None:
         self._source.stop(error)
-        if not self._gave_up:  # a second cancellation would cut a call's cleanup short
+        if not self._gave_up:  # cancelled twice, a call could not finish its own cleaning up
             self._gave_up = True
             for worker in self._workers or ():
                 worker.cancel()

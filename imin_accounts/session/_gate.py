@@ -65,7 +65,7 @@ class Gate:
         """Take a place, without waiting for anything; False where that can't be. ``leave`` gives it back."""
         if self._limiter is not None or self._places.locked() or self._held_until > self._clock():
             return False
-        await self._places.acquire()  # ends at once: there is one
+        await self._places.acquire()  # without waiting: one is free
         return True
 
     async def enter(self, deadline: float) -> None:

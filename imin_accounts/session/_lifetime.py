@@ -19,14 +19,19 @@ os.register_at_fork(after_in_child=_count_fork)
 
 
 class Lifetime:
-    """That of one session. A process that was forked off is another one: it shares the connections."""
+    """Where one session may be used.
+
+    Not in a forked child, even where the child's event loop is a copy of the right one: parent and child
+    would write to the same sockets.
+    """
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._forks = _forks
         self.is_over = False
 
-    def __del__(self, warn: Any = warnings.warn) -> None:  # bound here: at exit modules may be gone
+    # ``warn`` is bound when the class is made: when the interpreter exits, the module may be gone already.
+    def __del__(self, warn: Any = warnings.warn) -> None:
         if self._loop is not None and not self.is_over and self._forks == _forks:
             warn("unclosed session: use `async with`, or await aclose()", ResourceWarning, source=self)
 

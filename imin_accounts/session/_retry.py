@@ -77,7 +77,7 @@ def event_of(error: IminError) -> Event:
     match error:
         case TransportError(maybe_sent=True):
             return Event.LOST
-        case TransportError(reason="tls"):  # wrong now is wrong in a second
+        case TransportError(reason="tls"):  # trying again can't mend a certificate
             return Event.NOT_TRUSTED
         case TransportError():
             return Event.NOT_SENT

@@ -26,7 +26,7 @@ class Watch:
         """End all that are under way; those who wait for them go on in the event loop's next passes."""
         now = asyncio.get_running_loop().time()
         for timeout in self._under_way:
-            if not timeout.expired():  # one that is cannot be rescheduled any more
+            if not timeout.expired():  # asyncio refuses to reschedule one that is
                 timeout.reschedule(now)
 
     def __len__(self) -> int:

@@ -23,7 +23,7 @@ from imin_accounts.transports import Request, Response, Transport
 
 __all__ = ["BrokenPromises", "check_transport"]
 
-_TIMEOUT = 60.0  # more than any patience: what a transport makes of it is its own affair
+_TIMEOUT = 60.0  # longer than anybody waits here, so that no transport ends by its own timeout
 _KEY = "a-key-that-must-not-leak"
 _ROUTE = "/api/v2/customers/{}/accounts"
 
@@ -315,6 +315,6 @@ async def _outcome(transport: Transport, base_url: str, method: str, target: str
         response = await _send(transport, base_url + target, method)
     except TransportError as error:
         return "TransportError", error.maybe_sent
-    # Only of a 200 has the body to be there.
+    # A transport may leave out the body of any other status.
     body = response.body.replace(base_url.encode(), _IN_MEMORY.encode()) if response.status == 200 else b""
     return response.status, response.headers.get("retry-after"), body

@@ -168,7 +168,10 @@ class AiohttpTransport:
 
 
 class _Lane:
-    """A client and how many requests are on it: one that is used up is closed after the last."""
+    """A client session, and how many requests are under way on it.
+
+    A lane that was retired gets no further request, and is closed after its last one.
+    """
 
     def __init__(self, client: aiohttp.ClientSession) -> None:
         self.client = client
@@ -194,7 +197,7 @@ class _Connector(aiohttp.TCPConnector):
                     self._used.add(protocol)
                     return connection
                 connection.close()
-                if protocol not in self._used:  # a new one that speaks first will do so again
+                if protocol not in self._used:  # a server that speaks first will do so on the next one too
                     reason = "malformed"
                     break
         except (AttributeError, NameError, TypeError):
@@ -245,7 +248,7 @@ def _why_no_reply(error: aiohttp.ClientError | OSError) -> str:
             return "dropped"
 
 
-@lru_cache(maxsize=16)  # most attempts have the same time: 3 us of each
+@lru_cache(maxsize=16)  # most attempts have the same time, and making one takes 3 us
 def _connect_within(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=seconds)
 

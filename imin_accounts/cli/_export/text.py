@@ -77,7 +77,7 @@ class Csv:
         header = file.readline()
         if header != self.header:
             if self.header.startswith(header):
-                return  # torn, with nothing behind it
+                return  # a torn header, and no rows
             raise ValueError("the header is another")
         csv.field_size_limit(_LONGEST_CELL)
         lines = _Lines(file, len(header))

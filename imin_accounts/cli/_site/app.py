@@ -111,7 +111,7 @@ class Broker:
             self._customer, redirect_uri=f"{self._origin}/return?{urlencode({'token': token})}"
         )
         match accounts.for_seller(seller):
-            case ConnectedAccount():  # in another tab, meanwhile
+            case ConnectedAccount():  # it was connected in another tab meanwhile
                 return _see_other("/")
             case UnconnectedAccount() | NoAccount() as account:
                 target = account.create_url if form.get("action") == "create" else account.register_url
@@ -162,7 +162,7 @@ class Broker:
         request[NOTICE] = DISCONNECTED[outcome].format("the seller")
         accounts = await self._imin.get_seller_accounts(self._customer)
         account = accounts.for_seller(seller)
-        if isinstance(account, ConnectedAccount):  # again, since then
+        if isinstance(account, ConnectedAccount):  # it was connected again since then
             return _see_other("/")
         request[NOTICE] = DISCONNECTED[outcome].format(seller_name(account))
         return self._page(request, "connections.html", accounts=accounts)
@@ -173,7 +173,7 @@ class Broker:
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Whatever goes wrong becomes a page."""
         if not self._origin.endswith(f"//{request.host}"):
-            return _see_other(self._origin)  # the cookie belongs to one name: to localhost or 127.0.0.1
+            return _see_other(self._origin)  # the cookie belongs to one of localhost and 127.0.0.1
         try:
             return await handler(request)
         except web.HTTPException as error:
