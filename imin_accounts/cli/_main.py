@@ -60,7 +60,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except package.IminError as error:
-            from imin_accounts.cli._failures import explain  # not at the top: --version would load it too
+            from imin_accounts.cli._exit_codes import explain  # not at the top: --version would load it too
 
             code, text = explain(error)
         click.echo(f"Error: {text}", err=True)

@@ -17,7 +17,7 @@ from imin_accounts import (
     to_jsonld,
 )
 from imin_accounts.cli._connection import connection_options, session
-from imin_accounts.cli._failures import PARTLY_DONE
+from imin_accounts.cli._exit_codes import PARTLY_DONE
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
 

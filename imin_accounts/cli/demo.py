@@ -11,7 +11,7 @@ from yarl import URL
 from imin_accounts import AccountsSession, ConnectedAccount, SellerAccounts, UnconnectedAccount
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console
-from imin_accounts.cli._site.browser import open_page, submit
+from imin_accounts.cli._site.scripted_browser import open_page, submit
 from imin_accounts.cli.accounts import account_table, seller_name
 from imin_accounts.fake import FakeImin, add_rosie
 

@@ -60,7 +60,7 @@ class FakeImin(Service):
         Raises:
             OSError: On entering, where ``host`` and ``port`` can't be listened on.
         """
-        from imin_accounts.fake._served import serving  # aiohttp's server takes long to import
+        from imin_accounts.fake._http import serving  # aiohttp's server takes long to import
 
         return serving(self, host=host, port=port, admin=admin)
 

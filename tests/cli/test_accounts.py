@@ -6,7 +6,7 @@ import re
 import pytest
 
 from imin_accounts import from_jsonld
-from imin_accounts.cli._site.browser import open_page
+from imin_accounts.cli._site.scripted_browser import open_page
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, add_rosie
 from tests.cli.commands import environment, run
 

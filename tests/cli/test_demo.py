@@ -3,7 +3,7 @@
 import pytest
 
 from imin_accounts import AccountsSession, UnconnectedAccount
-from imin_accounts.cli._site.browser import open_page, submit
+from imin_accounts.cli._site.scripted_browser import open_page, submit
 from imin_accounts.fake import FakeImin, add_rosie
 from tests.cli.commands import run
 

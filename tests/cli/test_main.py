@@ -23,7 +23,7 @@ from imin_accounts import (
     WrongCustomer,
 )
 from imin_accounts.cli import main
-from imin_accounts.cli._failures import explain
+from imin_accounts.cli._exit_codes import explain
 from imin_accounts.cli._main import COMMANDS
 from imin_accounts.errors import Attempt
 from imin_accounts.fake import FakeImin, add_rosie

@@ -12,7 +12,7 @@ from imin_accounts import (
     UnexpectedResponse,
 )
 from imin_accounts.cli._disconnecting.journal import Journal
-from imin_accounts.cli._failures import FAILED, PARTLY_DONE, UNREACHABLE, explain
+from imin_accounts.cli._exit_codes import FAILED, PARTLY_DONE, UNREACHABLE, explain
 from imin_accounts.cli._files import CannotWrite
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally

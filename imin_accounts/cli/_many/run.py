@@ -10,7 +10,7 @@ import attrs
 import click
 
 from imin_accounts import AccountsSession, Failed, Fetched
-from imin_accounts.cli._failures import FAILED, PARTLY_DONE, UNREACHABLE, explain
+from imin_accounts.cli._exit_codes import FAILED, PARTLY_DONE, UNREACHABLE, explain
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
 
