@@ -1,1 +1,1 @@
-"""What takes long to prove, on real sockets, processes and disks: small by default, in full with ``CI_LONG=1``."""
+"""What takes long to prove, on real sockets, processes and disks: small by default, in full with CI_LONG."""
