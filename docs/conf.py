@@ -33,7 +33,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(URL|datetime|timedelta|optional|int of at least 1)"),
     # Ours that are spelled out where they are used.
     (r"py:.*", r"(imin_accounts\.)?(_|.*\._).*"),
-    (r"py:.*", r"(T|Extra|Private|Link|Context|Effect|Endpoint)"),
+    (r"py:.*", r"(T|Extra|Private|Link|Context|Clock|Sleep|KeySource|OnAttempt|Limiter|Effect|Endpoint)"),
     (r"py:obj", r"imin_accounts\..*"),
     (r"py:class", r"tuple\[.*"),  # cut at the comma of a type with parameters
 ]

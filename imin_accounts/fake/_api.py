@@ -70,7 +70,7 @@ class ApiRequest:
             endpoint=ENDPOINTS.get((request.method, route)),
             route=route,
             base=f"{parts.scheme}://{parts.netloc}{path['prefix'] if path else ''}",
-            customer=unquote(path["customer"]) if path and route == ACCOUNTS else "",
+            customer=unquote(path.groupdict().get("customer", "")) if path else "",
             query=dict(reversed(parse_qsl(parts.query, keep_blank_values=True))),
             key=next((value for name, value in request.headers.items() if name.lower() == "x-api-key"), None),
         )

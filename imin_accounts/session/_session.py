@@ -99,6 +99,7 @@ class AccountsSession:
         del api_key  # else a traceback that captures locals would show it
         if isinstance(key, ApiKey) and key.fault is not None:
             raise InvalidRequest(key.fault)
+        _check_types(transport=transport, retry=retry, on_attempt=on_attempt, runtime=runtime)
         self._base_url = requests.check_base_url(base_url)
         self._transport = transport
         self._owned: AiohttpTransport | None = None
@@ -184,7 +185,7 @@ class AccountsSession:
         """
         self._lifetime.check()
         request = requests.accounts_request(self._base_url, customer, redirect_uri)
-        call = self._call("GET", timeout)
+        call = self._call("GET", requests.ROUTE, timeout)
         return await self._run(call, self._read(call, request, partial(self._accounts, customer)))
 
     async def delete_seller_account(
@@ -212,7 +213,7 @@ class AccountsSession:
         self._lifetime.check()
         delete = requests.disconnect_request(self._base_url, customer, seller)
         look = requests.accounts_request(self._base_url, customer, fresh=True)
-        call = self._call("DELETE", timeout)
+        call = self._call("DELETE", requests.ROUTE, timeout)
         work = self._disconnect(call, delete, look, partial(self._is_connected, customer, seller))
         return Deletion(await self._run(call, work), call.told())
 
@@ -279,10 +280,10 @@ class AccountsSession:
 
     # --- One call ---------------------------------------------------------------------------------
 
-    def _call(self, method: str, timeout: float | None) -> Call:
+    def _call(self, method: str, route: str, timeout: float | None) -> Call:
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
         started = self._runtime.clock()
-        return Call(method, requests.ROUTE, timeout=seconds, started=started, refund=RetryQuota.REFUND)
+        return Call(method, route, timeout=seconds, started=started, refund=RetryQuota.REFUND)
 
     async def _run(self, call: Call, work: Awaitable[T]) -> T:
         """Await the work of a call; its error goes out complete: attempts, and doubt where there is any."""
@@ -383,3 +384,14 @@ class AccountsSession:
     async def _discard_idle(self) -> None:
         if (discard := getattr(self._transport, "discard_idle", None)) is not None:
             await discard()
+
+
+def _check_types(*, transport: object, retry: object, on_attempt: object, runtime: object) -> None:
+    if transport is not None and not callable(getattr(transport, "send", None)):
+        raise InvalidRequest("transport must have `async send()`")
+    if not isinstance(retry, RetryPolicy):
+        raise InvalidRequest("retry must be a RetryPolicy")
+    if on_attempt is not None and not callable(on_attempt):
+        raise InvalidRequest("on_attempt must be callable")
+    if not isinstance(runtime, Runtime):
+        raise InvalidRequest("runtime must be a Runtime")

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from imin_accounts.cli._export.sinks import open_sink, read_customers
+from imin_accounts.cli._export.sinks import SUFFIXES, open_sink, read_customers
 from imin_accounts.cli.rows import COLUMNS, NAMES, Row
 from tests.cli.commands import run
 from tests.cli.rows import customer_rows, error_rows
 
-NAMES_OF_EXPORTS = ["out.jsonl", "out.csv", "out.sqlite"]
+NAMES_OF_EXPORTS = [f"out{suffix}" for suffix in SUFFIXES]
 WRITTEN = [customer_rows("1"), error_rows("2"), customer_rows("3", name='=1,"é\n')]
 parquet = pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed: extra [parquet]")
 
@@ -31,7 +31,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["new.jsonl", "new.csv", "new.sqlite"])
+@pytest.mark.parametrize("name", [f"new{suffix}" for suffix in SUFFIXES])
 def test_any_format_becomes_any_other(name: str, source: Path, tmp_path: Path) -> None:
     """With the same rows, and nothing left beside it."""
     target = tmp_path / name

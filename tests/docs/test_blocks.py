@@ -22,7 +22,7 @@ PAGES = sorted(page for page in DOCS.rglob("*.rst") if any(blocks(page)))
 EMULATOR, SERVICE = "http://127.0.0.1:8080", "http://127.0.0.1:8000"
 DONE = re.compile(r"(python3 -m venv|\. \.venv/|export |imin-accounts emulator$)")
 """Commands whose work is done already: an environment, and an emulated imin."""
-EXTRA = re.compile(r"pip install '\.\[(\w+)\]'$")
+EXTRA = re.compile(r"pip install (?:-e )?'\.\[(\w+)\]'$")
 OTHERS = re.compile(r"pip install ([\w -]+)$")
 SERVER = re.compile(r"(uvicorn|gunicorn) ")
 """Commands in a terminal of their own, that go on until they are ended."""

@@ -1,16 +1,19 @@
 """What the emulator keeps in files: scripts of faults, and its state."""
 
 import json
-from typing import Any
+import re
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import imin_accounts.fake
 from imin_accounts.fake import (
     Drift,
     Drifted,
     Drop,
+    Effect,
     ErrorBody,
     FakeImin,
     Flaw,
@@ -25,27 +28,28 @@ from imin_accounts.fake import (
     add_crowd,
     add_rosie,
 )
+from tests.cli.commands import run
 from tests.fake.requests import ask, with_rosie
-from tests.paths import EXAMPLES
+from tests.paths import DOCS, EXAMPLES
 
-EFFECTS = st.one_of(
-    st.builds(
+EFFECTS: dict[type[Effect], st.SearchStrategy[Effect]] = {
+    Status: st.builds(
         Status,
         st.integers(200, 599),
         body=st.sampled_from(ErrorBody),
         retry_after=st.none() | st.integers(0, 60) | st.text(max_size=5),
         processed=st.booleans(),
     ),
-    st.builds(Latency, st.floats(0, 60)),
-    st.builds(Stall, processed=st.booleans()),
-    st.builds(Drop, processed=st.booleans()),
-    st.builds(OtherCustomer, st.text(max_size=5)),
-    st.builds(Malformed, st.sampled_from(Flaw)),
-    st.builds(Drifted, st.sampled_from(Drift)),
-)
+    Latency: st.builds(Latency, st.floats(0, 60)),
+    Stall: st.builds(Stall, processed=st.booleans()),
+    Drop: st.builds(Drop, processed=st.booleans()),
+    OtherCustomer: st.builds(OtherCustomer, st.text(max_size=5)),
+    Malformed: st.builds(Malformed, st.sampled_from(Flaw)),
+    Drifted: st.builds(Drifted, st.sampled_from(Drift)),
+}
 RULES = st.builds(
     Rule,
-    EFFECTS,
+    st.one_of(*EFFECTS.values()),
     endpoint=st.sampled_from([None, "get_seller_accounts", "delete_seller_account", "connect_account"]),
     customer=st.none() | st.text(max_size=5),
     nth=st.none() | st.frozensets(st.integers(1, 9)),
@@ -91,8 +95,19 @@ def test_the_example_can_be_loaded() -> None:
     script = json.loads((EXAMPLES / "faults.json").read_text(encoding="utf-8"))
     fake = FakeImin()
     fake.faults.load(script)
-    shown = {type(rule.effect) for rule in fake.faults.rules}
-    assert shown == {Status, Drop, Latency, Stall, OtherCustomer, Malformed, Drifted}
+    assert {type(rule.effect) for rule in fake.faults.rules} == set(get_args(Effect))
+
+
+def test_every_effect_is_known_everywhere() -> None:
+    """It can be imported, looked up in the reference and in the emulator's help, and is tried above."""
+    reference = (DOCS / "reference" / "fake.rst").read_text(encoding="utf-8")
+    shown = run("emulator", "--help").out
+    for effect in get_args(Effect):
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", effect.__name__).lower()
+        assert getattr(imin_accounts.fake, effect.__name__) is effect
+        assert f".. autoclass:: {effect.__name__}\n" in reference
+        assert re.search(rf"\b{name}\b", shown)
+    assert EFFECTS.keys() == set(get_args(Effect))
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 import pytest
 
-from imin_accounts.cli._export.sinks import Sink, is_export, open_sink, read_customers
+from imin_accounts.cli._export.sinks import SUFFIXES, TEXT_FORMATS, Sink, is_export, open_sink, read_customers
 from imin_accounts.cli._files import CannotRead, CannotWrite
 from imin_accounts.cli.rows import Row
 from tests.cli.rows import customer_rows, error_rows
 
-NAMES = ["out.jsonl", "out.csv", "out.sqlite"]
-TEXT = ["out.jsonl", "out.csv"]
+NAMES = [f"out{suffix}" for suffix in SUFFIXES]
+TEXT = [f"out{suffix}" for suffix in TEXT_FORMATS]
 
 
 @pytest.fixture(params=NAMES)

@@ -6,11 +6,12 @@ import io
 import pytest
 from hypothesis import given
 
+from imin_accounts.cli._export.sinks import TEXT_FORMATS
 from imin_accounts.cli._export.text import Csv, JsonLines, TextFormat
 from imin_accounts.cli.rows import NAMES, Row
 from tests.cli.rows import any_rows, customer_rows
 
-FORMATS = [pytest.param(JsonLines(), id="jsonl"), pytest.param(Csv(), id="csv")]
+FORMATS = [pytest.param(format(), id=suffix) for suffix, format in TEXT_FORMATS.items()]
 
 
 def read(format: TextFormat, text: bytes) -> list[tuple[Row, int]]:
