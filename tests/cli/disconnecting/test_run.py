@@ -1,7 +1,6 @@
 """Disconnecting everything: certain, or honest about what is not; the journal agrees with what imin has."""
 
 import json
-import resource
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -31,7 +30,7 @@ from imin_accounts.fake._rules import Effect
 from imin_accounts.transports import Response
 from tests.cli.emulated import emulated
 from tests.cli.people import NOW
-from tests.cli.processes import LONG, run_to_end, signal_when, start, write_ids
+from tests.cli.processes import LONG, little_room, run_to_end, signal_when, start, write_ids
 from tests.scripted import CONNECTED, NO_CONTENT, ManualClock, ScriptedTransport, reply, runtime
 
 CUSTOMERS = 10_000 if LONG else 150
@@ -270,17 +269,13 @@ def test_nothing_is_done_that_can_not_be_written_down(
     add_crowd(fake_imin, sellers=3, customers=60)
     at_first, ids = connected(fake_imin), write_ids(tmp_path / "ids.txt", 60)
     command = ("disconnect-all", "--ids", ids, "--journal", journal, "--yes")
-    ended = run_to_end(imin_server, *command, preexec=_little_room)
+    ended = run_to_end(imin_server, *command, preexec=little_room)
     assert ended.code == 3
     assert f"Error: can't write {journal}: File too large." in ended.err
     intended = {(customer, seller) for event, customer, seller in events(journal) if event == "intended"}
     assert set() < at_first - connected(fake_imin) <= intended < at_first
     assert run_to_end(imin_server, *command, "--resume").code == 0
     assert connected(fake_imin) == set()
-
-
-def _little_room() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 
 
 def test_killed_it_goes_on(tmp_path: Path, journal: Path) -> None:
