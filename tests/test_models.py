@@ -193,6 +193,54 @@ def test_for_seller() -> None:
     assert accounts.unrecognised == (accounts.item[0],)
 
 
+COLLECTION = "https://book.imin.co/api/v2/customers/1234/accounts"
+LINKED: dict[str, Any] = {"dateLinked": "2021-01-27T12:00:00Z"}
+KNOWN, UNKNOWN = ({"imin:matchingEmailExists": known} for known in (True, False))
+ACTION: dict[str, Any] = {"potentialAction": [{"@type": "RegisterAction"}]}
+
+
+def reply_about(*items: dict[str, Any], **members: Any) -> SellerAccounts:
+    """A reply with items of these members about one seller, beside a connected one about another."""
+    others = {"seller": {"@id": "other"}, **LINKED}
+    about = [{"seller": {"@id": SELLER.id}, **item} for item in items]
+    return from_jsonld({"@type": "imin:Collection", "imin:item": [others, *about], **members})
+
+
+@pytest.mark.parametrize(
+    ("items", "told"),
+    [
+        pytest.param([LINKED], True, id="connected"),
+        pytest.param([KNOWN], False, id="unconnected"),
+        pytest.param([UNKNOWN], False, id="no account"),
+        pytest.param([KNOWN | ACTION], False, id="unconnected, with a way to connect"),
+        pytest.param([], None, id="not listed"),
+        pytest.param([{}], None, id="not recognised"),
+        pytest.param([LINKED | KNOWN], None, id="connected and unconnected at once"),
+        pytest.param([LINKED | UNKNOWN], None, id="connected and without an account at once"),
+        pytest.param([LINKED | ACTION], None, id="connected, with a way to connect"),
+        pytest.param([LINKED, LINKED], None, id="twice connected"),
+        pytest.param([KNOWN, KNOWN], None, id="twice unconnected"),
+        pytest.param([LINKED, KNOWN], None, id="twice, and not alike"),
+    ],
+)
+def test_is_connected(items: list[dict[str, Any]], told: bool | None) -> None:
+    """One item about the seller that contradicts neither itself nor another tells; nothing else does."""
+    assert reply_about(*items, **{"@id": COLLECTION}).is_connected(SELLER.id) is told
+    assert reply_about(*items, id=COLLECTION).is_connected(SELLER.id) is told
+
+
+@pytest.mark.parametrize("item", [LINKED, KNOWN, UNKNOWN], ids=str)
+def test_a_reply_about_nobody_tells_nothing(item: dict[str, Any]) -> None:
+    """Without the collection's ``@id`` nobody knows whose accounts these are, however clear they read."""
+    assert reply_about(item).is_connected(SELLER.id) is None
+
+
+@pytest.mark.parametrize("seller", [f"{SELLER.id}/", SELLER.id.upper(), ""], ids=repr)
+def test_a_seller_is_told_byte_for_byte(seller: str) -> None:
+    """Of a seller whose identifier is spelled differently the reply says nothing."""
+    assert reply_about(KNOWN, **{"@id": COLLECTION}).is_connected(seller) is None
+
+
 SEARCH = "https://search.imin.co/events-api/v2/event-series"
 FILTERED = [
     ("", "?entitlementFilter=a%2B%2F%3D"),

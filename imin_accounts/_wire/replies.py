@@ -61,7 +61,7 @@ def check_disconnected(response: Response, *, now: float) -> None:
     if response.status != 204:
         raise _status_error(response, now)
     length = response.headers.get("content-length", "0")
-    if length.strip("0") or "transfer-encoding" in response.headers or response.body:
+    if set(length) != {"0"} or "transfer-encoding" in response.headers or response.body:
         raise UnexpectedResponse("imin answered 204 with a body", status=204)
 
 

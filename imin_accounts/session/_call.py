@@ -24,7 +24,7 @@ class Call:
             of most calls nobody does, and making one takes as long as reading a seller.
         deadline: On the session's clock.
         refund: What the retry quota gets back if the call succeeds.
-        in_doubt: A DELETE went out, and nothing has told yet what it did.
+        in_doubt: A DELETE may have had an effect: unless the call comes to a result, nobody knows.
     """
 
     __slots__ = ("attempts", "deadline", "in_doubt", "method", "refund", "route", "started", "timeout")

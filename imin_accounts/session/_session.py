@@ -329,7 +329,6 @@ class AccountsSession:
         for tries in count(1):
             outcome = await self._sender.attempt(call, delete, self._check_disconnected)
             if outcome is None:
-                call.in_doubt = False
                 return "confirmed"
             step = event_of(outcome).delete
             call.in_doubt = call.in_doubt or step is Step.VERIFY
@@ -338,7 +337,6 @@ class AccountsSession:
             await self._wait_or_raise(call, tries, outcome, held=step is Step.HOLD, goes_on=goes_on)
             if call.in_doubt:
                 if not await self._read(call, look, is_connected):
-                    call.in_doubt = False
                     return "verified"
                 if is_last:
                     raise outcome

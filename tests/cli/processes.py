@@ -1,6 +1,7 @@
 """Running the command line as a process of its own, to be killed, interrupted or short of room."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -66,6 +67,11 @@ def signal_when(
             break
         time.sleep(0.001)  # until the other process is there; nothing depends on how long it takes
     return end(process)
+
+
+def little_room() -> None:
+    """Let this process write no file of more than 4,000 bytes: to be run before it starts."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 
 
 def write_ids(file: Path, count: int) -> Path:

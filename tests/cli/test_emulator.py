@@ -17,7 +17,8 @@ import pytest
 from click.testing import CliRunner
 
 from imin_accounts.cli.emulator import _serve, emulator
-from imin_accounts.fake import FakeImin
+from imin_accounts.fake import FakeImin, add_crowd
+from tests.cli.processes import end, little_room, start
 from tests.fake.requests import SELLER
 
 
@@ -123,3 +124,18 @@ async def test_its_state_is_saved_however_it_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await serving
     assert json.loads(file.read_text(encoding="utf-8")) == fake.snapshot()
+
+
+def test_a_state_that_can_not_be_saved_leaves_the_old_one(tmp_path: Path) -> None:
+    """Exit code 1 and the reason; whoever starts from the file again finds it whole."""
+    fake = FakeImin(seed=1)
+    add_crowd(fake, sellers=3, customers=60)
+    file, before = tmp_path / "state.json", json.dumps(fake.snapshot())
+    file.write_text(before, encoding="utf-8")
+    process = start("", "emulator", "--port", "0", "--state", file, preexec=little_room)
+    assert process.stdout is not None
+    assert "imin is emulated" in process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    ended = end(process)
+    assert (ended.code, f"Error: can't write {file}: File too large." in ended.err) == (1, True)
+    assert (file.read_text(encoding="utf-8"), list(tmp_path.iterdir())) == (before, [file])

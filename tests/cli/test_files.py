@@ -59,3 +59,19 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite) as caught, replacing(file):
         pytest.fail("the block should not be entered")
     assert str(caught.value.message) == f"can't write {file}: No such file or directory."
+
+
+def replace_by_nothing_kept(file: Path) -> None:
+    """Write a new ``file`` that takes whatever is written, and that no disk has."""
+    with replacing(file) as new:
+        new.unlink()
+        new.symlink_to("/dev/null")
+
+
+def test_what_the_disk_does_not_keep_takes_no_files_place(tmp_path: Path) -> None:
+    """The disk has the new file before the old one goes; where that can't be, the old one stays."""
+    file = tmp_path / "report.html"
+    file.write_text("old", encoding="utf-8")
+    with pytest.raises(CannotWrite, match="can't write"):
+        replace_by_nothing_kept(file)
+    assert (file.read_text(encoding="utf-8"), list(tmp_path.iterdir())) == ("old", [file])

@@ -2,12 +2,13 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from imin_accounts.fake import ErrorBody, FakeImin, Undocumented
 from imin_accounts.transports import Request
-from tests.fake.requests import BACK, SELLER, ask, items, request, state, target, with_rosie
+from tests.fake.requests import BACK, OTHER, SELLER, ask, items, request, state, target, with_rosie
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -51,6 +52,17 @@ async def test_a_delete_without_a_seller_is_a_bad_request(query: dict[str, str])
     fake.connect("rosie", SELLER)
     assert (await ask(fake, "DELETE", **query)).status == 400
     assert await state(fake) == "connected"
+
+
+async def test_of_a_repeated_parameter_the_first_counts() -> None:
+    """A second seller in the query is disconnected from nobody."""
+    fake = with_rosie()
+    for seller in (SELLER, OTHER):
+        fake.connect("rosie", seller)
+    url = f"{request(seller=SELLER).url}&{urlencode({'seller': OTHER})}"
+    sent = Request(method="DELETE", url=url, headers={"X-Api-Key": "test-key"})
+    assert (await fake.send(sent, timeout=1)).status == 204
+    assert (await state(fake, SELLER), await state(fake, OTHER)) == ("unconnected", "connected")
 
 
 @pytest.mark.parametrize(

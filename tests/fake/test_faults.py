@@ -70,6 +70,16 @@ async def test_error_bodies(body: ErrorBody, media: str | None, members: str | N
         assert (b"<h1>" in response.body) == (media is not None)
 
 
+@pytest.mark.parametrize("status", [204, 205, 304])
+@pytest.mark.parametrize("body", list(ErrorBody))
+async def test_a_status_without_a_body_has_none(status: int, body: ErrorBody) -> None:
+    """Whatever shape was asked for: HTTP allows none there."""
+    fake = with_rosie()
+    fake.faults.add(Rule(Status(status, body=body)))
+    response = await ask(fake)
+    assert (response.status, response.body, "content-type" in response.headers) == (status, b"", False)
+
+
 @pytest.mark.parametrize(("given", "sent"), [(7, "7"), (0.5, "0.5"), ("Sun, 01 Mar 2026 12:00:00 GMT",) * 2])
 async def test_retry_after(emulator: Emulator, given: float | str, sent: str) -> None:
     """Seconds or a date, as given."""
@@ -296,6 +306,18 @@ async def test_rate_limit(emulator: Emulator) -> None:
     assert (limited.status, limited.headers["retry-after"]) == (429, "1")
 
 
+async def test_a_rule_counts_what_the_rate_limit_refused() -> None:
+    """The second call is the second one however it was answered: no later call takes its place."""
+    fake = with_rosie()
+    fake.faults.rate_limit = RateLimit(1)
+    fake.faults.add(Rule(Status(500), nth=(2, 4)))
+    statuses = []
+    for seconds in (0, 0, 1, 1):
+        fake.advance(seconds)
+        statuses.append((await ask(fake)).status)
+    assert statuses == [200, 429, 200, 500]
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "named"),
     [
@@ -307,6 +329,7 @@ async def test_rate_limit(emulator: Emulator) -> None:
         pytest.param(Status, [500], {"processed": 1}, id="not true or false"),
         pytest.param(Latency, [float("inf")], {}, id="endless latency"),
         pytest.param(Latency, [float("nan")], {}, id="latency not a number"),
+        pytest.param(Latency, [True], {}, id="true is no latency"),
         pytest.param(OtherCustomer, [7], {}, id="customer not text"),
         pytest.param(Malformed, ["odd"], {}, id="unknown flaw"),
         pytest.param(Drifted, ["odd"], {}, id="unknown drift"),
@@ -317,6 +340,7 @@ async def test_rate_limit(emulator: Emulator) -> None:
         pytest.param(Rule, [Drop()], {"nth": (1, 2.5)}, id="nth not whole"),
         pytest.param(Rule, [Drop()], {"probability": 1.5}, id="more than certain"),
         pytest.param(RateLimit, [0], {}, id="no requests at all"),
+        pytest.param(RateLimit, [True], {}, id="true is no limit"),
         pytest.param(RateLimit, [1], {"retry_after": -1}, id="negative wait of a limit"),
     ],
 )

@@ -29,7 +29,7 @@ from imin_accounts.fake import (
     add_rosie,
 )
 from tests.cli.commands import run
-from tests.fake.requests import ask, with_rosie
+from tests.fake.requests import ask, items, with_rosie
 from tests.paths import DOCS, EXAMPLES
 
 EFFECTS: dict[type[Effect], st.SearchStrategy[Effect]] = {
@@ -226,3 +226,12 @@ def test_a_state_as_written_by_hand() -> None:
     fake = FakeImin()
     fake.restore(GOOD)
     assert fake.snapshot()["connections"][0]["hidden_entitlements"] is False
+
+
+async def test_a_members_email_is_found_in_any_case() -> None:
+    """A file is written by people: what they capitalise is the same address as the customer's."""
+    fake = FakeImin()
+    fake.restore({**but("members", email="Rosie@Example.COM"), "connections": []})
+    fake.add_customer("c", email="rosie@EXAMPLE.com")
+    (item,) = await items(fake, "c")
+    assert item["imin:matchingEmailExists"] is True

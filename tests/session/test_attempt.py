@@ -1,8 +1,13 @@
 """One attempt of a call: what is added to the request, and who ends it."""
 
+import pytest
+
 from imin_accounts._wire.requests import accounts_request
+from imin_accounts.session import AccountsSession
 from imin_accounts.session._attempt import with_key
 from imin_accounts.session._key import ApiKey
+from imin_accounts.transports.base import Request, Response
+from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ManualClock, runtime
 
 
 def test_the_key_is_added_to_a_copy() -> None:
@@ -12,3 +17,25 @@ def test_the_key_is_added_to_a_copy() -> None:
     assert sent.headers == {"X-Api-Key": "secret", **request.headers}
     assert "X-Api-Key" not in request.headers
     assert (sent.method, sent.url, sent.fresh) == (request.method, request.url, request.fresh)
+
+
+class Timed:
+    """A transport that notes how long each request may take."""
+
+    def __init__(self) -> None:
+        self.timeouts: list[tuple[str, float]] = []
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        self.timeouts.append((request.method, timeout))
+        return CONNECTED if request.method == "GET" else NO_CONTENT
+
+
+@pytest.mark.parametrize(("timeout", "get", "delete"), [(30, 10, 10), (16, 10, 8), (5, 5, 2.5)])
+async def test_what_one_attempt_may_take(timeout: float, get: float, delete: float) -> None:
+    """Ten seconds unless the call has less; a DELETE leaves half of the call for a look at what it did."""
+    transport = Timed()
+    time = runtime(ManualClock())
+    async with AccountsSession("test-key", transport=transport, timeout=timeout, runtime=time) as session:
+        await session.get_seller_accounts("1234")
+        await session.delete_seller_account("1234", SELLER)
+    assert transport.timeouts == [("GET", get), ("DELETE", delete)]

@@ -165,6 +165,16 @@ async def test_at_most_so_many_calls_at_once() -> None:
     assert transport.most_under_way == 4
 
 
+@pytest.mark.parametrize(("method", "at_once"), [("get_many", 64), ("delete_many", 16)])
+async def test_how_many_calls_at_once_unless_told(method: str, at_once: int) -> None:
+    """Fewer that disconnect than that read."""
+    imin = BulkTransport()
+    inputs: list[Any] = [str(n) if method == "get_many" else (str(n), SELLER) for n in range(100)]
+    async with make_session(imin) as session, getattr(session, method)(inputs) as outcomes:
+        await collect(outcomes)
+    assert imin.most_under_way == at_once
+
+
 async def test_memory_does_not_grow_with_the_input() -> None:
     """A hundred times the customers at the same peak: workers, not a task for each."""
     few, many = 500, 100_000 if LONG else 3_000

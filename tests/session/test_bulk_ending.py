@@ -147,6 +147,19 @@ async def test_closed_while_disconnecting() -> None:
     assert [type(each.error) for each in unknown if isinstance(each, Failed)] == [OutcomeUnknown] * 2
 
 
+async def test_transport_closed_while_disconnecting() -> None:
+    """A DELETE that is out may yet be confirmed: it has its outcome, and only then comes the reason."""
+    imin = BulkTransport("1", answers={"2": SessionStateError("the transport is closed")})
+    pairs = [(customer, SELLER) for customer in ("1", "2", "3")]
+    async with make_session(imin) as session, session.delete_many(pairs, concurrency=2) as outcomes:
+        await settle()
+        imin.release("1")
+        assert isinstance(await anext(outcomes), Deleted)
+        with pytest.raises(SessionStateError, match="transport"):
+            await anext(outcomes)
+    assert imin.asked == ["1", "2"]
+
+
 # --- Leaving --------------------------------------------------------------------------------------
 
 
@@ -266,6 +279,7 @@ async def test_several_consumers_share_the_outcomes() -> None:
         pytest.param({"concurrency": True}, "concurrency", id="bool"),
         pytest.param({"concurrency": 1.5}, "concurrency", id="float"),
         pytest.param({"customers": "1234"}, "one text", id="one customer"),
+        pytest.param({"customers": b"1234"}, "one text", id="one customer as bytes"),
         pytest.param({"customers": 1234}, "iterable", id="a number"),
         pytest.param({"timeout": 0}, "timeout", id="no time"),
         pytest.param({"redirect_uri": "broker.example"}, "redirect_uri", id="no URL"),

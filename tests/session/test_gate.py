@@ -65,6 +65,17 @@ async def test_hold_beyond_the_deadline_fails_at_once() -> None:
     assert (caught.value.retry_after, clock.slept) == (7.0, [])
 
 
+async def test_who_is_refused_is_told_what_the_hold_came_from() -> None:
+    """The status is the one with which imin asked for the hold in force, be it a 503."""
+    clock = ManualClock()
+    gate = make_gate(clock)
+    gate.hold(7.0, 503)
+    gate.hold(1.0, 429)
+    with pytest.raises(RateLimited) as caught:
+        await gate.enter(clock.now + 5)
+    assert caught.value.status == 503
+
+
 async def test_hold_that_begins_in_the_queue_counts() -> None:
     """A hold set while a request waits for its pace is obeyed before it goes out."""
     clock = ManualClock()

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import multiprocessing
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,38 @@ async def test_closing_ends_queued_and_running_calls() -> None:
     assert [type(outcome) for outcome in outcomes] == [SessionStateError] * 3
 
 
+async def test_closing_ends_a_last_attempt_too() -> None:
+    """A call that would not have been tried again says the same: the session was closed."""
+    session = AccountsSession("test-key", transport=HangingTransport(), retry=RetryPolicy(attempts=1))
+    async with session:
+        call = asyncio.create_task(session.get_seller_accounts("1234"))
+        await asyncio.sleep(0)
+    with pytest.raises(SessionStateError, match="closed during the call") as caught:
+        await call
+    assert [attempt.error_type for attempt in caught.value.attempts] == ["closed"]
+
+
+async def test_closing_waits_until_the_transport_is_let_go_of() -> None:
+    """Whoever closes a session may close the transport next: no call is in there any more."""
+    inside = []
+
+    async def send(request: Request) -> Response:
+        inside.append(request)
+        try:
+            return await HangingTransport().send(request, timeout=1)
+        finally:
+            await asyncio.sleep(0)  # letting go may take a moment
+            inside.remove(request)
+
+    async with AccountsSession("test-key", transport=ScriptedTransport([send] * 2)) as session:
+        calls = [asyncio.create_task(session.get_seller_accounts("1234")) for _ in range(2)]
+        await asyncio.sleep(0)
+        assert len(inside) == 2
+        await session.aclose()
+        assert inside == []
+    await asyncio.wait(calls)
+
+
 async def test_cancelled_call_gives_its_place_back() -> None:
     """Cancellation comes out as such, and the next call is served."""
     transport = ScriptedTransport([HangingTransport().send, CONNECTED])  # type: ignore[list-item]
@@ -234,3 +267,27 @@ async def test_a_session_that_is_never_closed_warns() -> None:
     with pytest.warns(ResourceWarning, match="unclosed session") as warned:
         sessions.clear()
     assert len(warned) == 1
+
+
+def _drop_in_child(results: "multiprocessing.Queue[int]", sessions: list[AccountsSession]) -> None:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        sessions.clear()
+    results.put(len(warned))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+async def test_a_child_need_not_close_its_parents_session() -> None:
+    """What a forked process got a copy of is the parent's to close, so dropping it warns of nothing."""
+    context = multiprocessing.get_context("fork")
+    results: multiprocessing.Queue[int] = context.Queue()
+    sessions = [make_session()]
+    await sessions[0].__aenter__()
+    child = context.Process(target=_drop_in_child, args=(results, sessions))
+    child.start()
+    warned = await asyncio.to_thread(results.get, timeout=30)
+    await asyncio.to_thread(child.join)
+    results.close()
+    await sessions[0].aclose()
+    assert warned == 0

@@ -10,6 +10,7 @@ from imin_accounts.errors import (
     DeadlineExceeded,
     DecodeError,
     IminError,
+    InvalidRequest,
     NotFound,
     RateLimited,
     ResponseError,
@@ -177,6 +178,62 @@ async def test_outage_sends_few_retries() -> None:
         sent[calls] = len(scripted.transport.requests)
     assert sent[1_000] <= 1_050
     assert sent[10_000] <= 10_100
+
+
+async def test_retries_that_help_may_go_on_for_ever() -> None:
+    """A call that its retry saved pays for the next one's: faults that pass don't use the quota up."""
+    scripted = ScriptedSession([reply(500), CONNECTED] * 100)
+    async with scripted.session as session:
+        for _ in range(100):
+            await session.get_seller_accounts("1234")
+    assert len(scripted.transport.requests) == 200
+
+
+async def test_calls_that_need_no_retry_pay_for_others() -> None:
+    """After a full outage (35 retries, 10 left) four of them make up the 14 that one retry costs."""
+    steps = [*[reply(500)] * 70, *[CONNECTED] * 3, reply(500), CONNECTED, reply(500), CONNECTED]
+    scripted = ScriptedSession(steps, retry=RetryPolicy(attempts=2))
+    succeeded = ""
+    async with scripted.session as session:
+        for _ in range(35 + 3 + 3):
+            try:
+                await session.get_seller_accounts("1234")
+                succeeded += "y"
+            except ResponseError:
+                succeeded += "n"
+    assert succeeded == 35 * "n" + "yyy" + "n" + "y" + "y"  # the last one with a retry
+
+
+async def test_retries_that_imin_asked_for_are_cheaper() -> None:
+    """Of calls that are throttled again and again a hundred are retried, not 35: imin said when to come."""
+    throttled = reply(429, headers={"retry-after": "0"})
+    scripted = ScriptedSession([throttled] * 220, retry=RetryPolicy(attempts=2))
+    async with scripted.session as session:
+        for _ in range(120):
+            with pytest.raises(RateLimited):
+                await session.get_seller_accounts("1234")
+    assert len(scripted.transport.requests) == 120 + 100
+
+
+async def test_no_time_at_all_is_refused() -> None:
+    """A timeout of 0 is a mistake, not the session's own: nothing is sent."""
+    scripted = ScriptedSession([])
+    async with scripted.session as session:
+        with pytest.raises(InvalidRequest, match="timeout"):
+            await session.get_seller_accounts("1234", timeout=0)
+        with pytest.raises(InvalidRequest, match="timeout"):
+            await session.delete_seller_account("1234", "urn:seller", timeout=0)
+
+
+async def test_a_transport_need_not_have_idle_connections() -> None:
+    """One that can't drop any is simply asked for a new one."""
+
+    class Plain:
+        def __init__(self) -> None:
+            self.send = ScriptedTransport([OTHERS, CONNECTED]).send
+
+    async with AccountsSession("test-key", transport=Plain()) as session:
+        assert len(await session.get_seller_accounts("1234")) == 1
 
 
 async def test_deadline_covers_backoff() -> None:

@@ -94,6 +94,7 @@ def test_the_documentation_has_the_table() -> None:
         pytest.param(1, RateLimited(429), 1.0, 1.0, id="first after 429"),
         pytest.param(2, RateLimited(429), 1.0, 2.0, id="second after 429"),
         pytest.param(1, RateLimited(429, retry_after=7.0), 0.5, 7.0, id="Retry-After as it is"),
+        pytest.param(1, RateLimited(429, retry_after=0.0), 0.5, 0.0, id="Retry-After at once"),
         pytest.param(1, ResponseError(503, retry_after=60.0), 0.5, 60.0, id="Retry-After over the maximum"),
     ],
 )

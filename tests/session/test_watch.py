@@ -91,3 +91,26 @@ def test_one_that_is_stopped_ends_nobody(loop: ManualLoop) -> None:
     loop.move_to(0.0)
     loop.move_to(6.0)
     assert not task.done()
+
+
+def test_one_that_is_slow_to_end_holds_up_nobody(loop: ManualLoop) -> None:
+    """Work that ended, and still puts things in order when the next is due, is not ended a second time."""
+    watch = Watch()
+
+    async def slow() -> None:
+        timeout = watch.start(2.0)
+        try:
+            async with timeout:
+                try:
+                    await loop.create_future()
+                finally:
+                    await loop.create_future()
+        finally:
+            watch.stop(timeout)
+
+    slow_one = loop.create_task(slow())
+    loop.move_to(0.0)
+    other = begin(loop, watch, 5.0)
+    loop.move_to(2.0)
+    loop.move_to(5.0)
+    assert (slow_one.done(), other.result()) == (False, 5.0)

@@ -17,7 +17,7 @@ from hypothesis import given
 from imin_accounts import from_jsonld
 from imin_accounts._node import Node
 from imin_accounts._wire.converter import MAX_SHARED
-from imin_accounts._wire.fast import ODD, date_without_24, node_reader
+from imin_accounts._wire.fast import ODD, _Links, date_without_24, node_reader
 from imin_accounts.models import ConnectedAccount, NoAccount, Seller, UnconnectedAccount
 from tests.annotation_check import mistyped
 from tests.paths import SAMPLES
@@ -123,6 +123,14 @@ def test_no_day_has_a_24th_hour() -> None:
     assert date_without_24("2021-01-27T12:00:00Z") == datetime(2021, 1, 27, 12, tzinfo=UTC)
     with pytest.raises(ODD):
         date_without_24("2021-01-27T24:00:00Z")
+
+
+def test_only_so_many_origins_are_remembered() -> None:
+    """Every link is checked against them, and a reply full of hosts must not make that longer and longer."""
+    links = _Links()
+    for number in range(100):
+        links.check(f"https://{number}.example/connect")
+    assert links.origins == tuple(f"https://{number}.example/" for number in range(8))
 
 
 def seller_of(item: Json) -> Seller:

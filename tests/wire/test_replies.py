@@ -2,8 +2,8 @@
 
 import pytest
 
-from imin_accounts._wire.replies import read_accounts
-from imin_accounts.errors import ResponseError, WrongCustomer
+from imin_accounts._wire.replies import check_disconnected, read_accounts
+from imin_accounts.errors import ResponseError, UnexpectedResponse, WrongCustomer
 from imin_accounts.models import SellerAccounts
 from tests.scripted import reply
 
@@ -64,3 +64,16 @@ def test_error_text_shows_nothing_of_the_body() -> None:
         read_accounts(reply(404, body), "1234", now=0)
     assert caught.value.problem.description == "rosie@example.com"
     assert "rosie" not in repr(caught.value) + str(caught.value) + repr(caught.value.problem)
+
+
+@pytest.mark.parametrize("length", ["0", "00"], ids=repr)
+def test_a_204_may_announce_a_body_of_no_bytes(length: str) -> None:
+    """However many zeros it is spelled with, a length of nothing makes no 204 suspect."""
+    check_disconnected(reply(204, headers={"content-length": length}), now=0)
+
+
+@pytest.mark.parametrize("length", ["", "1", "10", "01", " 0", "-0", "0, 5", "none"], ids=repr)
+def test_a_204_that_announces_anything_else_is_suspect(length: str) -> None:
+    """A body, or a length that is no number of zero: nobody can tell whose reply this is."""
+    with pytest.raises(UnexpectedResponse, match="204 with a body"):
+        check_disconnected(reply(204, headers={"content-length": length}), now=0)

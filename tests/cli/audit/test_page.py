@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from imin_accounts import Fetched, from_jsonld
 from imin_accounts.cli._audit.findings import Audit
 from imin_accounts.cli._audit.page import MOST_ROWS, report
+from imin_accounts.cli.rows import rows_of
 from imin_accounts.fake import FakeImin
 from tests.cli.audit.report_page import HOSTILE, page_of
 from tests.cli.commands import environment, run
@@ -91,6 +93,21 @@ def test_the_longest_bar_fills_the_chart() -> None:
     """And the others are drawn to the same scale."""
     widths = re.findall(r'class="bar[^"]*" y="\d+" width="([\d.]+)%"', page_of(count=4))
     assert sorted(set(map(float, widths))) == [0.0, 100.0]
+
+
+def test_the_chart_of_sellers_has_twelve_bars_at_most() -> None:
+    """Those with the fewest connections are counted beside it; the table has everybody."""
+    items = [
+        {"@type": "Account", "seller": {"@id": f"urn:{n}"}, "dateLinked": NOW.isoformat()} for n in range(14)
+    ]
+    accounts = from_jsonld({"@type": "imin:Collection", "imin:item": items})
+    audit = Audit(now=NOW, within=timedelta(days=30))
+    audit.add(rows_of(Fetched("1", accounts), NOW))
+    page = report(audit)
+    assert "And 2 sellers more, with 2 connected accounts." in page
+    (heard,) = re.findall('<desc id="about-3">([^<]*)</desc>', page)
+    assert heard.count("urn:") == 12
+    assert page.count("urn:") == 12 + 12 + 14  # heard, seen, and in the table
 
 
 def test_who_is_missing_is_told() -> None:

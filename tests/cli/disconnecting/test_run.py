@@ -1,7 +1,6 @@
 """Disconnecting everything: certain, or honest about what is not; the journal agrees with what imin has."""
 
 import json
-import resource
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -31,7 +30,7 @@ from imin_accounts.fake._rules import Effect
 from imin_accounts.transports import Response
 from tests.cli.emulator_process import emulator_process
 from tests.cli.people import NOW
-from tests.cli.processes import LONG, run_to_end, signal_when, start, write_ids
+from tests.cli.processes import LONG, little_room, run_to_end, signal_when, start, write_ids
 from tests.scripted import CONNECTED, NO_CONTENT, ManualClock, ScriptedTransport, reply, runtime
 
 CUSTOMERS = 10_000 if LONG else 150
@@ -170,13 +169,13 @@ UNLISTED = reply(200, COLLECTION)
 UNREADABLE = reply(200, {**COLLECTION, "imin:item": [{"@type": "Account", "seller": {"@id": SELLER}}]})
 
 
-async def run_once(replies: list[Response], journal: Path) -> Disconnecting:
+async def run_once(replies: list[Response], journal: Path, tally: Tally | None = None) -> Disconnecting:
     """What a run for one customer comes to while imin answers so."""
     session = AccountsSession("test-key", transport=ScriptedTransport(replies))
     with closing(Journal(journal, now=lambda: NOW)) as opened, Pending() as pending:
         work = Disconnecting(session, opened)
         pending.add(["1234"])
-        await work.run(pending, concurrency=1, tally=Tally())
+        await work.run(pending, concurrency=1, tally=tally or Tally())
     return work
 
 
@@ -196,6 +195,37 @@ async def test_a_contradiction_clears_nobody(replies: list[Response], tmp_path: 
     assert (work.cleared, work.open) == (0, 1)
 
 
+LINKED = {"dateLinked": "2021-01-27T12:00:00Z"}
+KNOWN = {"imin:matchingEmailExists": True}
+
+
+def listing(*items: dict[str, Any], **members: Any) -> Response:
+    """A reply with items of these members about the one seller."""
+    about = [{"@type": "Account", "seller": {"@id": SELLER}, **item} for item in items]
+    return reply(200, {**COLLECTION, "imin:item": about, **members})
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        pytest.param(listing(LINKED | KNOWN), id="contradictory"),
+        pytest.param(listing(KNOWN, KNOWN), id="doubled"),
+        pytest.param(listing(LINKED, KNOWN), id="doubled, and not alike"),
+        pytest.param(listing({}), id="not recognised"),
+        pytest.param(listing(), id="not listed"),
+        pytest.param(listing(KNOWN, **{"@id": None}), id="about nobody"),
+    ],
+)
+async def test_what_does_not_tell_is_journalled_as_nothing_done(last: Response, tmp_path: Path) -> None:
+    """After a refused DELETE only a read that certainly shows the account gone makes it disconnected."""
+    path = tmp_path / "journal.jsonl"
+    work = await run_once([CONNECTED, reply(403), last], path)
+    assert (work.cleared, work.open, work.has_acted) == (0, 1, True)
+    told = [json.loads(line)["event"] for line in path.read_text().splitlines()]
+    assert told[:2] == ["intended", "failed"]
+    assert set(told[2:]) <= {"failed"}
+
+
 @pytest.mark.parametrize(
     ("replies", "counts"),
     [
@@ -210,6 +240,63 @@ async def test_not_found_clears_nobody(
     """Whom imin does not know is unknown; open, where an account was found and not seen to be gone."""
     work = await run_once(replies, tmp_path / "journal.jsonl")
     assert (work.cleared, work.open, work.unknown) == (0, *counts)
+
+
+async def test_a_seller_listed_twice_is_disconnected_once(tmp_path: Path) -> None:
+    """One intention and one DELETE; a read that shows one account, not connected, clears the customer."""
+    path = tmp_path / "journal.jsonl"
+    work = await run_once([listing(LINKED, LINKED), NO_CONTENT, listing(KNOWN)], path)
+    assert (work.cleared, work.open) == (1, 0)
+    told = [json.loads(line)["event"] for line in path.read_text().splitlines()]
+    assert told == ["intended", "disconnected", "cleared"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "code"),
+    [
+        pytest.param({}, 0, id="nobody"),
+        pytest.param({"cleared": 2}, 0, id="all cleared"),
+        pytest.param({"cleared": 1, "unknown": 1}, 1, id="the others unknown"),
+        pytest.param({"cleared": 1, "open": 1}, 3, id="some cleared"),
+        pytest.param({"left": 1}, 3, id="interrupted"),
+        pytest.param({"unknown": 1, "left": 1}, 3, id="interrupted, and none known"),
+        pytest.param({"open": 2, "unreachable": 1}, 1, id="none done, one without a reply"),
+        pytest.param({"open": 2, "unreachable": 2}, 5, id="none done, none with a reply"),
+    ],
+)
+def test_the_exit_code_of_a_run_that_disconnected_nothing(
+    counts: dict[str, int], code: int, tmp_path: Path
+) -> None:
+    """Partly done is what cleared or left somebody; otherwise it says why not."""
+    with closing(Journal(tmp_path / "journal.jsonl", now=lambda: NOW)) as journal:
+        assert Disconnecting(AccountsSession("test-key"), journal, **counts).exit_code == code  # type: ignore[arg-type]
+
+
+async def test_what_was_disconnected_makes_it_partly_done(tmp_path: Path) -> None:
+    """Even where the customer is not cleared, since the last read failed."""
+    work = await run_once([CONNECTED, NO_CONTENT, reply(403)], tmp_path / "journal.jsonl")
+    assert (work.cleared, work.open, work.exit_code) == (0, 1, 3)
+
+
+def test_a_journal_adds_nobody_to_a_run(tmp_path: Path) -> None:
+    """Whom it knows and nobody asks about is neither counted nor asked about."""
+    with closing(Journal(tmp_path / "journal.jsonl", now=lambda: NOW)) as journal, Pending() as pending:
+        for customer in ("1", "3"):
+            journal.clear(customer)
+        for customer in ("2", "4"):
+            journal.miss(customer)
+        pending.add(["1", "2", "5"])
+        work = Disconnecting(AccountsSession("test-key"), journal)
+        work.resume(pending)
+        assert (work.cleared, list(pending)) == (1, ["5", "2"])
+
+
+@pytest.mark.parametrize(("last", "failed"), [(listing(KNOWN), 0), (listing({}), 1)], ids=["gone", "open"])
+async def test_the_progress_tells_who_was_not_cleared(last: Response, failed: int, tmp_path: Path) -> None:
+    """Each customer is done; as failed counts who is not certainly cleared."""
+    tally = Tally()
+    await run_once([CONNECTED, NO_CONTENT, last], tmp_path / "journal.jsonl", tally)
+    assert (tally.done, tally.failed) == (1, failed)
 
 
 async def test_a_refused_key_ends_everything(runs: Runs) -> None:
@@ -270,17 +357,13 @@ def test_nothing_is_done_that_can_not_be_written_down(
     add_crowd(fake_imin, sellers=3, customers=60)
     at_first, ids = connected(fake_imin), write_ids(tmp_path / "ids.txt", 60)
     command = ("disconnect-all", "--ids", ids, "--journal", journal, "--yes")
-    ended = run_to_end(imin_server, *command, preexec=_little_room)
+    ended = run_to_end(imin_server, *command, preexec=little_room)
     assert ended.code == 3
     assert f"Error: can't write {journal}: File too large." in ended.err
     intended = {(customer, seller) for event, customer, seller in events(journal) if event == "intended"}
     assert set() < at_first - connected(fake_imin) <= intended < at_first
     assert run_to_end(imin_server, *command, "--resume").code == 0
     assert connected(fake_imin) == set()
-
-
-def _little_room() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 
 
 def test_killed_it_goes_on(tmp_path: Path, journal: Path) -> None:

@@ -82,3 +82,24 @@ def test_a_terminal_gets_a_bar() -> None:
     bar.close()
     assert "━" in terminal.getvalue()
     assert "1 of 2, 7/s" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        (5, "0:05"),
+        (65, "1:05"),
+        (3_599, "59:59"),
+        (3_600, "1:00:00"),
+        (3_725, "1:02:05"),
+        (90_000, "25:00:00"),
+    ],
+)
+def test_the_time_left_reads_as_on_a_clock(left: int, text: str) -> None:
+    """Hours only where there are any; whatever follows a colon has two digits."""
+    clock = ManualClock()
+    tally = Tally(display=RecordingDisplay(), clock=clock)
+    tally.start(left + 1)
+    clock.now += 1
+    tally.count(failed=False)
+    assert tally.text() == f"1 of {left + 1:,}, 1/s, {text} left"

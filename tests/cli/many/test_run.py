@@ -38,15 +38,18 @@ class ReadJob:
         self.customers: list[str] = []
         self.ahead: list[int] = []
         self.result = Result()
+        self.tally = Tally()
 
     async def read(self, *customers: str, concurrency: int = 4) -> None:
         """Read them all."""
         with Pending() as pending:
             pending.add(customers)
             session = AccountsSession(self._key, transport=self._fake)
-            await read_all(session, pending, self._take, self.result, concurrency=concurrency, tally=Tally())
+            await read_all(
+                session, pending, self.take, self.result, concurrency=concurrency, tally=self.tally
+            )
 
-    def _take(self, outcome: Fetched | Failed) -> None:
+    def take(self, outcome: Fetched | Failed) -> None:
         self.ahead.append(len(self._fake.requests) - len(self.customers))
         self.customers.append(outcome.customer)
         if len(self.customers) == self._interrupt_at:
@@ -105,6 +108,28 @@ async def test_a_second_interrupt_does_not_wait(capsys: pytest.CaptureFixture[st
     assert (result.left, result.exit_code) == (1, 3)
 
 
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+async def test_either_signal_stops_a_run_and_nothing_after_it(signum: signal.Signals) -> None:
+    """It sets the event; once the block is left nobody listens any more."""
+    async with stopping() as stop:
+        assert signal.getsignal(signum) is not signal.SIG_DFL, "it would end the tests"
+        os.kill(os.getpid(), signum)
+        await stop.wait()
+    assert not asyncio.get_running_loop().remove_signal_handler(signum)
+
+
+async def test_after_a_second_interrupt_the_task_goes_on() -> None:
+    """The cancellation that ended the block is over with it: what follows can be timed out, and awaited."""
+    task = asyncio.current_task()
+    assert task is not None
+    async with stopping() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        await stop.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+    assert task.cancelling() == 0
+
+
 async def wait() -> None:
     """Wait for ever, unless interrupted."""
     async with stopping():
@@ -134,6 +159,22 @@ async def test_one_customers_failure_is_their_own(fake_imin: FakeImin) -> None:
     job = ReadJob(fake_imin)
     await job.read(*EVERYBODY)
     assert (job.result.read, job.result.failed, job.result.exit_code) == (19, 1, 3)
+    assert (job.tally.done, job.tally.failed) == (20, 1)
+
+
+async def test_what_can_not_be_job_does_not_count(fake_imin: FakeImin) -> None:
+    """Whoever is counted as read can be found where the outcomes went, to the last one before it failed."""
+
+    class Full(ReadJob):
+        def take(self, outcome: Fetched | Failed) -> None:
+            if len(self.customers) == 5:
+                raise OSError("no room")
+            super().take(outcome)
+
+    full = Full(fake_imin)
+    with pytest.raises(OSError, match="no room"):
+        await full.read(*EVERYBODY)
+    assert full.result.read == full.tally.done == len(full.customers) == 5
 
 
 REFUSED = Failed("1", None, TransportError("refused", maybe_sent=False))

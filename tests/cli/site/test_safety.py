@@ -4,10 +4,24 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from itsdangerous import TimestampSigner
 
+from imin_accounts import AccountsSession
+from imin_accounts.cli._site.app import Broker as Site
+from imin_accounts.cli._site.demo import add_rosie_of_today
 from imin_accounts.cli._site.tokens import Tokens
-from tests.browser.broker import ACME, BROOK, Broker
+from imin_accounts.fake import FakeImin
+from tests.browser.broker import ACME, BROOK, NOW, Broker
 from tests.cli.site.forms import csrf_token, press
+
+
+def site(origin: str) -> Site:
+    """A broker's site that browsers find at ``origin``; nobody serves it yet."""
+    fake = FakeImin()
+    add_rosie_of_today(fake, NOW)
+    session = AccountsSession("test-key", transport=fake)
+    return Site(session, customer="rosie", name="Rosie", origin=origin, now=lambda: NOW)
 
 
 @pytest.mark.parametrize("button", ["connect", "disconnect"])
@@ -56,6 +70,32 @@ async def test_the_cookie(browser: httpx.AsyncClient) -> None:
     first = await browser.get("/")
     assert {"HttpOnly", "SameSite=Lax"} < set(first.headers["Set-Cookie"].split("; "))
     assert (await browser.get("/")).cookies["browser"] == first.cookies["browser"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_the_cookie_of_a_secure_site_goes_over_https_only(scheme: str) -> None:
+    """And of no other: over http a browser would not keep it."""
+    async with TestClient(TestServer(site(f"{scheme}://broker.example").application())) as client:
+        reply = await client.get("/", headers={"Host": "broker.example"})
+    assert ("Secure" in reply.headers["Set-Cookie"].split("; ")) is (scheme == "https")
+
+
+@pytest.mark.parametrize(("hours", "status"), [(11, 303), (13, 403)])
+async def test_a_form_is_good_for_half_a_day(hours: int, status: int) -> None:
+    """A page that was left open for longer has to be opened again."""
+
+    class Earlier(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return super().get_timestamp() - hours * 3600
+
+    broker = site("https://broker.example")
+    earlier = broker._tokens._serializer("form", "mine")
+    earlier.signer = Earlier
+    sent = {"seller": ACME, "csrf": str(earlier.dumps([]))}
+    headers = {"Host": "broker.example", "Cookie": "browser=mine"}
+    async with TestClient(TestServer(broker.application())) as client:
+        reply = await client.post("/disconnect", data=sent, headers=headers, allow_redirects=False)
+    assert reply.status == status
 
 
 @pytest.mark.parametrize("path", ["/", "/return", "/nowhere", "/static/site.css"])

@@ -71,6 +71,15 @@ async def test_a_button_that_fails(browser: httpx.AsyncClient, broker: Broker, b
     assert broker.is_connected(ACME)
 
 
+async def test_a_page_that_fails_says_nothing_of_changes(browser: httpx.AsyncClient, broker: Broker) -> None:
+    """It only shows: after a disconnection that worked, “nothing was changed” would be a lie."""
+    address = (await press(browser, "disconnect", ACME)).headers["Location"]
+    broker.fake.faults.add(Rule(Status(403)))
+    for path in ("/", address):
+        reply = await browser.get(path)
+        assert (reply.status_code, "Nothing was changed" in reply.text) == (500, False)
+
+
 async def test_a_button_without_a_seller(browser: httpx.AsyncClient) -> None:
     """What the library refuses to send is refused by the site too: nothing was changed."""
     reply = await press(browser, "disconnect", "")
