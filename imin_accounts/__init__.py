@@ -71,8 +71,11 @@ if TYPE_CHECKING:
     from imin_accounts.session import AccountsSession, RetryPolicy
 else:  # a type checker that saw this would take any name for one of ours
     _HOMES = ("errors", "models", "results", "_wire.converter", "session")
+    _MODULES = {"errors", "fake", "models", "results", "session", "testing", "transports"}
 
     def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return import_module(f"{__name__}.{name}")
         if name in __all__:
             for home in _HOMES:  # the lightest first: an error's name needs no HTTP client
                 found = getattr(import_module(f"{__name__}.{home}"), name, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import imin_accounts
-from tests.exported_names import exported
+from tests.exported_names import MODULES, exported
 
 SNAPSHOT = Path(__file__).with_name("exported_names.txt")
 
@@ -41,4 +41,12 @@ def test_dir_lists_names_that_were_not_used_yet() -> None:
 def test_importing_the_package_loads_nothing_heavy(unneeded: str) -> None:
     """``import imin_accounts`` and the name of an error need no HTTP client and no converter."""
     code = f"import sys, imin_accounts; imin_accounts.NotFound; sys.exit({unneeded!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_public_module_is_an_attribute() -> None:
+    """``imin_accounts.errors.NotFound`` works after ``import imin_accounts``, as type checkers have it."""
+    modules = [name.partition(".")[2] for name in MODULES if name.count(".") == 1]
+    modules.remove("pytest_plugin")  # pytest's, not a program's
+    code = f"import imin_accounts\nfor name in {modules}: getattr(imin_accounts, name)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

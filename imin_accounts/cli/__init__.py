@@ -1,8 +1,11 @@
 """The command ``imin-accounts``. It needs the extra ``[cli]``: click, rich and the demo's."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from threading import current_thread, main_thread
+from typing import NoReturn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -12,7 +15,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     from imin_accounts.cli._main import imin_accounts  # click is known to be there now
 
+    _clean_up_when_terminated()
     for stream in (sys.stdout, sys.stderr):  # a seller's name may not fit a terminal's encoding
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     code: int = imin_accounts.main(arguments, prog_name="imin-accounts")
     return code
+
+
+def _clean_up_when_terminated() -> None:
+    """Let SIGTERM and SIGHUP end the command as an exception does: a file that is unfinished goes."""
+    for name in ("SIGTERM", "SIGHUP"):  # there is no SIGHUP on Windows
+        signum = getattr(signal, name, None)
+        if signum and current_thread() is main_thread() and signal.getsignal(signum) is signal.SIG_DFL:
+            signal.signal(signum, _end)
+
+
+def _end(signum: int, _: object) -> NoReturn:
+    sys.exit(128 + signum)  # what a shell reports of a process that the signal killed

@@ -100,14 +100,17 @@ class AppendFile:
 def replacing(path: Path) -> Iterator[Path]:
     """A new file to be written, which takes the place of ``path`` at the end of the block, or not at all.
 
-    It is empty and beside ``path``, under a name that nothing else has, with the same suffix; only its
-    owner may read it. On an error it goes.
+    It is empty and beside ``path``, under a short name that nothing else has, with the same suffix; only its
+    owner may read it. On an error it goes. A link is followed: what it points to is replaced.
 
     Raises:
-        CannotWrite: Such as for want of room; ``path`` is as it was.
+        CannotWrite: Such as for want of room; ``path`` is as it was. Or it is a device, a pipe or a folder.
     """
     try:
-        descriptor, name = mkstemp(prefix=f"{path.stem}.", suffix=f".new{path.suffix}", dir=path.parent)
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            raise CannotWrite(path, "it is not a regular file")
+        descriptor, name = mkstemp(prefix="imin-", suffix=f".new{target.suffix}", dir=target.parent)
     except OSError as error:
         raise CannotWrite(path, error) from None
     os.close(descriptor)
@@ -115,7 +118,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield Path(name)
         with open(name, "rb+") as whole:
             os.fsync(whole.fileno())
-        os.replace(name, path)
+        os.replace(name, target)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
         if isinstance(error, OSError):

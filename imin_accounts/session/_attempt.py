@@ -121,10 +121,11 @@ class Sender:
         timeout = self._watch.start(limit)
         try:
             async with timeout:
-                return await self.transport.send(request, timeout=limit)
-        except (
-            TransportError
-        ) as error:  # raised anew below: a transport's own may hang on what quotes the key
+                reply = await self.transport.send(request, timeout=limit)
+            if isinstance(reply, Response) and type(reply.status) is int:
+                return reply
+            reason, maybe_sent = "malformed", True
+        except TransportError as error:  # made anew below: a transport's own may hang on what quotes the key
             reason, maybe_sent = error.reason, error.maybe_sent
         except SessionStateError as error:
             return error

@@ -14,16 +14,21 @@ def api_key() -> ApiKey:
     Raises:
         InvalidRequest: Neither is set, both are, or the file can't be read.
     """
-    file = os.environ.get("IMIN_API_KEY_FILE")
-    if (file is None) == ("IMIN_API_KEY" not in os.environ):
+    file = _set("IMIN_API_KEY_FILE")
+    if (file is None) == (_set("IMIN_API_KEY") is None):
         raise InvalidRequest("set one of IMIN_API_KEY and IMIN_API_KEY_FILE")
     if file is None:
-        return ApiKey(os.environ["IMIN_API_KEY"])
+        return ApiKey(_set("IMIN_API_KEY"))
     with suppress(OSError, UnicodeDecodeError):
         return ApiKey(Path(file).read_text(encoding="utf-8").strip())
     raise InvalidRequest("the file that IMIN_API_KEY_FILE names can't be read")
 
 
 def base_url() -> str | None:
-    """``IMIN_BASE_URL``; None where it is not set, or empty, as an unset variable of a compose file is."""
-    return os.environ.get("IMIN_BASE_URL") or None
+    """``IMIN_BASE_URL``; None where it is not set."""
+    return _set("IMIN_BASE_URL")
+
+
+def _set(name: str) -> str | None:
+    # Empty is not set: an unset variable of a compose file arrives as an empty one.
+    return os.environ.get(name) or None

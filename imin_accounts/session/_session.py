@@ -121,7 +121,7 @@ class AccountsSession:
         """A session as the environment says; nothing else in this package reads it.
 
         ``IMIN_API_KEY`` is the key, or ``IMIN_API_KEY_FILE`` names a file that holds it (white space
-        around it is dropped). ``IMIN_BASE_URL`` is optional; empty is as if it were not set.
+        around it is dropped). ``IMIN_BASE_URL`` is optional. One that is empty is as if it were not set.
 
         Args:
             options: As for the class itself; ``api_key`` and ``base_url`` win over the environment's.

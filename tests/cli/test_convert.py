@@ -89,3 +89,15 @@ def test_without_pyarrow_the_line_that_installs_it_is_told(
     ran = run("convert", str(source), str(tmp_path / "new.parquet"))
     assert ran.code == 1
     assert "python -m pip install 'imin-accounts[parquet]'" in ran.err
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+def test_what_a_killed_export_left_is_no_part_of_the_new_file(end: str, tmp_path: Path) -> None:
+    """SQLite would take it for one, and read other customers, or nothing: so the name is refused."""
+    source, target = tmp_path / "out.jsonl", tmp_path / "new.sqlite"
+    source.write_bytes(b"")
+    left = target.with_name(target.name + end)
+    left.write_bytes(b"somebody else's")
+    ran = run("convert", str(source), str(target))
+    assert (ran.code, f"{left} exists" in ran.err) == (2, True)
+    assert sorted(tmp_path.iterdir()) == sorted([source, left])

@@ -1,11 +1,14 @@
 """Files that are replaced as a whole, or not at all."""
 
+import os
+import signal
 import stat
 from pathlib import Path
 
 import pytest
 
 from imin_accounts.cli._files import CannotWrite, replacing
+from tests.cli.processes import signal_when, start
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -75,3 +78,45 @@ def test_what_the_disk_does_not_keep_takes_no_files_place(tmp_path: Path) -> Non
     with pytest.raises(CannotWrite, match="can't write"):
         replace_by_nothing_kept(file)
     assert (file.read_text(encoding="utf-8"), list(tmp_path.iterdir())) == ("old", [file])
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    """What it points to is replaced; the link stays one."""
+    (tmp_path / "real.html").write_text("old")
+    (tmp_path / "link.html").symlink_to("real.html")
+    with replacing(tmp_path / "link.html") as new:
+        new.write_text("new")
+    assert (tmp_path / "link.html").is_symlink()
+    assert content(tmp_path) == {"real.html": "new", "link.html": "new"}
+
+
+def test_a_pipe_is_left_alone(tmp_path: Path) -> None:
+    """Whatever is no regular file, such as /dev/null, would be gone for everybody."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(CannotWrite, match="not a regular file"), replacing(pipe):
+        pytest.fail("the block should not be entered")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    "name", ["n" * 251 + ".csv", "é" * 125 + ".csv", ".csv"], ids=["long", "wide", "bare"]
+)
+def test_any_name_that_the_disk_takes_will_do(name: str, tmp_path: Path) -> None:
+    """The name used meanwhile is short, whatever the file is called."""
+    with replacing(tmp_path / name) as new:
+        new.write_text("new")
+    assert content(tmp_path) == {name: "new"}
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP], ids=lambda signum: signum.name)
+def test_a_command_that_is_terminated_leaves_nothing_behind(signum: signal.Signals, tmp_path: Path) -> None:
+    """A file of customers under a made-up name is one that nobody will ever look for."""
+    source = tmp_path / "source.jsonl"
+    os.mkfifo(source)
+    held_open = os.open(source, os.O_RDWR)  # so that the command waits for more
+    process = start("http://127.0.0.1:1", "convert", source, tmp_path / "target.csv")
+    ended = signal_when(process, lambda: len(list(tmp_path.iterdir())) > 1, signum)
+    os.close(held_open)
+    assert (ended.code, ended.err) == (128 + signum, "")
+    assert [file.name for file in tmp_path.iterdir()] == ["source.jsonl"]

@@ -1,12 +1,15 @@
 """One attempt of a call: what is added to the request, and who ends it."""
 
+from typing import Any, cast
+
 import pytest
 
 from imin_accounts._wire.requests import accounts_request
-from imin_accounts.session import AccountsSession
+from imin_accounts.errors import OutcomeUnknown, TransportError
+from imin_accounts.session import AccountsSession, RetryPolicy
 from imin_accounts.session._attempt import with_key
 from imin_accounts.session._key import ApiKey
-from imin_accounts.transports.base import Request, Response
+from imin_accounts.transports import Request, Response
 from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ManualClock, runtime
 
 
@@ -39,3 +42,26 @@ async def test_what_one_attempt_may_take(timeout: float, get: float, delete: flo
         await session.get_seller_accounts("1234")
         await session.delete_seller_account("1234", SELLER)
     assert transport.timeouts == [("GET", get), ("DELETE", delete)]
+
+
+class Answering:
+    """A transport that returns what it was made with, be it no ``Response``."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        return cast(Response, self._answer)
+
+
+@pytest.mark.parametrize(
+    "answer", [None, {"status": 204}, Response(status=cast(int, "204"), headers={}, body=b"")]
+)
+async def test_what_is_no_reply_leaves_a_disconnection_in_doubt(answer: Any) -> None:
+    """A transport that breaks its contract may have sent the DELETE all the same."""
+    retry = RetryPolicy(attempts=1)
+    async with AccountsSession("test-key", transport=Answering(answer), retry=retry) as session:
+        with pytest.raises(OutcomeUnknown):
+            await session.delete_seller_account("1234", SELLER)
+        with pytest.raises(TransportError, match="malformed"):
+            await session.get_seller_accounts("1234")

@@ -22,6 +22,25 @@ def test_an_empty_base_url_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPa
     assert base_url_of(AccountsSession.from_env()) == "https://book.imin.co"
 
 
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"IMIN_API_KEY": "secret", "IMIN_API_KEY_FILE": ""},
+        {"IMIN_API_KEY": "", "IMIN_API_KEY_FILE": __file__.removesuffix(".py")},
+    ],
+    ids=["file", "key"],
+)
+def test_an_empty_key_is_as_if_it_were_not_set(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the other one of the two is taken: the error, if any, is about that one."""
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    if env["IMIN_API_KEY"]:
+        AccountsSession.from_env()
+    else:
+        with pytest.raises(InvalidRequest, match="can't be read"):
+            AccountsSession.from_env()
+
+
 def test_a_key_that_is_passed_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then nobody looks at the environment's: not even two of them are an error."""
     monkeypatch.setenv("IMIN_API_KEY", "one")

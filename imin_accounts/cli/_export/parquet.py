@@ -43,7 +43,11 @@ def write_parquet(path: Path, customers: Iterable[list[Row]]) -> int:
     }
     schema = arrow.schema([(column.name, kinds[column.kind]) for column in COLUMNS])
     count = 0
-    with replacing(path) as new, parquet.ParquetWriter(new, schema, compression="zstd") as writer:
+    with (
+        replacing(path) as new,
+        open(new, "wb") as file,  # pyarrow takes no name that is not UTF-8
+        parquet.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
         for rows in _batches(chain.from_iterable(customers)):
             count += len(rows)
             writer.write_table(arrow.Table.from_pylist(rows, schema=schema))

@@ -13,6 +13,9 @@ from pathlib import Path
 from imin_accounts.cli._files import AppendFile, CannotRead, CannotWrite
 from imin_accounts.cli.rows import COLUMNS, NAMES, Column, Row, Value
 
+SQLITE_LEAVES = ("-wal", "-shm", "-journal")
+"""The ends of the names of files that belong to a database beside them, and stay where it was killed."""
+
 _TYPES = {"text": "TEXT", "int": "INTEGER", "bool": "INTEGER", "time": "TEXT"}
 _TABLE = "CREATE TABLE IF NOT EXISTS accounts ({}, PRIMARY KEY (customer, part)) WITHOUT ROWID".format(
     ", ".join(f"{column.name} {_TYPES[column.kind]}" for column in COLUMNS)
