@@ -108,6 +108,23 @@ async def test_places_are_given_back_when_a_limiter_fails() -> None:
     await gate.enter(clock.now + 1)
 
 
+@pytest.mark.parametrize("reason", ["taken", "held", "limited"])
+async def test_entering_at_once_waits_for_nothing(reason: str) -> None:
+    """Nobody watches the deadline of who enters at once: a place taken, a hold, a pace are for ``enter``."""
+    clock = ManualClock()
+    limiter = Pacer(50, runtime(clock)) if reason == "limited" else None
+    gate = make_gate(clock, places=1, limiter=limiter)
+    if reason == "taken":
+        assert await gate.enter_at_once()
+    if reason == "held":
+        gate.hold(7.0, 429)
+    entering = asyncio.create_task(gate.enter_at_once())
+    await asyncio.sleep(0)
+    assert entering.done()
+    assert entering.result() is False
+    assert clock.slept == []
+
+
 async def test_places_bound_what_is_under_way() -> None:
     """The one place is free again only after ``leave``."""
     clock = ManualClock()
