@@ -67,11 +67,12 @@ async def test_opens_once() -> None:
 
 
 async def test_closing_twice_is_fine() -> None:
-    """Cleanup code may run more than once."""
-    session = make_session()
-    await session.aclose()
-    async with make_session() as session:
+    """Cleanup code may run more than once, on a session that was never opened too; closed it stays."""
+    for session in (make_session(), await make_session().__aenter__()):
         await session.aclose()
+        await session.aclose()
+        with pytest.raises(SessionStateError):
+            await session.get_seller_accounts("1234")
 
 
 async def test_another_event_loop() -> None:
