@@ -43,7 +43,7 @@ def _module(module: ModuleType, shown: set[object]) -> Iterator[str]:
                 yield from _class(value)
                 shown.add(value)
         else:
-            yield f"  {name}{_signature(value) if callable(value) else ''}"
+            yield f"  {name}{_signature(value) if inspect.isfunction(value) else ''}"
 
 
 def _is_own(name: str, value: Any, module: ModuleType) -> bool:
