@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkstemp
+from secrets import token_hex
 
 import click
 
@@ -110,17 +110,17 @@ def replacing(path: Path) -> Iterator[Path]:
         target = path.resolve()
         if target.exists() and not target.is_file():
             raise CannotWrite(path, "it is not a regular file")
-        descriptor, name = mkstemp(prefix="imin-", suffix=f".new{target.suffix}", dir=target.parent)
     except OSError as error:
         raise CannotWrite(path, error) from None
-    os.close(descriptor)
+    new = target.with_name(f"imin-{token_hex(8)}.new{target.suffix}")
     try:
-        yield Path(name)
-        with open(name, "rb+") as whole:
+        new.touch(mode=_PRIVATE, exist_ok=False)  # in here, so that a signal that ends the command finds it
+        yield new
+        with open(new, "rb+") as whole:
             os.fsync(whole.fileno())
-        os.replace(name, target)
+        os.replace(new, target)
     except BaseException as error:
-        Path(name).unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise CannotWrite(path, error) from None
         raise

@@ -110,12 +110,15 @@ def test_any_name_that_the_disk_takes_will_do(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP], ids=lambda signum: signum.name)
-def test_a_command_that_is_terminated_leaves_nothing_behind(signum: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".csv", ".sqlite"])
+def test_a_command_that_is_terminated_leaves_nothing_behind(
+    suffix: str, signum: signal.Signals, tmp_path: Path
+) -> None:
     """A file of customers under a made-up name is one that nobody will ever look for."""
     source = tmp_path / "source.jsonl"
     os.mkfifo(source)
     held_open = os.open(source, os.O_RDWR)  # so that the command waits for more
-    process = start("http://127.0.0.1:1", "convert", source, tmp_path / "target.csv")
+    process = start("http://127.0.0.1:1", "convert", source, tmp_path / f"target{suffix}")
     ended = signal_when(process, lambda: len(list(tmp_path.iterdir())) > 1, signum)
     os.close(held_open)
     assert (ended.code, ended.err) == (128 + signum, "")
