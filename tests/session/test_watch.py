@@ -1,7 +1,8 @@
-"""The watch, in an event loop whose time is moved by hand: who ends when."""
+"""The watch, in an event loop whose time is moved by hand: who ends when, and how many timers that takes."""
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -9,12 +10,17 @@ from imin_accounts.session._watch import Watch
 
 
 class ManualLoop(asyncio.SelectorEventLoop):
-    """Its time is ``now``."""
+    """Its time is ``now``; counts the timers that were set."""
 
     now = 0.0
+    timers = 0
 
     def time(self) -> float:
         return self.now
+
+    def call_at(self, when: float, *args: Any, **options: Any) -> asyncio.TimerHandle:  # type: ignore[override]
+        self.timers += 1
+        return super().call_at(when, *args, **options)
 
     def move_to(self, now: float) -> None:
         """Let the time be ``now``, and whatever is due happen."""
@@ -64,6 +70,26 @@ def test_each_ends_when_it_is_due(loop: ManualLoop) -> None:
         loop.move_to(now)
     assert [task.result() for task in tasks] == [5.0, 2.0, 9.0, 2.0]
     assert not watch
+
+
+def test_those_that_end_in_time_share_a_timer(loop: ManualLoop) -> None:
+    """Most never time out: they take no timer of the event loop's each."""
+    watch = Watch()
+    tasks = [begin(loop, watch, 5.0) for _ in range(50)]
+    for task in tasks:
+        task.cancel()
+    loop.move_to(1.0)
+    assert (len(watch), loop.timers) == (0, 1)
+
+
+def test_one_that_begins_after_a_quiet_time_ends(loop: ManualLoop) -> None:
+    """A timer that went off for nobody is no reason not to set another."""
+    watch = Watch()
+    begin(loop, watch, 5.0).cancel()
+    loop.move_to(6.0)
+    task = begin(loop, watch, 5.0)
+    loop.move_to(11.0)
+    assert task.result() == 11.0
 
 
 def test_all_end_at_once(loop: ManualLoop) -> None:
