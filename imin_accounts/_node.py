@@ -1,105 +1,172 @@
-"""What all models share: how a field is named in JSON, what a repr hides, where the rest is kept."""
+"""What all models share: how a field is named in JSON, what it may hold, what a repr hides, what equality sees."""
 
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 import attrs
-from yarl import URL
+
+from imin_accounts._json import NOTHING_EXTRA, Extra, to_extra
+from imin_accounts.errors import InvalidRequest
 
 _PRIVATE = object()
 Private = Annotated[str, _PRIVATE]
 """Text that is a secret or says who somebody is: shown as ``'***'`` in every repr."""
 Link = Annotated[str, _PRIVATE, "link"]
 """Private text that a browser may be sent to: an absolute http(s) URL."""
+Term = Annotated[str, "term"]
+"""A term of a vocabulary, such as the value of ``@type``."""
+LastMoment = Annotated[datetime, "last moment"]
+"""A time that something lasts to: of a date without a time it is the day's last moment."""
 Context = Annotated[tuple[str, ...], "context"]
 """The URLs of JSON-LD contexts."""
 
 _KEYWORDS = {"id": ("@id", "id"), "type": ("@type", "type"), "context": ("@context",)}
 _PLACES = {"id": 0, "type": 1, "problems": 3, "extra": 4}
-_NAME = re.compile(r"@?[A-Za-z_][A-Za-z0-9_:/.#-]{0,99}")
+_SCHEMA = ("https://schema.org/", "http://schema.org/", "schema:")
 
 
-class Extra(Mapping[str, Any]):
-    """Read-only JSON members as received; the repr is a count, since they may hold anything.
-
-    It hands out copies, so a model can't be changed through it. It equals a mapping of the same JSON
-    values: unlike in a dict, ``1``, ``1.0`` and ``True`` differ.
-    """
-
-    __slots__ = ("_members",)
-
-    def __init__(self, members: Mapping[str, Any]) -> None:
-        self._members = dict(members)
-
-    def __getitem__(self, key: str) -> Any:
-        return copied(self._members[key])
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._members
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and same(self._members, dict(other))
-
-    def __repr__(self) -> str:
-        return f"<{len(self._members)} members>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return extra, (self._members,)
-
-
-NOTHING_EXTRA = Extra({})
-
-
-def extra(members: Mapping[str, Any]) -> Extra:
-    """``members`` as an ``Extra``: the one shared instance where there are none."""
-    return Extra(members) if members else NOTHING_EXTRA
-
-
-def copied(value: Any) -> Any:
-    """A copy of a JSON value that shares no object or array with it."""
-    if type(value) is dict:
-        return {key: copied(each) for key, each in value.items()}
-    return [copied(each) for each in value] if type(value) is list else value
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal, types included."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
-
-
-def names(*keys: str) -> dict[str, tuple[str, ...]]:
+def names(*keys: str, instead: str | None = None) -> dict[str, Any]:
     """Metadata of a field whose JSON member is not simply its name in camel case.
 
     Args:
         keys: The member's own key, then other keys that are read as the same; none for a field that
             stands for no member.
+        instead: The key of another member, which the field is read from where its own is absent.
     """
-    return {"keys": keys}
+    return {"keys": keys, "instead": instead}
 
 
-def api_names(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
-    """Give every field its JSON keys and its place, and a private one a repr that hides it."""
+def plain(term: str) -> str:
+    """A term without schema.org's namespace: ``schema:Barcode`` and its URL are ``Barcode``."""
+    for prefix in _SCHEMA:
+        if term.startswith(prefix):
+            return term[len(prefix) :]
+    return term
+
+
+def api_names(cls: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
+    """Give every field its JSON keys, its place, its check, and a private one a repr that hides it."""
     named = []
     for field in fields:
         first, *rest = field.name.split("_")
         keys = _KEYWORDS.get(field.name, (first + "".join(map(str.title, rest)),))
         field = field.evolve(metadata={**names(*keys), **field.metadata})
+        if field.converter is None or field.inherited:
+            field = field.evolve(converter=to_extra if field.name == "extra" else _check(field))
         named.append(field.evolve(repr=_masked) if _is_private(field.type) else field)
+    known = {key for field in named for key in field.metadata["keys"]}
+    news = _news(known)
+    named = [field.evolve(eq_key=news, eq=True) if field.name == "extra" else field for field in named]
     return sorted(named, key=lambda field: _PLACES.get(field.name, 2))
+
+
+def _news(known: set[str]) -> Callable[[Extra], object]:
+    """What equality sees of ``extra``: the members without a field, connect targets left out.
+
+    Other spellings of a field do not count: the field itself is compared.
+    """
+
+    def news(extra: Extra) -> object:
+        if not extra:
+            return extra
+        members = without_targets({key: extra[key] for key in extra if key not in known})
+        return Extra(members) if members else NOTHING_EXTRA
+
+    return news
+
+
+def without_targets(item: Any) -> Any:
+    """An item without its actions' targets, which differ at every fetch."""
+    if type(item) is not dict or "potentialAction" not in item:
+        return item
+    actions = item["potentialAction"]
+    kept = [_without_target(each) for each in actions] if type(actions) is list else _without_target(actions)
+    return item | {"potentialAction": kept}
+
+
+def _without_target(action: Any) -> Any:
+    return {key: each for key, each in action.items() if key != "target"} if type(action) is dict else action
+
+
+# --- What a constructor takes -----------------------------------------------------------------------
+
+
+def _check(field: "attrs.Attribute[Any]") -> Any:
+    """A converter for attrs: the value as the field holds it, or an ``InvalidRequest``.
+
+    The generated readers make only what passes, and need not call it.
+    """
+    check, name, required = _checked(field.type), field.name, field.default is attrs.NOTHING
+
+    def convert(value: Any) -> Any:
+        if value is None and not required and field.default is None:
+            return None
+        try:
+            return check(value)
+        except TypeError as error:
+            wrong = str(error)
+        raise InvalidRequest(f"{name} must be {wrong}, not {type(value).__name__}")
+
+    convert.__annotations__ = {"value": field.type, "return": field.type}
+    return convert
+
+
+def _checked(type_: Any) -> Callable[[Any], Any]:
+    """The check of a type: it returns the value to hold, or raises TypeError with what it should be."""
+    if type_ is Any:
+        return lambda value: value
+    if type_ == Term:
+        return lambda value: plain(_text(value))
+    if get_origin(type_) is Annotated:
+        return _checked(get_args(type_)[0])
+    if get_origin(type_) in (Union, UnionType):
+        kinds = tuple(each for each in get_args(type_) if each is not type(None))
+        return _checked(kinds[0]) if len(kinds) == 1 else _instance(*kinds)
+    origin: Any = get_origin(type_)
+    if origin is tuple:
+        return _tuple_of(_checked(get_args(type_)[0]))
+    return {str: _text, datetime: _moment}.get(type_, _instance(type_))
+
+
+def _instance(*kinds: type) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if type(value) not in kinds:
+            raise TypeError(" or ".join(kind.__name__ for kind in kinds))
+        return value
+
+    return check
+
+
+def _tuple_of(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def check_each(values: Any) -> Any:
+        if type(values) is not tuple:
+            raise TypeError("a tuple")
+        try:
+            return tuple(map(check, values))
+        except TypeError as error:
+            wrong = str(error)
+        raise TypeError(f"a tuple, each of it {wrong}")
+
+    return check_each
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("str")
+    if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+        raise TypeError("str without lone surrogates")
+    return str.__str__(value)
+
+
+def _moment(value: Any) -> datetime:
+    """An aware time as its RFC 3339 spelling has it: with a fixed offset of whole minutes."""
+    if not isinstance(value, datetime) or (offset := value.utcoffset()) is None:
+        raise TypeError("an aware datetime")
+    if offset % timedelta(minutes=1):
+        raise TypeError("a datetime with an offset of whole minutes")
+    return datetime.combine(value.date(), value.time(), timezone(offset))
 
 
 def _is_private(annotation: Any) -> bool:
@@ -111,63 +178,29 @@ def _masked(value: object) -> str:
     return "None" if value is None else "'***'"
 
 
-def is_link(text: str) -> bool:
-    """Whether a browser may be sent there: absolute http(s), with a host, nothing invisible in it."""
-    if not text.isprintable() or text != text.strip():
-        return False
-    try:
-        url = URL(text, encoded=True)
-        return url.scheme in ("http", "https") and bool(url.raw_host) and url.port is not None
-    except ValueError:
-        return False
-
-
 @attrs.frozen(kw_only=True, field_transformer=api_names)
 class Node:
     """What every JSON-LD object has.
 
     Attributes:
         id: The identifier (``@id``), byte for byte as received.
-        type: The class (``@type``).
-        extra: Members without a field, and spellings other than the documented one, as received.
+        type: The class (``@type``), without schema.org's namespace.
+        extra: Members without a field, and spellings other than the documented one, as received. Any
+            mapping of JSON values may be given.
     """
 
-    _types: ClassVar[tuple[str, ...]] = ()
+    types: ClassVar[tuple[str, ...]] = ()
     """The values of ``@type`` that the API's pages show."""
-    _elsewhere: ClassVar[frozenset[str]] = frozenset()
+    vocabulary: ClassVar[tuple[str, ...]] = ()
+    """The types of OpenActive's vocabulary whose members may be here, beside those of ``types``."""
+    elsewhere: ClassVar[frozenset[str]] = frozenset()
     """Keys that have no field here but are no news: they are those of another state of an account."""
 
     id: str | None = None
-    type: str | None = None
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False, metadata=names())
+    type: Term | None = None
+    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False, metadata=names(), converter=to_extra)
 
 
 def keys_of(cls: type) -> frozenset[str]:
     """Every JSON key, in every spelling, that has a field in ``cls``."""
     return frozenset(key for field in attrs.fields(cls) for key in field.metadata["keys"])
-
-
-def step(key: str) -> str:
-    """The step to ``key`` in a JSON path; a key that does not look like a name shows as ``…``."""
-    return f".{key}" if key.isidentifier() and _NAME.fullmatch(key) else f"['{_shown(key)}']"
-
-
-def _shown(name: str) -> str:
-    return name if _NAME.fullmatch(name) else "…"  # it may be data: an address, a number
-
-
-def note_drift(value: object, path: str, seen: Counter[str]) -> None:
-    """Count in ``seen`` what is new to us at and below ``path``."""
-    if isinstance(value, tuple):
-        for each in value:
-            note_drift(each, f"{path}[*]", seen)
-    elif isinstance(value, Node):
-        known = keys_of(type(value)) | value._elsewhere
-        seen.update(f"unknown member {path}{step(key)}" for key in value.extra if key not in known)
-        if value.type is not None and value.type not in value._types:
-            seen[f"unknown type {path}['@type']: {_shown(value.type)}"] += 1
-        for field in attrs.fields(type(value)):
-            if keys := field.metadata["keys"]:
-                note_drift(getattr(value, field.name), path + step(keys[0]), seen)
-    elif attrs.has(type(value)):
-        seen[f"unrecognised item {path}"] += 1

@@ -14,25 +14,26 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeAlias
-from urllib.parse import quote, unquote_plus
+from functools import cached_property
+from typing import Any, TypeAlias, overload
 
 import attrs
 from yarl import URL
 
+from imin_accounts._drift import note_drift
+from imin_accounts._json import NOTHING_EXTRA, Extra, absent, checked_json, copied, to_extra
 from imin_accounts._node import (
-    NOTHING_EXTRA,
     Context,
-    Extra,
+    LastMoment,
     Link,
     Node,
     Private,
     api_names,
-    is_link,
     keys_of,
     names,
-    note_drift,
+    without_targets,
 )
+from imin_accounts._urls import customer_in, is_link, with_query_member
 from imin_accounts.errors import InvalidRequest
 
 __all__ = [
@@ -55,10 +56,6 @@ __all__ = [
     "UnrecognisedAccount",
 ]
 
-MAX_URL = 2048
-"""Characters that a URL for imin may have, as its pages say: "should be at most 2,048 characters"."""
-
-
 class ActionStatus(StrEnum):
     """Where an action stands: schema.org's ActionStatusType, as full https URLs."""
 
@@ -72,7 +69,7 @@ class ActionStatus(StrEnum):
 class Image(Node):
     """A seller's logo. ``url`` is as received: escape it before it goes into a page."""
 
-    _types = ("ImageObject",)
+    types = ("ImageObject",)
     url: str | None = None
 
 
@@ -82,13 +79,14 @@ class Seller(Node):
 
     Attributes:
         id: The key for ``delete_seller_account``, byte for byte as received.
+        logo: The member ``logo``; where there is none, the first picture of ``image``.
     """
 
-    _types = ("Organization",)
+    types = ("Organization",)
     id: str
     name: str | None = None
     url: str | None = None
-    logo: Image | None = None
+    logo: Image | None = attrs.field(default=None, metadata=names("logo", instead="image"))
     email: Private | None = None
     telephone: Private | None = None
     same_as: tuple[str, ...] = ()
@@ -98,7 +96,7 @@ class Seller(Node):
 class Customer(Node):
     """The person as the seller's own database knows them."""
 
-    _types = ("Person",)
+    types = ("Person",)
     id: Private | None = None
     email: Private | None = None
     date_modified: datetime | None = None
@@ -106,11 +104,19 @@ class Customer(Node):
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
 class AccessPass(Node):
-    """What opens the seller's door: the text of a barcode."""
+    """What opens the seller's door: a ``Barcode``, or a picture of one, an ``ImageObject``.
 
-    _types = ("Barcode",)
+    Attributes:
+        text: The barcode's number or text; None for a picture.
+        url: A picture of the pass, as received; None where there is none.
+        code_type: How the text is drawn (``beta:codeType``), e.g. ``"code128"`` or ``"qrcode"``.
+    """
+
+    types = ("Barcode", "ImageObject")
     id: Private | None = None
     text: Private | None = None
+    url: Private | None = None
+    code_type: str | None = attrs.field(default=None, metadata=names("beta:codeType"))
     date_modified: datetime | None = None
 
 
@@ -118,7 +124,8 @@ class AccessPass(Node):
 class EntitlementUpdateError(Node):
     """Why the seller could not apply an entitlement, e.g. an ``EntitlementConflict``."""
 
-    _types = ("EntitlementConflict", "BarcodeInvalidError", "UpdateFailedError")
+    types = ("EntitlementConflict", "BarcodeInvalidError", "UpdateFailedError")
+    vocabulary = ("OpenBookingError",)
     context: Context = ()
     name: str | None = None
     description: Private | None = None
@@ -128,7 +135,7 @@ class EntitlementUpdateError(Node):
 class EntitlementType(Node):
     """Which discount an entitlement is: a concept in a seller's or a council's scheme."""
 
-    _types = ("Concept",)
+    types = ("Concept",)
     pref_label: str | None = None
     in_scheme: str | None = None
 
@@ -138,14 +145,16 @@ class EvidenceRequest(Node):
     """A request to upload proof of an entitlement.
 
     Attributes:
-        url: The upload form; whoever holds the link can open it.
-        expiry: When the link ends.
+        url: The upload form; whoever holds the link can open it. Where there is none, it is read from an
+            EntryPoint under ``target``, as OpenActive's actions have it.
+        expiry: When the link ends; of a date without a time it is the day's first moment in UTC.
         action_status: None where it was absent or of a kind unknown here; the text is in ``extra``.
     """
 
-    _types = ("EvidenceRequestAction",)
+    types = ("EvidenceRequestAction",)
+    vocabulary = ("Action",)
     id: Private | None = None
-    url: Private | None = None
+    url: Private | None = attrs.field(default=None, metadata=names("url", instead="target"))
     expiry: datetime | None = None
     action_status: ActionStatus | None = None
 
@@ -160,13 +169,14 @@ class Entitlement(Node):
     """A discount that a customer has, or has asked for.
 
     Attributes:
-        expires: When it ends; None where the document does not say or says it unreadably.
+        expires: When it ends; None where the document does not say or says it unreadably. Of a date
+            without a time it is the day's last moment in UTC.
         evidence_request: The proof asked for; None where none is.
     """
 
-    _types = ("Entitlement",)
+    types = ("Entitlement",)
     context: Context = ()
-    expires: datetime | None = attrs.field(default=None, metadata=names("expires", "validUntil"))
+    expires: LastMoment | None = attrs.field(default=None, metadata=names("expires", "validUntil"))
     evidence_request: EvidenceRequest | None = attrs.field(
         default=None, metadata=names("evidenceRequest", "evidenceRequestAction")
     )
@@ -195,11 +205,12 @@ class ConnectAction(Node):
 
     Attributes:
         target: Where to send the customer's browser, as received; None where it is absent or not
-            http(s). It holds a short-lived token: fetch it at the click, never keep it.
+            http(s). It holds a short-lived token, another at every fetch: fetch it at the click, never keep
+            it. So it does not count in equality.
     """
 
-    _types = ("RegisterAction", "CreateAction")
-    target: Link | None = None
+    types = ("RegisterAction", "CreateAction")
+    target: Link | None = attrs.field(default=None, eq=False)
 
     @property
     def url(self) -> URL | None:
@@ -209,15 +220,27 @@ class ConnectAction(Node):
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
 class _Account(Node):
-    _types = ("Account",)
+    types = ("Account",)
     id: Private | None = None
     seller: Seller
     problems: tuple[str, ...] = attrs.field(default=(), eq=False, metadata=names())
 
 
+def _flag(value: bool) -> Any:
+    def check(_: object, __: object, given: bool) -> None:
+        if given is not value:
+            raise InvalidRequest(f"matching_email_exists must be {value} in this class")
+
+    return attrs.field(default=value, metadata=names("imin:matchingEmailExists"), validator=check)
+
+
 @attrs.frozen(kw_only=True, field_transformer=api_names)
 class _NotConnected(_Account):
     potential_action: tuple[ConnectAction, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        if not CONNECTED_ONLY.isdisjoint(self.extra):
+            raise InvalidRequest("extra must not hold members that only a connected account has")
 
     @property
     def register_url(self) -> URL | None:
@@ -241,7 +264,7 @@ class _NotConnected(_Account):
 class UnconnectedAccount(_NotConnected):
     """The seller knows the customer's email, but the account is not connected."""
 
-    matching_email_exists: bool = attrs.field(default=True, metadata=names("imin:matchingEmailExists"))
+    matching_email_exists: bool = _flag(True)
 
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
@@ -251,7 +274,7 @@ class NoAccount(_NotConnected):
     ``register_url`` applies here too: they may own one under another email.
     """
 
-    matching_email_exists: bool = attrs.field(default=False, metadata=names("imin:matchingEmailExists"))
+    matching_email_exists: bool = _flag(False)
 
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
@@ -262,18 +285,18 @@ class ConnectedAccount(_Account):
         hidden_entitlements: Whether the seller keeps some entitlements to itself; None if not said.
         entitlements: Discounts under the member ``entitlement``, as sibling pages of the API show.
         evidence_requests: Entitlements that ask for proof (``imin:evidenceRequests``).
-        access_pass: The first barcode where there are several.
+        access_passes: Barcodes and pictures, in order: a broker must offer the customer all of them.
         problems: What could not be read, one sentence each, without values; ``()`` if all was.
     """
 
-    _elsewhere = keys_of(UnconnectedAccount)
+    elsewhere = keys_of(UnconnectedAccount)
 
     date_linked: datetime | None = None
     hidden_entitlements: bool | None = attrs.field(
         default=None, metadata=names("hiddenEntitlements", "hasHiddenEntitlements")
     )
     customer: Customer | None = None
-    access_pass: AccessPass | None = None
+    access_passes: tuple[AccessPass, ...] = attrs.field(default=(), metadata=names("accessPass"))
     entitlement_update_errors: tuple[EntitlementUpdateError, ...] = attrs.field(
         default=(), metadata=names("imin:entitlementUpdateErrors")
     )
@@ -282,6 +305,16 @@ class ConnectedAccount(_Account):
     )
     entitlements: tuple[Entitlement, ...] = attrs.field(default=(), metadata=names("entitlement"))
 
+    @property
+    def access_pass(self) -> AccessPass | None:
+        """The first pass with a text, else the first; None where there is none."""
+        with_text = (each for each in self.access_passes if each.text is not None)
+        return next(with_text, self.access_passes[0] if self.access_passes else None)
+
+
+def _exact(document: Any) -> Extra:
+    return Extra({"document": without_targets(document)})
+
 
 @attrs.frozen(kw_only=True)
 class UnrecognisedAccount:
@@ -289,15 +322,28 @@ class UnrecognisedAccount:
 
     Attributes:
         seller: The seller, where that much could be read.
-        document: The item as received, any JSON value. Read only; hidden in the repr.
+        document: The item as received, any JSON value, as a copy. Hidden in the repr.
         problems: Why, one sentence each, with JSON paths and without values.
         extra: Always empty: ``document`` holds everything.
+
+    Raises:
+        InvalidRequest: ``document`` is no JSON value, or has no place for a ``seller``.
     """
 
     seller: Seller | None = None
-    document: Any = attrs.field(repr=False, hash=False, eq=lambda document: Extra({"": document}))
-    problems: tuple[str, ...] = attrs.field(default=(), eq=False, metadata=names())
-    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False)
+    _document: Any = attrs.field(
+        repr=False, hash=False, eq=_exact, converter=lambda document: checked_json("document", document)
+    )
+    problems: tuple[str, ...] = attrs.field(default=(), eq=False)
+    extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.seller is not None and type(self._document) is not dict:
+            raise InvalidRequest("seller needs a document that is a JSON object")
+
+    @property
+    def document(self) -> Any:
+        return copied(self._document)
 
 
 CONNECTED_ONLY = keys_of(ConnectedAccount) - keys_of(UnconnectedAccount)
@@ -319,7 +365,7 @@ class SellerAccounts(Node):
         problems: What could not be read of the envelope; each account has its own.
     """
 
-    _types = ("imin:Collection",)
+    types = ("imin:Collection",)
     context: Context = ()
     id: Private | None = None
     entitlement_filter: Private | None = attrs.field(default=None, metadata=names("imin:entitlementFilter"))
@@ -331,6 +377,25 @@ class SellerAccounts(Node):
 
     def __len__(self) -> int:
         return len(self.item)
+
+    @overload
+    def __getitem__(self, index: int) -> SellerAccount: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[SellerAccount, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> SellerAccount | tuple[SellerAccount, ...]:
+        return self.item[index]
+
+    @property
+    def customer(self) -> str | None:
+        """Whose accounts these are, as ``@id`` says: imin's identifier; None where it names nobody.
+
+        Where it is there in several spellings, all of them have to name the same.
+        """
+        spellings = {self.id, *(self.extra.get(key) for key in ("@id", "id"))} - {None}
+        found = {customer_in(each) if isinstance(each, str) else None for each in spellings}
+        return found.pop() if len(found) == 1 else None
 
     @property
     def connected(self) -> tuple[ConnectedAccount, ...]:
@@ -347,8 +412,16 @@ class SellerAccounts(Node):
 
         Where a seller is listed twice, a connected account wins, else the first.
         """
-        found = [a for a in self.item if a.seller is not None and a.seller.id == seller_id]
+        found = self._by_seller.get(seller_id, ())
         return next((a for a in found if isinstance(a, ConnectedAccount)), found[0] if found else None)
+
+    @cached_property
+    def _by_seller(self) -> dict[str, list[SellerAccount]]:
+        accounts: dict[str, list[SellerAccount]] = {}
+        for account in self.item:
+            if account.seller is not None:
+                accounts.setdefault(account.seller.id, []).append(account)
+        return accounts
 
     def is_connected(self, seller_id: str) -> bool | None:
         """Whether the account with a seller is connected, as far as this reply is evidence of it.
@@ -362,7 +435,7 @@ class SellerAccounts(Node):
         Returns:
             None where the reply does not tell.
         """
-        about = [a for a in self.item if a.seller is not None and a.seller.id == seller_id]
+        about = self._by_seller.get(seller_id, [])
         if self.id is None or len(about) != 1:
             return None
         match about[0]:
@@ -389,25 +462,14 @@ class SellerAccounts(Node):
 
         API page: "Entitlement Filter (Search) [BETA]".
         """
-        text = str(url)
-        if not text.isascii() or " " in text or not is_link(text):
-            raise InvalidRequest("the URL must be absolute, http(s) and percent-encoded")
-        if self.entitlement_filter:
-            rest, hash_sign, fragment = text.partition("#")
-            path, _, query = rest.partition("?")
-            pairs = [p for p in query.split("&") if unquote_plus(p.partition("=")[0]) != "entitlementFilter"]
-            pairs = [*filter(None, pairs)] if pairs == [""] else pairs
-            pairs.append(f"entitlementFilter={quote(self.entitlement_filter, safe='')}")
-            text = f"{path}?{'&'.join(pairs)}{hash_sign}{fragment}"
-        if len(text) > MAX_URL:
-            raise InvalidRequest(f"the URL has {len(text)} characters; imin takes {MAX_URL}")
-        return URL(text, encoded=True)
+        return with_query_member(url, "entitlementFilter", self.entitlement_filter)
 
     def drift(self) -> dict[str, int]:
         """What the API has changed: unknown members, unknown types, unreadable items.
 
-        A missing ``@id`` counts too: without it nobody can tell whose accounts these are. Another
-        spelling of a known member does not.
+        Unknown is what neither the API's pages nor OpenActive's vocabulary have at that place. A missing
+        ``@id`` counts too: without it nobody can tell whose accounts these are. Another spelling of a
+        known member does not.
 
         Returns:
             How often each was met, by a sentence with its JSON path (``[*]`` for any index); ``{}``

@@ -1,0 +1,96 @@
+"""What is read out of URLs, and which of them a browser may be sent to. Pure."""
+
+import ipaddress
+import re
+from urllib.parse import quote, unquote_plus, unquote_to_bytes
+
+from yarl import URL
+
+from imin_accounts.errors import InvalidRequest
+
+MAX_URL = 2048
+"""Characters that a URL for imin may have, as its pages say: "should be at most 2,048 characters"."""
+
+_LINK = re.compile(r"https?://(?:[^/?#\\@]*@)?(?P<host>\[[^\]/?#@]*\]|[^:/?#\\@\[\]]+)(?::(?P<port>\d{0,5}))?(?:[/?#].*)?", re.I)
+_DOMAIN = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-]\.?")
+_ORIGIN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
+_COLLECTION = re.compile(r"/customer(?:s|-accounts)/([^/]+)/accounts/?\Z")
+
+
+def parsed(text: str, *, encoded: bool = False) -> URL | None:
+    """``text`` as a URL; None where that can't be done, whatever the URL library raises at it.
+
+    yarl raises a ValueError that quotes the text, and, for ``https://[a]@``, an IndexError.
+    """
+    try:
+        return URL(text, encoded=encoded)
+    except Exception:  # noqa: BLE001 - any text can come from outside, and any error here says no more than "no"
+        return None
+
+
+def is_link(text: str) -> bool:
+    """Whether a browser may be sent there: absolute http(s) with a host that browsers take, nothing invisible.
+
+    See https://url.spec.whatwg.org/#host-parsing.
+    """
+    if not text.isprintable() or text != text.strip():
+        return False
+    found = _LINK.fullmatch(text)
+    if found is None or not _is_host(found["host"]) or int(found["port"] or 0) > 65535:
+        return False
+    url = parsed(text, encoded=True)
+    return url is not None and bool(url.raw_host)
+
+
+def _is_host(host: str) -> bool:
+    try:
+        if host.startswith("["):
+            return ipaddress.ip_address(host[1:-1]).version == 6 and "%" not in host
+        # Browsers take a name whose last label is a number for an IPv4 address.
+        ascii_host = host.encode("idna").decode()
+        last = ascii_host.rstrip(".").rpartition(".")[2]
+        if last.isdigit() or last[:2].lower() == "0x":
+            return ipaddress.ip_address(ascii_host).version == 4
+        ascii_host.encode().decode("idna")  # refuses a label such as "xn--a", which decodes to nothing
+        return bool(_DOMAIN.fullmatch(ascii_host))
+    except ValueError:
+        return False
+
+
+def customer_in(collection: str) -> str | None:
+    """The customer whose accounts have this URL: the decoded segment, exact; None where it names nobody.
+
+    The path ends with ``/customers/<customer>/accounts``, or with ``customer-accounts`` as on imin's newer pages;
+    gateways and versions change what stands before. A query may say anything, so it is not looked at.
+    """
+    origin = _ORIGIN.match(collection)
+    path = re.split("[?#]", collection[origin.end() if origin else 0 :], maxsplit=1)[0]
+    found = _COLLECTION.search(path)
+    if found is None:
+        return None
+    try:
+        customer = unquote_to_bytes(found[1]).decode()
+    except UnicodeDecodeError:
+        return None
+    return None if customer in (".", "..") else customer
+
+
+def with_query_member(url: str | URL, name: str, value: str | None) -> URL:
+    """``url`` with a query member in place of those of its name, all else byte for byte; unchanged without a value.
+
+    Raises:
+        InvalidRequest: Not an absolute, percent-encoded http(s) URL, or too long for imin.
+    """
+    text = str(url)
+    if not text.isascii() or " " in text or not is_link(text):
+        raise InvalidRequest("the URL must be absolute, http(s) and percent-encoded")
+    if value:
+        rest, hash_sign, fragment = text.partition("#")
+        path, _, query = rest.partition("?")
+        pairs = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != name]
+        pairs = [*filter(None, pairs)] if pairs == [""] else pairs
+        pairs.append(f"{name}={quote(value, safe='')}")
+        text = f"{path}?{'&'.join(pairs)}{hash_sign}{fragment}"
+    if len(text) > MAX_URL:
+        raise InvalidRequest(f"the URL has {len(text)} characters; imin takes {MAX_URL}")
+    return URL(text, encoded=True)
