@@ -63,91 +63,20 @@ class Copying:
         self._left -= len(value)
         if self._left < 0:
             raise NotJson((), f"expected at most {MAX_VALUES:,} values, got more")
-        copies: Any = [] if type(value) is list else {}
-        keys = range(len(value)) if type(value) is list else value
-        self._path.append(0)
-        for key in keys:
-            if type(value) is not list:
-                if type(key) is not str:
-                    self._path.pop()
-                    raise self._not_json(f"expected strings as keys, got {type(key).__name__}")
-                if not key.isascii():
-                    self._path[-1] = ""
-                    self.copy(key)
-            self._path[-1] = key
-            copied = self.copy(value[key])
-            if type(value) is list:
-                copies.append(copied)
-            else:
-                copies[key] = copied
+        if type(value) is list:
+            return [self._below(index, each) for index, each in enumerate(value)]
+        if odd := [key for key in value if type(key) is not str]:
+            raise self._not_json(f"expected strings as keys, got {type(odd[0]).__name__}")
+        return {self.copy(key): self._below(key, value[key]) for key in value}
+
+    def _below(self, step: str | int, value: Any) -> Any:
+        self._path.append(step)
+        copy = self.copy(value)
         self._path.pop()
-        return copies
+        return copy
 
     def _not_json(self, what: str) -> NotJson:
         return NotJson(tuple(self._path), what)
-
-
-class Extra(Mapping[str, Any]):
-    """Read-only JSON members as received; the repr is a count, since they may hold anything.
-
-    It hands out copies, so a model can't be changed through it. It equals a mapping of the same JSON
-    values: unlike in a dict, ``1``, ``1.0`` and ``True`` differ. Nulls and empty arrays say nothing and are
-    left out.
-
-    Raises:
-        InvalidRequest: Given something that is no JSON object.
-    """
-
-    __slots__ = ("_members",)
-
-    def __init__(self, members: Mapping[str, Any]) -> None:
-        copies = checked_json("extra", members)
-        if type(copies) is not dict:
-            raise InvalidRequest("extra must be a mapping of JSON members")
-        self._members: dict[str, Any] = {key: each for key, each in copies.items() if not absent(each)}
-
-    def __getitem__(self, key: str) -> Any:
-        return copied(self._members[key])
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._members
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and same(self._members, dict(other))
-
-    def __repr__(self) -> str:
-        return f"<{len(self._members)} members>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return extra, (self._members,)
-
-
-NOTHING_EXTRA = Extra({})
-
-
-def extra(members: Mapping[str, Any]) -> Extra:
-    """``members`` as an ``Extra``: the one shared instance where there are none."""
-    return as_received(Extra(members)._members) if members else NOTHING_EXTRA
-
-
-def as_received(members: dict[str, Any]) -> Extra:
-    """An ``Extra`` of members that were parsed for it and belong to nobody else."""
-    if not members:
-        return NOTHING_EXTRA
-    made = Extra.__new__(Extra)
-    made._members = members
-    return made
-
-
-def to_extra(members: Mapping[str, Any]) -> Extra:
-    """What a model's ``extra`` becomes when it is given as any mapping."""
-    return members if type(members) is Extra else extra(members)
 
 
 def checked_json(name: str, value: Any) -> Any:
@@ -202,3 +131,67 @@ def step(key: str | int) -> str:
 def shown(name: str) -> str:
     """``name`` as far as it is one; it may be data: an address, a number."""
     return name if _NAME.fullmatch(name) else "…"
+
+
+class Extra(Mapping[str, Any]):
+    """Read-only JSON members as received; the repr is a count, since they may hold anything.
+
+    It hands out copies, so a model can't be changed through it. It equals a mapping of the same JSON
+    values: unlike in a dict, ``1``, ``1.0`` and ``True`` differ. Nulls and empty arrays say nothing and are
+    left out.
+
+    Raises:
+        InvalidRequest: Given something that is no JSON object.
+    """
+
+    __slots__ = ("_members",)
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        copies = checked_json("extra", members)
+        if type(copies) is not dict:
+            raise InvalidRequest("extra must be a mapping of JSON members")
+        self._members: dict[str, Any] = {key: each for key, each in copies.items() if not absent(each)}
+
+    def __getitem__(self, key: str) -> Any:
+        return copied(self._members[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and same(self._members, dict(other))
+
+    def __repr__(self) -> str:
+        return f"<{len(self._members)} members>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return extra, (self._members,)
+
+
+NOTHING_EXTRA = Extra({})
+
+
+def extra(members: Mapping[str, Any]) -> Extra:
+    """``members`` as an ``Extra``: the one shared instance where there are none."""
+    return as_received(Extra(members)._members) if members else NOTHING_EXTRA
+
+
+_new = object.__new__
+
+
+def as_received(members: dict[str, Any]) -> Extra:
+    """An ``Extra`` of members, one at least, that were parsed for it and belong to nobody else."""
+    made = _new(Extra)
+    made._members = members
+    return made
+
+
+def to_extra(members: Mapping[str, Any]) -> Extra:
+    """What a model's ``extra`` becomes when it is given as any mapping."""
+    return members if type(members) is Extra else extra(members)

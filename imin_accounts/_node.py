@@ -46,15 +46,15 @@ def plain(term: str) -> str:
     return term
 
 
-def api_names(cls: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
+def api_names(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
     """Give every field its JSON keys, its place, its check, and a private one a repr that hides it."""
     named = []
     for field in fields:
         first, *rest = field.name.split("_")
         keys = _KEYWORDS.get(field.name, (first + "".join(map(str.title, rest)),))
         field = field.evolve(metadata={**names(*keys), **field.metadata})
-        if field.converter is None or field.inherited:
-            field = field.evolve(converter=to_extra if field.name == "extra" else _check(field))
+        if field.converter is None:
+            field = field.evolve(converter=_check(field))
         named.append(field.evolve(repr=_masked) if _is_private(field.type) else field)
     known = {key for field in named for key in field.metadata["keys"]}
     news = _news(known)

@@ -11,7 +11,10 @@ from imin_accounts.errors import InvalidRequest
 MAX_URL = 2048
 """Characters that a URL for imin may have, as its pages say: "should be at most 2,048 characters"."""
 
-_LINK = re.compile(r"https?://(?:[^/?#\\@]*@)?(?P<host>\[[^\]/?#@]*\]|[^:/?#\\@\[\]]+)(?::(?P<port>\d{0,5}))?(?:[/?#].*)?", re.I)
+_LINK = re.compile(
+    r"https?://(?:[^/?#\\@]*@)?(?P<host>\[[^\]/?#@]*\]|[^:/?#\\@\[\]]+)(?::(?P<port>\d{0,5}))?(?:[/?#].*)?",
+    re.I,
+)
 _DOMAIN = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-]\.?")
 _ORIGIN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
 _COLLECTION = re.compile(r"/customer(?:s|-accounts)/([^/]+)/accounts/?\Z")

@@ -21,7 +21,7 @@ import attrs
 from yarl import URL
 
 from imin_accounts._drift import note_drift
-from imin_accounts._json import NOTHING_EXTRA, Extra, absent, checked_json, copied, to_extra
+from imin_accounts._json import NOTHING_EXTRA, Extra, checked_json, copied
 from imin_accounts._node import (
     Context,
     LastMoment,
@@ -56,6 +56,7 @@ __all__ = [
     "UnrecognisedAccount",
 ]
 
+
 class ActionStatus(StrEnum):
     """Where an action stands: schema.org's ActionStatusType, as full https URLs."""
 
@@ -70,6 +71,7 @@ class Image(Node):
     """A seller's logo. ``url`` is as received: escape it before it goes into a page."""
 
     types = ("ImageObject",)
+    vocabulary = ("ImageObject", "Barcode")
     url: str | None = None
 
 
@@ -83,6 +85,7 @@ class Seller(Node):
     """
 
     types = ("Organization",)
+    vocabulary = ("Organization", "Person")
     id: str
     name: str | None = None
     url: str | None = None
@@ -97,6 +100,7 @@ class Customer(Node):
     """The person as the seller's own database knows them."""
 
     types = ("Person",)
+    vocabulary = ("Person", "Organization")
     id: Private | None = None
     email: Private | None = None
     date_modified: datetime | None = None
@@ -113,6 +117,7 @@ class AccessPass(Node):
     """
 
     types = ("Barcode", "ImageObject")
+    vocabulary = ("Barcode", "ImageObject")
     id: Private | None = None
     text: Private | None = None
     url: Private | None = None
@@ -136,6 +141,7 @@ class EntitlementType(Node):
     """Which discount an entitlement is: a concept in a seller's or a council's scheme."""
 
     types = ("Concept",)
+    vocabulary = ("Concept",)
     pref_label: str | None = None
     in_scheme: str | None = None
 
@@ -175,6 +181,7 @@ class Entitlement(Node):
     """
 
     types = ("Entitlement",)
+    vocabulary = ("Entitlement",)
     context: Context = ()
     expires: LastMoment | None = attrs.field(default=None, metadata=names("expires", "validUntil"))
     evidence_request: EvidenceRequest | None = attrs.field(
@@ -210,6 +217,7 @@ class ConnectAction(Node):
     """
 
     types = ("RegisterAction", "CreateAction")
+    vocabulary = ("Action",)
     target: Link | None = attrs.field(default=None, eq=False)
 
     @property
@@ -221,6 +229,7 @@ class ConnectAction(Node):
 @attrs.frozen(kw_only=True, field_transformer=api_names)
 class _Account(Node):
     types = ("Account",)
+    vocabulary = ("CustomerAccount",)
     id: Private | None = None
     seller: Seller
     problems: tuple[str, ...] = attrs.field(default=(), eq=False, metadata=names())
@@ -312,6 +321,10 @@ class ConnectedAccount(_Account):
         return next(with_text, self.access_passes[0] if self.access_passes else None)
 
 
+def _own_copy(document: Any) -> Any:
+    return checked_json("document", document)
+
+
 def _exact(document: Any) -> Extra:
     return Extra({"document": without_targets(document)})
 
@@ -331,9 +344,7 @@ class UnrecognisedAccount:
     """
 
     seller: Seller | None = None
-    _document: Any = attrs.field(
-        repr=False, hash=False, eq=_exact, converter=lambda document: checked_json("document", document)
-    )
+    _document: Any = attrs.field(repr=False, hash=False, eq=_exact, converter=_own_copy)
     problems: tuple[str, ...] = attrs.field(default=(), eq=False)
     extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False, init=False)
 
@@ -366,6 +377,7 @@ class SellerAccounts(Node):
     """
 
     types = ("imin:Collection",)
+    vocabulary = ("imin:Collection",)
     context: Context = ()
     id: Private | None = None
     entitlement_filter: Private | None = attrs.field(default=None, metadata=names("imin:entitlementFilter"))

@@ -6,12 +6,15 @@ was expected and by what was found; never by its value.
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, get_args
 
 import attrs
 
-from imin_accounts._node import extra, is_link, keys_of, step
+from imin_accounts._json import NOTHING_EXTRA, absent, as_received, step
+from imin_accounts._node import keys_of, plain
+from imin_accounts._urls import is_link
+from imin_accounts._wire.limits import Budget
 from imin_accounts.models import (
     CONNECTED_ONLY,
     UNCONNECTED_ONLY,
@@ -30,17 +33,16 @@ from imin_accounts.models import (
 
 FLAG = "imin:matchingEmailExists"
 
+# Digits after the sixth are read where they are zeros: a datetime holds microseconds.
 _RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
-    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])",
-    re.IGNORECASE,
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6}0*)?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
+_OWN_DATES = ("--T::Z", "--T::+:")
+"""Every third character, from the fifth on, of RFC 3339 with whole seconds and Z, or an offset to the east."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S")
-_STATUSES = {
-    f"{prefix}{status.rpartition('/')[2]}": status
-    for status in ActionStatus
-    for prefix in ("https://schema.org/", "http://schema.org/", "")
-}
+_STATUSES = {plain(status): status for status in ActionStatus}
 _BARE = {Image: "url", Seller: "id", Customer: "id", Entitlement: "id", EntitlementType: "id"}
 """The classes of which a string may stand for the whole object, and the field that it then is."""
 _KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
@@ -60,13 +62,8 @@ class Reading(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-Hook = Callable[[Any, Any], Reading]
-"""A hook as cattrs has them: the value and its type, which is of no use here."""
-
-
-def absent(value: Any) -> bool:
-    """Whether a member says nothing: the platform leaves out nulls and empty arrays."""
-    return value is None or value == []
+Hook = Callable[[Any, Budget], Reading]
+"""A hook for cattrs, which would pass the type as the second argument: here it is the document's budget."""
 
 
 def unreadable(expected: str, value: Any) -> Reading:
@@ -79,38 +76,51 @@ def kind(value: Any) -> str:
     return _KINDS.get(type(value), "number")
 
 
-def read_string(value: Any, _: Any) -> Reading:
+def read_string(value: Any, _: Budget) -> Reading:
     return Reading(value) if type(value) is str else unreadable("string", value)
 
 
-def read_bool(value: Any, _: Any) -> Reading:
+def read_term(value: Any, _: Budget) -> Reading:
+    """A term such as a type. JSON-LD takes ``[x]`` for ``x``, and schema.org's namespace may be there or not."""
+    term = value[0] if type(value) is list and len(value) == 1 else value
+    if type(term) is not str:
+        return unreadable("string", value)
+    return Reading(plain(term), raw=plain(term) != value)
+
+
+def read_bool(value: Any, _: Budget) -> Reading:
     return Reading(value) if type(value) is bool else unreadable("boolean", value)
 
 
-def _read_bool_or_text(value: Any, _: Any) -> Reading:
-    if type(value) is str and value in ("true", "false"):
-        return Reading(value == "true", raw=True)
-    return read_bool(value, _)
+def read_date(value: Any, _: Budget) -> Reading:
+    """An RFC 3339 date-time, or a date: its first moment in UTC.
 
-
-def read_date(value: Any, _: Any) -> Reading:
-    """An RFC 3339 date-time. It is kept raw where ``isoformat`` spells it otherwise, but for Z."""
-    if type(value) is str and _RFC3339.fullmatch(value):
-        try:
-            date = datetime.fromisoformat(value.upper())
-        except ValueError:  # a day that the calendar lacks
-            pass
-        else:
-            return Reading(date, raw=value.replace("Z", "+00:00") != date.isoformat())
+    The API's own form has whole seconds, and Z or an offset to the east. Any other is kept raw.
+    """
+    try:
+        if type(value) is str and _RFC3339.fullmatch(value):
+            return Reading(datetime.fromisoformat(value.upper()), value[4::3] not in _OWN_DATES)
+        if type(value) is str and _DAY.fullmatch(value):
+            return Reading(datetime.fromisoformat(value).replace(tzinfo=UTC), raw=True)
+    except ValueError:  # a day that the calendar lacks
+        pass
     return unreadable("RFC 3339 date-time", value)
 
 
-def read_status(value: Any, _: Any) -> Reading:
-    status = _STATUSES.get(value) if type(value) is str else None
+def read_last_moment(value: Any, budget: Budget) -> Reading:
+    """The same, but a date is its last moment: what is valid until a day is valid on that day."""
+    reading = read_date(value, budget)
+    if reading.value is None or not _DAY.fullmatch(value):
+        return reading
+    return Reading(reading.value.replace(hour=23, minute=59, second=59, microsecond=999_999), raw=True)
+
+
+def read_status(value: Any, _: Budget) -> Reading:
+    status = _STATUSES.get(plain(value)) if type(value) is str else None
     return unreadable("known action status", value) if status is None else Reading(status, value != status)
 
 
-def read_link(value: Any, _: Any) -> Reading:
+def read_link(value: Any, _: Budget) -> Reading:
     """A URL, or an EntryPoint that holds one."""
     if type(value) is dict:
         urls = [value.get("urlTemplate"), value.get("url")]
@@ -119,7 +129,7 @@ def read_link(value: Any, _: Any) -> Reading:
     return Reading(value) if type(value) is str and is_link(value) else unreadable("http(s) URL", value)
 
 
-def read_context(value: Any, _: Any) -> Reading:
+def read_context(value: Any, _: Budget) -> Reading:
     """A URL, an object, or an array of both. An object has no URL, so it stays raw."""
     if type(value) is str:
         return Reading((value,))
@@ -131,19 +141,23 @@ def read_context(value: Any, _: Any) -> Reading:
 
 
 def tuple_hook(type_: Any, converter: Any) -> Hook:
-    """Reads an array, or a single value in its place, element by element."""
-    hook = converter.get_structure_hook(get_args(type_)[0])
+    """Reads an array, or a single value in its place, element by element.
 
-    def read(value: Any, _: Any) -> Reading:
+    One alone is raw, unless that is how the API's pages show it, as with access passes.
+    """
+    element = get_args(type_)[0]
+    hook, alone_is_own = converter.get_structure_hook(element), element is AccessPass
+
+    def read(value: Any, budget: Budget) -> Reading:
         if type(value) is not list:
-            alone = hook(value, None)
+            alone = hook(value, budget)
             if alone.value is None:
-                return unreadable("array", value)
-            return Reading((alone.value,), True, alone.problems)
-        readings = [hook(each, None) for each in value]
+                return unreadable("object" if alone_is_own else "array", value)
+            return Reading((alone.value,), alone.raw or not alone_is_own, alone.problems)
+        readings = [hook(each, budget) for each in value]
         return Reading(
             tuple(reading.value for reading in readings if reading.value is not None),
-            any(reading.raw for reading in readings),
+            any(reading.raw for reading in readings) or (alone_is_own and len(value) == 1),
             tuple(f"[{i}]{problem}" for i, reading in enumerate(readings) for problem in reading.problems),
         )
 
@@ -156,34 +170,35 @@ class Member:
 
     Attributes:
         keys: The member's own key, then the other ones.
-        hooks: What reads the value under each key.
+        hook: What reads the value under each key.
+        instead: The key of another member that is read where all of these are absent, and its hook.
         nothing: What it comes to where there is no such member.
     """
 
     name: str
     keys: tuple[str, ...]
-    hooks: Mapping[str, Hook]
+    hook: Hook
+    instead: tuple[str, Hook] | None
     nothing: Reading
 
     @classmethod
     def of(cls, field: "attrs.Attribute[Any]", converter: Any) -> "Member":
         """The member of an attrs field, read by the hook of the field's type."""
-        keys = field.metadata["keys"]
-        hooks = dict.fromkeys(keys, converter.get_structure_hook(field.type))
-        if "hasHiddenEntitlements" in keys:  # sibling pages show it as a string
-            hooks["hasHiddenEntitlements"] = _read_bool_or_text
+        keys, other = field.metadata["keys"], field.metadata.get("instead")
+        hook = converter.get_structure_hook(field.type)
+        instead = (other, _first_of(hook) if other == "image" else read_link) if other else None
         if field.default is not attrs.NOTHING:
-            return cls(field.name, keys, hooks, Reading(field.default))
+            return cls(field.name, keys, hook, instead, Reading(field.default))
         expected = "string" if field.type is str else "object"
         missing = f"{step(keys[0])}: expected {expected}, got nothing"
-        return cls(field.name, keys, hooks, Reading(None, False, (missing,)))
+        return cls(field.name, keys, hook, instead, Reading(None, False, (missing,)))
 
-    def read(self, document: Mapping[str, Any]) -> Reading:
+    def read(self, document: Mapping[str, Any], budget: Budget) -> Reading:
         """The field's value; ``raw`` if the members of its keys have to be kept."""
         spelled = [key for key in self.keys if key in document and not absent(document[key])]
         if not spelled:
-            return self.nothing
-        readings = [self.hooks[key](document[key], None) for key in spelled]
+            return self._read_instead(document, budget)
+        readings = [self.hook(document[key], budget) for key in spelled]
         if spelled == [self.keys[0]] and not readings[0].problems:
             return readings[0]
         values = [reading.value for reading in readings if reading.value is not None]
@@ -197,6 +212,22 @@ class Member:
         raw = spelled != [self.keys[0]] or readings[0].raw
         return Reading(values[0] if values else self.nothing.value, raw, tuple(problems))
 
+    def _read_instead(self, document: Mapping[str, Any], budget: Budget) -> Reading:
+        """The other member has no field, so that it can't be read is no problem, and it is kept in any case."""
+        if self.instead is None or absent(document.get(self.instead[0])):
+            return self.nothing
+        key, hook = self.instead
+        return Reading(hook(document[key], budget).value)
+
+
+def _first_of(hook: Hook) -> Hook:
+    def read(value: Any, budget: Budget) -> Reading:
+        values = value if type(value) is list else [value]
+        readings = (hook(each, budget) for each in values)
+        return next((reading for reading in readings if reading.value is not None), Reading(None))
+
+    return read
+
 
 def node_hook(cls: Any, converter: Any) -> Hook:
     """Reads an object, or what may stand for one, member by member."""
@@ -204,9 +235,10 @@ def node_hook(cls: Any, converter: Any) -> Hook:
     needed = [member for member in members if member.nothing.problems]
     known = keys_of(cls)
 
-    def read(value: Any, _: Any) -> Reading:
+    def read(value: Any, budget: Budget) -> Reading:
+        budget.take()
         if type(value) is list:
-            return _read_one_of(value, cls, read)
+            return _only_one(value, read, budget)
         if type(value) is str and cls in _BARE and (cls is not Seller or _IRI.match(value)):
             return Reading(cls(**{_BARE[cls]: value}), raw=True)
         if type(value) is not dict:
@@ -215,38 +247,26 @@ def node_hook(cls: Any, converter: Any) -> Hook:
         kept = {key: each for key, each in value.items() if key not in known and not absent(each)}
         problems: list[str] = []
         for member in members:
-            reading = member.read(value)
+            reading = member.read(value, budget)
             fields[member.name] = reading.value
             problems += reading.problems
             if reading.raw:
                 kept.update((key, value[key]) for key in member.keys if not absent(value.get(key)))
         if any(fields[member.name] is None for member in needed):
             return Reading(None, True, tuple(problems))
-        return Reading(cls(**fields, extra=extra(kept)), False, tuple(problems))
+        return Reading(
+            cls(**fields, extra=as_received(kept) if kept else NOTHING_EXTRA), False, tuple(problems)
+        )
 
     return read
 
 
-def _read_one_of(values: list[Any], cls: type, read: Hook) -> Reading:
-    """An array where one object is expected: JSON-LD takes ``[x]`` for ``x``.
-
-    Access passes do come several at a time: one of them is read, and the array is kept as received.
-    """
-    place = 0 if len(values) == 1 else None
-    if cls is AccessPass and all(type(each) is dict for each in values):
-        place = _place_of_pass(values)
-        if place is None:
-            return Reading(None, True)
-    if place is None or type(values[place]) is list:
+def _only_one(values: list[Any], read: Hook, budget: Budget) -> Reading:
+    """An array where one object is expected: JSON-LD takes ``[x]`` for ``x``."""
+    if len(values) != 1 or type(values[0]) is list:
         return unreadable("object", values)
-    reading = read(values[place], None)
-    return Reading(reading.value, True, tuple(f"[{place}]{problem}" for problem in reading.problems))
-
-
-def _place_of_pass(passes: list[dict[str, Any]]) -> int | None:
-    """The index of the first barcode, else of the first pass without a type; None where all are others."""
-    types = [each.get("@type") or each.get("type") for each in passes]
-    return next((types.index(wanted) for wanted in ("Barcode", None) if wanted in types), None)
+    reading = read(values[0], budget)
+    return Reading(reading.value, True, tuple(f"[0]{problem}" for problem in reading.problems))
 
 
 def account_hook(_: Any, converter: Any) -> Hook:
@@ -255,23 +275,23 @@ def account_hook(_: Any, converter: Any) -> Hook:
     hooks: dict[type, Hook] = {cls: converter.get_structure_hook(cls) for cls in classes}
     seller = Member.of(attrs.fields(ConnectedAccount).seller, converter)
 
-    def read(item: Any, _: Any) -> Reading:
-        reading: Reading
+    def read(item: Any, budget: Budget) -> Reading:
+        budget.take()
         if type(item) is not dict:
             return Reading(UnrecognisedAccount(document=item), False, unreadable("object", item).problems)
         there = {key for key, value in item.items() if not absent(value)}
         flag = item.get(FLAG)
-        if CONNECTED_ONLY & there:
-            reading = hooks[ConnectedAccount](item, None)
+        if CONNECTED_ONLY & there or says_connected(item):
+            reading = hooks[ConnectedAccount](item, budget)
             both = [
                 f"{step(key)}: expected nothing in a connected account, got {kind(item[key])}"
                 for key in sorted(UNCONNECTED_ONLY & there)
             ]
             reading = reading._replace(problems=(*reading.problems, *both))
         elif type(flag) is bool:
-            reading = hooks[UnconnectedAccount if flag else NoAccount](item, None)
+            reading = hooks[UnconnectedAccount if flag else NoAccount](item, budget)
         else:
-            found = seller.read(item)
+            found = seller.read(item, budget)
             undecided = f"{step(FLAG)}: expected boolean, got {'nothing' if absent(flag) else kind(flag)}"
             account = UnrecognisedAccount(seller=found.value, document=item)
             return Reading(account, False, (*found.problems, undecided))
@@ -280,3 +300,12 @@ def account_hook(_: Any, converter: Any) -> Hook:
         return Reading(UnrecognisedAccount(document=item), False, reading.problems)
 
     return read
+
+
+def says_connected(item: Mapping[str, Any]) -> bool:
+    """Whether an item says by an empty array alone that it is connected.
+
+    Such an account has nothing to tell: it is how one without any member is written. Nothing that an
+    unconnected account has may be there, not even as null.
+    """
+    return UNCONNECTED_ONLY.isdisjoint(item) and any(item.get(key) == [] for key in CONNECTED_ONLY)

@@ -5,26 +5,30 @@ documented is read all the same and also kept as received in ``extra``; what can
 too, and a problem says so.
 
 cattrs structures every class. Its own hooks coerce, so every type in the models gets one of ours, twice:
-the fast reader takes the API's own form, the careful one whatever the fast one refused, node by node.
+the quick readers take what has no problem, the careful ones whatever those refused, node by node.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache, partial
+from operator import eq
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin, overload
 
 import attrs
 import cattrs
 import orjson
 
-from imin_accounts._node import Context, Link, copied, step
+from imin_accounts._json import MAX_DEPTH, step
+from imin_accounts._node import Context, LastMoment, Link, Node, Term
 from imin_accounts._wire import careful
-from imin_accounts._wire.careful import FLAG, Hook, Member, Reading, absent, unreadable
-from imin_accounts._wire.fast import ODD, node_reader
-from imin_accounts.errors import DecodeError
+from imin_accounts._wire.careful import FLAG, Hook, Member, Reading, kind
+from imin_accounts._wire.limits import Budget
+from imin_accounts._wire.parsing import TEXT, Unheld, checked, parse, parse_exactly
+from imin_accounts._wire.quick import UNLIKE, Odd, Reader, node_reader
+from imin_accounts._wire.writing import node_writer, unrecognised_writer
+from imin_accounts.errors import DecodeError, InvalidRequest
 from imin_accounts.models import (
-    CONNECTED_ONLY,
     ActionStatus,
     ConnectedAccount,
     NoAccount,
@@ -35,19 +39,21 @@ from imin_accounts.models import (
     UnrecognisedAccount,
 )
 
-MAX_DEPTH = 64
-"""Levels of objects and arrays that a document may have, its own included."""
 MAX_SHARED = 1024
 """Sellers that are remembered, so that the replies of many customers share them."""
 
-_TEXT = (bytes, str, bytearray, memoryview)
+N = TypeVar("N", bound=Node | UnrecognisedAccount)
+
 _ITEMS = tuple[SellerAccount, ...]
 _ITEM_PATH = "$['imin:item']"
 
 
-def _fast_converter(escapes: bool) -> cattrs.Converter:
-    def reader(cls: type, converter: cattrs.Converter) -> Callable[..., Any]:
-        read = node_reader(cls, converter, escapes)
+# --- Quick ------------------------------------------------------------------------------------------
+
+
+def _quick_converter(escapes: bool) -> cattrs.Converter:
+    def reader(cls: type, converter: cattrs.Converter) -> Reader:
+        read = node_reader(cls, converter, _careful, escapes)
         return _shared(read) if cls is Seller else read
 
     converter = cattrs.Converter()
@@ -56,19 +62,22 @@ def _fast_converter(escapes: bool) -> cattrs.Converter:
     return converter
 
 
-def _shared(read: Callable[..., Seller]) -> Callable[..., Seller]:
+def _shared(read: Reader) -> Reader:
     """Every customer's reply repeats the same sellers: hand out one object for one document.
 
     A seller met for the first time leaves only its id behind, since it may never come again; met for the
     second time it is remembered with its document. Documents are compared as bytes: their dicts would be
-    equal with 1 for true, and slow to compare.
+    equal with 1 for true, and slower to compare.
     """
 
-    def read_shared(document: dict[str, Any], _: Any = None) -> Seller:
-        known = _sellers.get(document["@id"])
-        if known is not None and known[0] == orjson.dumps(document):
-            return known[1]
-        seller = read(document)
+    def read_shared(document: Any, budget: Budget) -> Seller:
+        try:
+            found = _sellers.get(document.get("@id") or document["id"])
+            if found is not None and found[0] == orjson.dumps(document):
+                return found[1]
+        except UNLIKE:  # no object, no identifier, or an integer beyond 64 bits
+            return read(document, budget)  # type: ignore[no-any-return]
+        seller: Seller = read(document, budget)
         if seller.id in _met:
             _sellers[seller.id] = (orjson.dumps(document), seller)
         else:
@@ -81,6 +90,12 @@ def _shared(read: Callable[..., Seller]) -> Callable[..., Seller]:
     return read_shared
 
 
+_met: set[str] = set()
+"""The ids of sellers met since both were last emptied."""
+_sellers: dict[str, tuple[bytes, Seller]] = {}
+"""By id, those met more than once: the document, as bytes, and the object that stands for it."""
+
+
 def _items_reader(_: Any, converter: cattrs.Converter) -> Callable[..., tuple[SellerAccount, ...]]:
     readers: dict[bool | None, Callable[..., SellerAccount]] = {
         None: converter.get_structure_hook(ConnectedAccount),
@@ -89,30 +104,29 @@ def _items_reader(_: Any, converter: cattrs.Converter) -> Callable[..., tuple[Se
     }
 
     # ``readers`` goes by the member that tells unconnected (True) from no account (False). An item without it
-    # is connected if it has any member that only a connected account has; if not, the careful reader decides.
-    def read_items(items: list[Any], _: Any = None) -> tuple[SellerAccount, ...]:
-        if type(items) is not list or not items:
-            raise ValueError
+    # is connected if it has any member that only a connected account has, as its reader makes sure.
+    def read_items(items: list[Any], budget: Budget) -> tuple[SellerAccount, ...]:
         accounts: list[SellerAccount] = []
         for item in items:
-            account = None
             try:
-                flag = item.get(FLAG)
-                if flag is not None or not CONNECTED_ONLY.isdisjoint(item):
-                    account = readers[flag](item)
-            except ODD:
+                accounts.append(readers[item.get(FLAG)](item, budget))
+                continue
+            except (Odd, *UNLIKE):
                 pass
-            accounts.append(account or _account(item, f"{_ITEM_PATH}[{len(accounts)}]", 2))
+            accounts.append(_account(item, f"{_ITEM_PATH}[{len(accounts)}]", 2, budget))
         return tuple(accounts)
 
     return read_items
 
 
-def _account(item: Any, path: str, level: int) -> SellerAccount:
-    """An item that the fast reader refused; ``level`` is how deep in the document it stands."""
-    _refuse_deep(item, MAX_DEPTH - level)
+# --- Careful ----------------------------------------------------------------------------------------
+
+
+def _account(item: Any, path: str, level: int, budget: Budget) -> SellerAccount:
+    """An item that has a problem; ``level`` is how deep in the document it stands."""
+    budget.look_through(item, MAX_DEPTH - level)
     account: SellerAccount
-    account, _, problems = _careful.get_structure_hook(SellerAccount)(item, None)
+    account, _, problems = _careful.get_structure_hook(SellerAccount)(item, budget)
     return attrs.evolve(account, problems=tuple(path + each for each in problems)) if problems else account
 
 
@@ -127,15 +141,34 @@ def _careful_converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(_is_tuple, careful.tuple_hook)
     converter.register_structure_hook_factory(lambda type_: type_ == SellerAccount, careful.account_hook)
     converter.register_structure_hook_func(lambda type_: type_ == _ITEMS, _read_items)
-    converter.register_structure_hook_func(lambda type_: type_ == Link, careful.read_link)
-    converter.register_structure_hook_func(lambda type_: type_ == Context, careful.read_context)
-    converter.register_unstructure_hook_factory(attrs.has, _writer)
-    converter.register_unstructure_hook_func(lambda type_: type_ == Context, _write_context)
-    converter.register_unstructure_hook(tuple, lambda values: [converter.unstructure(v) for v in values])
-    converter.register_unstructure_hook(datetime, datetime.isoformat)
-    converter.register_unstructure_hook(ActionStatus, lambda status: status.value)
-    converter.register_unstructure_hook(UnrecognisedAccount, lambda account: copied(account.document))
+    for annotation, hook in _ANNOTATED.items():
+        converter.register_structure_hook_func(partial(eq, annotation), hook)
     return converter
+
+
+_ANNOTATED: dict[Any, Hook] = {
+    Link: careful.read_link,
+    Term: careful.read_term,
+    LastMoment: careful.read_last_moment,
+    Context: careful.read_context,
+}
+
+
+def _node_hook(cls: type, converter: cattrs.Converter) -> Hook:
+    """The hook of a class of nodes: where an item has a problem, its nodes that have none are read quickly."""
+    read = careful.node_hook(cls, converter)
+    if "problems" in attrs.fields_dict(cls):  # a whole account, which the quick reader has refused already
+        return read
+
+    def read_either(value: Any, budget: Budget) -> Reading:
+        if type(value) is dict:
+            try:
+                return Reading(_quick.get_structure_hook(cls)(value, budget))
+            except Odd:
+                pass
+        return read(value, budget)
+
+    return read_either
 
 
 def _is_tuple(type_: Any) -> bool:
@@ -153,150 +186,185 @@ def _optional_hook(type_: Any, converter: cattrs.Converter) -> Hook:
     return hook
 
 
-def _node_hook(cls: type, converter: cattrs.Converter) -> Hook:
-    """The hook of a class of nodes: where an item is odd, those of its nodes that are not still read fast."""
-    read = careful.node_hook(cls, converter)
-    if "problems" in attrs.fields_dict(cls):  # a whole account, which the fast reader has refused already
-        return read
-    read_fast = _fast.get_structure_hook(cls)
-
-    def read_either(value: Any, _: Any) -> Reading:
-        try:
-            return Reading(read_fast(value, None))
-        except ODD:
-            return read(value, None)
-
-    return read_either
-
-
-def _read_items(value: Any, _: Any) -> Reading:
+def _read_items(value: Any, budget: Budget) -> Reading:
     if type(value) is list:
-        return Reading(_fast.get_structure_hook(_ITEMS)(value, None))
-    return Reading((_account(value, _ITEM_PATH, 1),), raw=True)
+        return Reading(_quick.get_structure_hook(_ITEMS)(value, budget))
+    return Reading((_account(value, _ITEM_PATH, 1, budget),), raw=True)
 
 
-def _write_context(urls: tuple[str, ...]) -> str | list[str]:
-    return urls[0] if len(urls) == 1 else list(urls)
+# --- Both -------------------------------------------------------------------------------------------
 
 
-def _writer(cls: Any, converter: cattrs.Converter) -> Callable[[Any], dict[str, Any]]:
-    members = [Member.of(field, converter) for field in attrs.fields(cls) if field.metadata["keys"]]
+def _writing_converter() -> cattrs.Converter:
+    def write_one(cls: Any, converter: cattrs.Converter) -> Any:
+        if cls is UnrecognisedAccount:
+            seller = Member.of(attrs.fields(ConnectedAccount).seller, _careful)
+            return unrecognised_writer(seller, converter.get_unstructure_hook(Seller))
+        return node_writer(cls, converter, _careful)
 
-    def write(node: Any) -> dict[str, Any]:
-        rest = dict(node.extra)
-        document: dict[str, Any] = {}
-        for member in members:
-            value = getattr(node, member.name)
-            raw = {key: rest.pop(key) for key in member.keys if key in rest}
-            if raw and member.read(raw).value == value:
-                document |= raw
-            elif value is not None and value != ():
-                as_type = Context if member.name == "context" else None
-                document[member.keys[0]] = converter.unstructure(value, as_type)
-        return document | rest
-
-    return write
+    converter = cattrs.Converter()
+    converter.register_unstructure_hook_factory(attrs.has, write_one)
+    return converter
 
 
-_met: set[str] = set()
-"""The ids of sellers met since both were last emptied."""
-_sellers: dict[str, tuple[bytes, Seller]] = {}
-"""By id, those met more than once: the document, as bytes, and the object that stands for it."""
-_fast = _fast_converter(escapes=True)
-_fast_without_escapes = _fast_converter(escapes=False)
 _careful = _careful_converter()
-
-
-def _refuse_deep(value: Any, room: int) -> None:
-    if type(value) is dict or type(value) is list:
-        if room == 0:
-            raise DecodeError(f"$: expected at most {MAX_DEPTH} levels, got more")
-        for each in value.values() if type(value) is dict else value:
-            _refuse_deep(each, room - 1)
-
-
-def _copied(value: Any, path: str = "$", room: int = MAX_DEPTH) -> Any:
-    """A copy of a parsed document that consists of JSON's own types only."""
-    if isinstance(value, Mapping | list) and room == 0:
-        raise DecodeError(f"$: expected at most {MAX_DEPTH} levels, got more")
-    if isinstance(value, Mapping):
-        if odd := [key for key in value if type(key) is not str]:
-            raise DecodeError(f"{path}: expected strings as keys, got {type(odd[0]).__name__}")
-        return {_copied(key, path): _copied(value[key], path + step(key), room - 1) for key in value}
-    if type(value) is list:
-        return [_copied(each, f"{path}[{i}]", room - 1) for i, each in enumerate(value)]
-    if type(value) is str and not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
-        raise DecodeError(f"{path}: expected Unicode text, got a lone surrogate")
-    if type(value) is float and not math.isfinite(value):
-        raise DecodeError(f"{path}: expected a finite number, got another")
-    if value is not None and type(value) not in (str, bool, int, float):
-        raise DecodeError(f"{path}: expected a JSON value, got {type(value).__name__}")
-    return value
-
-
-def _parsed(document: Any) -> Any:
-    try:
-        return orjson.loads(document)
-    except orjson.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-    raise DecodeError(f"$: expected JSON, got something else at {where}")
+_quick = _quick_converter(escapes=True)
+_quick_without_escapes = _quick_converter(escapes=False)
+_writing = _writing_converter()
 
 
 def _refuse_other(document: Any) -> None:
-    """Refuse what is no collection of accounts.
-
-    A null and an empty array are absent, here as everywhere: it takes the type to say "no sellers".
-    """
+    """Refuse what is no collection of accounts: an array ``imin:item`` or the collection's type says it is."""
     if type(document) is not dict:
-        raise DecodeError(f"$: expected object, got {careful.kind(document)}")
+        raise DecodeError(f"$: expected object, got {kind(document)}")
     items = document.get("imin:item")
-    if absent(items):
-        if "imin:Collection" not in (document.get("@type"), document.get("type")):
+    if items is None:
+        types = [careful.read_term(document.get(key), Budget()).value for key in ("@type", "type")]
+        if "imin:Collection" not in types:
             raise DecodeError(f"{_ITEM_PATH}: expected array, got nothing")
     elif type(items) not in (list, dict):
-        raise DecodeError(_ITEM_PATH + unreadable("array", items).problems[0])
+        raise DecodeError(_ITEM_PATH + careful.unreadable("array", items).problems[0])
+
+
+@cache
+def _collection_reader(escapes: bool) -> Reader:
+    """The quick reader of whole replies, made when it is first needed."""
+    converter = _quick if escapes else _quick_without_escapes
+    return converter.get_structure_hook(SellerAccounts)
+
+
+def _collection(document: Any, escapes: bool, budget: Budget) -> SellerAccounts:
+    if type(document) is not dict or type(document.get("imin:item")) is not list:
+        _refuse_other(document)
+    try:
+        accounts: SellerAccounts = _collection_reader(escapes)(document, budget)
+        return accounts
+    except Odd:
+        pass
+    budget.look_through({**document, "imin:item": None}, MAX_DEPTH)
+    accounts, _, problems = _careful.get_structure_hook(SellerAccounts)(document, budget)
+    return attrs.evolve(accounts, problems=tuple("$" + each for each in problems))
+
+
+def _alone(document: Any, cls: Any, budget: Budget) -> tuple[Any, tuple[str, ...]]:
+    """One account or another node, and its problems."""
+    budget.look_through(document, MAX_DEPTH)
+    is_account = cls == SellerAccount or cls in get_args(SellerAccount)
+    value, _, found = _careful.get_structure_hook(SellerAccount if is_account else cls)(document, budget)
+    problems = tuple("$" + each for each in found)
+    if value is None:
+        raise DecodeError(*problems)
+    if is_account:
+        if cls != SellerAccount and type(value) is not cls:
+            raise DecodeError(f"$: expected {cls.__name__}, got {type(value).__name__}", *problems)
+        value = attrs.evolve(value, problems=problems)
+    return value, problems
+
+
+def _with_unheld(accounts: SellerAccounts, unheld: Unheld) -> SellerAccounts:
+    """``accounts`` with a problem for each number that was left out, where it belongs."""
+    items = list(accounts.item)
+    problems = list(accounts.problems)
+    for path in unheld:
+        problem = f"${''.join(map(step, path))}: expected a number that Python holds, got another"
+        if (
+            path[0] == "imin:item"
+            and len(path) > 1
+            and (index := path[1] if type(path[1]) is int else 0) < len(items)
+        ):
+            items[index] = attrs.evolve(items[index], problems=(*items[index].problems, problem))
+        else:
+            problems.append(problem)
+    return attrs.evolve(accounts, item=tuple(items), problems=tuple(problems))
+
+
+def _read(document: Any, unheld: Unheld, cls: Any, strict: bool, text: Any) -> Any:
+    """What ``document`` comes to.
+
+    Args:
+        text: What it was parsed from; None where its integers are exact.
+    """
+    budget = Budget()
+    if cls is not SellerAccounts:
+        read, problems = _alone(document, cls, budget)
+    else:
+        read = _collection(document, type(text) is not bytes or b"\\" in text, budget)
+        if unheld:
+            read = _with_unheld(read, unheld)
+        problems = (
+            (*read.problems, *(each for account in read for each in account.problems)) if strict else ()
+        )
+    if budget.inexact and text is not None:
+        return _read(*parse_exactly(text), cls, strict, None)
+    if strict and problems:
+        raise DecodeError(*problems)
+    return read
+
+
+@overload
+def from_jsonld(
+    document: bytes | bytearray | memoryview | str | Mapping[str, Any], *, strict: bool = False
+) -> SellerAccounts: ...
+
+
+@overload
+def from_jsonld(
+    document: bytes | bytearray | memoryview | str | Mapping[str, Any], cls: type[N], *, strict: bool = False
+) -> N: ...
+
+
+@overload
+def from_jsonld(
+    document: bytes | bytearray | memoryview | str | Mapping[str, Any],
+    cls: UnionType,
+    *,
+    strict: bool = False,
+) -> SellerAccount: ...
 
 
 def from_jsonld(
-    document: bytes | bytearray | memoryview | str | Mapping[str, Any], *, strict: bool = False
-) -> SellerAccounts:
-    """Read a reply of "Get Seller Accounts".
+    document: bytes | bytearray | memoryview | str | Mapping[str, Any],
+    cls: Any = SellerAccounts,
+    *,
+    strict: bool = False,
+) -> Any:
+    """Read a reply of "Get Seller Accounts", or a part of one.
 
     An item that can't be read becomes an ``UnrecognisedAccount``; an optional member that can't be
     read stays in ``extra`` and is named in ``problems``.
 
     Args:
-        document: JSON text as UTF-8, or a parsed object, which is copied.
+        document: JSON text as UTF-8, or a parsed object, which is copied. Where a key is repeated the last one
+            counts.
+        cls: What to read: the whole reply if not given, ``SellerAccount`` for one account in whatever state,
+            or any class of the models.
         strict: Refuse a document with any problem. Another spelling of a member is not one.
 
     Raises:
-        DecodeError: Not JSON, not an object, not a collection of accounts, or nested over 64 levels
-            deep. With ``strict``, also for any problem; its ``problems`` hold all of them.
+        DecodeError: Not JSON, not an object, not a collection of accounts, nested over 64 levels deep, or
+            with over 50,000 nodes in another form than the API's own; of a part, that it can't be read as
+            ``cls``. With ``strict``, also for any problem; its ``problems`` hold all of them.
 
     API page: "Seller Accounts [BETA]", section "Get Seller Accounts".
     """
-    parsed = _parsed(document) if isinstance(document, _TEXT) else _copied(document)
-    plain = type(document) is bytes and b"\\" not in document
-    accounts: SellerAccounts | None
-    try:
-        accounts = (_fast_without_escapes if plain else _fast).structure(parsed, SellerAccounts)
-    except ODD:
-        accounts = None
-    if accounts is None or not accounts.item:  # here, so that what is raised is not chained to the other
-        _refuse_other(parsed)
-    if accounts is None:
-        _refuse_deep({**parsed, "imin:item": None}, MAX_DEPTH)
-        accounts, _, problems = _careful.get_structure_hook(SellerAccounts)(parsed, None)
-        accounts = attrs.evolve(accounts, problems=tuple("$" + each for each in problems))
-    if strict and (found := (*accounts.problems, *(each for a in accounts for each in a.problems))):
-        raise DecodeError(*found)
-    return accounts
+    if isinstance(document, TEXT):
+        return _read(*parse(document), cls, strict, document)
+    return _read(*checked(document), cls, strict, None)
 
 
-def to_jsonld(accounts: SellerAccounts) -> dict[str, Any]:
-    """Write ``accounts`` as the JSON-LD that they were read from, changed fields in their new value.
+def to_jsonld(node: Node | UnrecognisedAccount) -> dict[str, Any]:
+    """Write accounts or a part of them as the JSON-LD that they were read from, changed fields as they are now.
 
-    Every call returns fresh objects. Dates are written with their offset, ``+00:00`` for UTC.
+    Every call returns fresh objects. Dates are written with their offset, ``+00:00`` for UTC. Nulls and empty
+    arrays are left out, as imin does. It fits ``json.dumps(..., default=to_jsonld)``.
+
+    Returns:
+        The object; of an ``UnrecognisedAccount`` its document, which may be any JSON value.
+
+    Raises:
+        InvalidRequest: Given something else.
     """
-    document: dict[str, Any] = _careful.unstructure(accounts)
+    if not isinstance(node, Node | UnrecognisedAccount):
+        raise InvalidRequest(f"expected a node of the models, not {type(node).__name__}")
+    document: dict[str, Any] = _writing.get_unstructure_hook(type(node))(node)
     return document

@@ -6,14 +6,13 @@ API page: "Seller Accounts [BETA]", sections "Get Seller Accounts" and "Delete S
 import ipaddress
 import re
 import unicodedata
-from contextlib import suppress
 from urllib.parse import quote, unquote
 
 from yarl import URL
 
+from imin_accounts._urls import MAX_URL, parsed
 from imin_accounts._version import __version__
 from imin_accounts.errors import InvalidRequest
-from imin_accounts.models import MAX_URL
 from imin_accounts.transports.base import Headers, Request
 
 BASE_URL = "https://book.imin.co"
@@ -116,10 +115,8 @@ def _short_enough(url: str) -> str:
 def _parse_url(name: str, text: str) -> URL:
     """``text`` as an absolute https URL, or an http one to this machine itself."""
     _refuse_unsendable(name, text)
-    url = URL()
-    with suppress(ValueError):  # raised below instead: yarl's error quotes the text, and would be chained
-        url = URL(text)
-    if text != text.strip() or not url.raw_host or not _HOST.fullmatch(url.raw_host):
+    url = parsed(text)
+    if url is None or text != text.strip() or not url.raw_host or not _HOST.fullmatch(url.raw_host):
         raise InvalidRequest(f"{name} must be an absolute URL with a well-formed host")
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.raw_host)):
         raise InvalidRequest(f"{name} must be https (http is accepted for loopback only)")

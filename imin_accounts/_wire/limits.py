@@ -1,0 +1,62 @@
+"""How much a reply may hold besides the API's own form, so that none blocks the event loop.
+
+Any body within a transport's ``max_body`` is read or refused within a second.
+"""
+
+from typing import Any
+
+from imin_accounts._json import MAX_DEPTH, MAX_VALUES
+from imin_accounts.errors import DecodeError
+
+MAX_ODD = 50_000
+"""Nodes, and elements of arrays, that the quick readers may leave to slower ones."""
+EXACT = 2**63
+"""From here on orjson reads integers that need more than 64 bits as floats."""
+SIMPLE = frozenset({str, bool, int})
+"""The types of values of which nothing has to be looked at."""
+
+
+class Budget:
+    """What is left of the limits while one document is read.
+
+    Attributes:
+        inexact: Whether a value that is kept as received may be an integer that orjson read as a float.
+    """
+
+    inexact = False
+    _nodes = MAX_ODD
+    _values = MAX_VALUES
+
+    def take(self) -> None:
+        """Note one more node that is not of the API's own form.
+
+        Raises:
+            DecodeError: There were too many.
+        """
+        self._nodes -= 1
+        if self._nodes < 0:
+            raise DecodeError(
+                f"$: expected at most {MAX_ODD:,} nodes in another form than the API's own, got more"
+            )
+
+    def look_through(self, value: Any, room: int) -> None:
+        """Look for floats that should be integers, and note the values passed.
+
+        Args:
+            room: How many levels may be at and below ``value``.
+
+        Raises:
+            DecodeError: It is nested too deep, or there were too many values.
+        """
+        kind = type(value)
+        if kind is float and not -EXACT < value < EXACT:
+            self.inexact = True
+        elif kind is dict or kind is list:
+            if room == 0:
+                raise DecodeError(f"$: expected at most {MAX_DEPTH} levels, got more")
+            self._values -= len(value)
+            if self._values < 0:
+                raise DecodeError(f"$: expected at most {MAX_VALUES:,} values in another form, got more")
+            for each in value.values() if kind is dict else value:
+                if type(each) not in SIMPLE:
+                    self.look_through(each, room - 1)

@@ -1,0 +1,86 @@
+"""JSON text to values, exactly as it says; and parsed documents held to what JSON text can say.
+
+orjson parses. Where it refuses, or reads as a float what should be an integer, the standard library's parser
+reads again, made as strict as orjson: without ``NaN``, without lone surrogates, UTF-8 alone.
+"""
+
+import json
+import re
+from typing import Any, NoReturn
+
+import orjson
+
+from imin_accounts._json import MAX_DEPTH, Copying, NotJson, step
+from imin_accounts.errors import DecodeError
+
+TEXT = (bytes, str, bytearray, memoryview)
+
+Unheld = list[tuple[str | int, ...]]
+"""The paths of numbers that are beyond what Python holds and that were left out."""
+
+_BOM = b"\xef\xbb\xbf"
+_ENDLESS = re.compile("[0-9]{4301}")
+_TOO_DEEP = f"$: expected at most {MAX_DEPTH} levels, got more"
+
+
+def parse(document: Any) -> tuple[Any, Unheld]:
+    """JSON text as Python's values.
+
+    Raises:
+        DecodeError: It is no JSON, or nested too deep for any parser.
+    """
+    try:
+        return orjson.loads(document), []
+    except orjson.JSONDecodeError:
+        pass
+    data = document.encode(errors="surrogatepass") if isinstance(document, str) else bytes(document)
+    if data.startswith(_BOM):
+        return parse(data.removeprefix(_BOM))
+    return parse_exactly(data)
+
+
+def parse_exactly(document: Any) -> tuple[Any, Unheld]:
+    """The same by the standard library: integers of up to 4,300 digits are exact.
+
+    Raises:
+        DecodeError: As for ``parse``.
+    """
+    try:
+        text = document if isinstance(document, str) else bytes(document).decode()
+        read_integer = _integer if _ENDLESS.search(text) else None
+        value = json.loads(text.removeprefix("\ufeff"), parse_constant=_refuse, parse_int=read_integer)
+    except json.JSONDecodeError as error:
+        wrong = f"$: expected JSON, got something else at line {error.lineno}, column {error.colno}"
+    except UnicodeDecodeError as error:
+        before = bytes(document)[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        wrong = f"$: expected JSON, got something else at line {line}, column {column}"
+    except RecursionError:
+        wrong = _TOO_DEEP
+    except ValueError:
+        wrong = "$: expected JSON, got something else"
+    else:
+        return checked(value)
+    raise DecodeError(wrong)
+
+
+def checked(document: Any) -> tuple[Any, Unheld]:
+    """A copy of a parsed document that consists of JSON's own types only.
+
+    Raises:
+        DecodeError: It holds what no JSON text says, or too much.
+    """
+    copying = Copying()
+    try:
+        return copying.copy(document), copying.unheld
+    except NotJson as error:
+        path, what = error.args
+    raise DecodeError(f"${''.join(map(step, path))}: {what}")
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError
+
+
+def _integer(digits: str) -> float | int:
+    return int(digits) if len(digits) <= 4300 else float("inf")
