@@ -228,8 +228,8 @@ def _moment(value: Any, of_day: time) -> Any:
 
 
 def link(value: Any, path: str, item: Item) -> Any:
-    """A link for a browser: http(s), with a host that it would accept, without spaces and controls."""
-    if isinstance(value, dict):  # an EntryPoint
+    """A link for a browser, also as an EntryPoint."""
+    if isinstance(value, dict):
         found = [value.get(key) for key in ("urlTemplate", "url")]
         good = [each for each in found if isinstance(each, str) and is_link(each)]
         return UNREADABLE if not good else good[0] if len({*good}) == 1 else ANY
@@ -237,12 +237,12 @@ def link(value: Any, path: str, item: Item) -> Any:
 
 
 def is_link(text: str) -> bool:
-    """Whether a browser would go there."""
+    """Whether a browser would go there: http(s), a host, and no character that it would take away."""
     found = re.fullmatch(r"https?://([^/?#\\]+)(?:[/?#].*)?", text, re.IGNORECASE)
-    if not found or not text.isprintable() or " " in text:
+    if not found or not text.isprintable() or text.endswith(" "):
         return False
-    host = re.fullmatch(r"([^:\[\]@<>^|%]+|\[[0-9a-f:.]+\])(?::(\d*))?", found[1], re.IGNORECASE)
-    return bool(host) and int(host[2] or 0) <= 65535 if host else False
+    host = re.fullmatch(r"([^:\[\]@<>^|% ]+|\[[0-9a-f:.]+\])(?::(\d{0,5}))?", found[1], re.IGNORECASE)
+    return host is not None and int(host[2] or 0) <= 65535
 
 
 def strings(value: Any, path: str, item: Item) -> Any:
@@ -346,7 +346,10 @@ def many(read: Reading) -> Reading:
             value = [value]
         if not isinstance(value, list):
             return UNREADABLE
-        nodes = [UNREADABLE if isinstance(one, list) else read(one, path, item) for one in value]
+        if any(isinstance(one, list) and len(one) == 1 for one in value):
+            item.unsure = item.drift_unsure = True  # whether an array of one stands for its object here too
+            return ANY
+        nodes = [read(one, path, item) for one in value]
         item.problem |= any(node is UNREADABLE for node in nodes)
         return tuple(node for node in nodes if node is not UNREADABLE)
 
@@ -449,7 +452,7 @@ def read_item(value: Any) -> Json:
     item = Item()
     if has_too_large(value):
         return {"state": ANY, "problem": True, "drift": ANY}
-    unrecognised = {"state": "unrecognised", "problem": True, "drift": [f"unrecognised item {ITEM}"]}
+    unrecognised: Json = {"state": "unrecognised", "problem": True, "drift": [f"unrecognised item {ITEM}"]}
     if not isinstance(value, dict):
         return {**unrecognised, "seller": None}
     seller = None if absent(value.get("seller")) else _seller(value["seller"], item)
@@ -464,8 +467,9 @@ def read_item(value: Any) -> Json:
     contradictory = connected and not (absent(told) and absent(value.get("potentialAction")))
     item.problem |= contradictory
     if connected:
-        passes = read["access_passes"]
-        read["access_pass"] = next((each for each in passes if each["text"]), passes[0] if passes else None)
+        passes = [] if read["access_passes"] is ANY else read["access_passes"]
+        first = next((each for each in passes if each["text"]), passes[0] if passes else None)
+        read["access_pass"] = ANY if read["access_passes"] is ANY else first
     else:
         read["register_url"] = _url_of("RegisterAction", read["potential_action"])
         read["create_url"] = _url_of("CreateAction", read["potential_action"])
@@ -492,7 +496,9 @@ def _seller(value: Any, item: Item) -> Any:
     return read
 
 
-def _url_of(type: str, actions: tuple[Json, ...]) -> Any:
+def _url_of(type: str, actions: Any) -> Any:
+    if actions is ANY:
+        return ANY
     return next(
         (each["target"] for each in actions if each["type"] == type and each["target"] is not None), None
     )
