@@ -304,8 +304,10 @@ class Node:
 
 
 def step(key: str) -> str:
-    """A member's step in a path."""
-    return f".{key}" if re.fullmatch(r"[A-Za-z_]\w*", key) else f"['{key}']"
+    """A member's step in a path; a key that may be data is not shown."""
+    if not re.fullmatch(r"@?[A-Za-z][\w:]*", key, re.ASCII):
+        key = "…"
+    return f".{key}" if key.isidentifier() else f"['{key}']"
 
 
 def _field(field: Field, node: Json, path: str, item: Item) -> Any:
@@ -313,14 +315,16 @@ def _field(field: Field, node: Json, path: str, item: Item) -> Any:
     found = []
     for key in field.keys:
         if not absent(node.get(key)):
-            value = field.read(node[key], path + step(key), item)
+            # Drift is told by the documented spelling, but what may be text depends on the received one.
+            at = key if key == "hasHiddenEntitlements" else field.keys[0]
+            value = field.read(node[key], path + step(at), item)
             if value is UNREADABLE:
                 item.problem = True
             else:
                 found.append(value)
     if len(found) > 1:
-        item.drift_unsure = True
-        item.unsure |= any(isinstance(value, dict) or value is ANY for value in found)
+        unclear = any(isinstance(value, dict) or value is ANY for value in found)
+        item.unsure, item.drift_unsure = item.unsure or unclear, item.drift_unsure or unclear
         item.problem |= found[0] != found[1]
     return found[0] if found else field.empty
 
@@ -333,6 +337,9 @@ def identified(read: Node) -> Reading:
             value = value[0]
         if isinstance(value, str) and re.match(r"[a-z][a-z0-9+.-]*:", value, re.IGNORECASE):
             return {name: field.empty for name, field in read.fields.items()} | {"id": value}
+        if isinstance(value, str) and read is not SELLER:
+            item.unsure = True  # whether it may be any text but a seller's is left open
+            return ANY
         return read(value, path, item)
 
     return either
@@ -342,10 +349,8 @@ def many(read: Reading) -> Reading:
     """A list of nodes, or one; a node that can't be read is a problem and costs no other."""
 
     def each(value: Any, path: str, item: Item) -> Any:
-        if isinstance(value, dict):
-            value = [value]
         if not isinstance(value, list):
-            return UNREADABLE
+            value = [value]
         if any(isinstance(one, list) and len(one) == 1 for one in value):
             item.unsure = item.drift_unsure = True  # whether an array of one stands for its object here too
             return ANY
@@ -488,10 +493,11 @@ def _seller(value: Any, item: Item) -> Any:
     ids = [node.get(key) for key in ("@id", "id")] if isinstance(node, dict) else []
     item.two_sellers = len({each for each in ids if isinstance(each, str)}) > 1
     if read["logo"] is None and isinstance(node, dict) and not absent(node.get("image")):
-        found = image(node["image"], f"{ITEM}.seller.image", item)
-        item.drift_unsure = True
-        read["logo"] = found
-        if found is UNREADABLE:
+        of_image = Item()
+        read["logo"] = image(node["image"], "", of_image)
+        item.problem |= of_image.problem
+        item.drift_unsure |= bool(of_image.drift)
+        if read["logo"] is UNREADABLE:
             read["logo"], item.unsure = ANY, True
     return read
 
@@ -541,7 +547,12 @@ def read(body: bytes) -> Json:
     read["items"] = [read_item(each) for each in items or []]
     missing = absent(document.get("@id")) and absent(document.get("id"))
     drifts = [item.drift + ["missing member $['@id']"] * missing, *(each["drift"] for each in read["items"])]
-    unsure = item.drift_unsure or missing != (read["id"] is None) or any(each is ANY for each in drifts)
+    unsure = (
+        item.drift_unsure
+        or missing != (read["id"] is None)
+        or read["id"] == ""
+        or any(each is ANY for each in drifts)
+    )
     read["drift"] = ANY if unsure else {sentence for each in drifts for sentence in each}
     return read
 
