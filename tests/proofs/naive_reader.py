@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta, timezone
 from importlib.resources import files
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -241,8 +242,21 @@ def is_link(text: str) -> bool:
     found = re.fullmatch(r"https?://([^/?#\\]+)(?:[/?#].*)?", text, re.IGNORECASE)
     if not found or not text.isprintable() or text.endswith(" "):
         return False
-    host = re.fullmatch(r"([^:\[\]@<>^|% ]+|\[[0-9a-f:.]+\])(?::(\d{0,5}))?", found[1], re.IGNORECASE)
-    return host is not None and int(host[2] or 0) <= 65535
+    named = re.fullmatch(r"(?:([^:\[\]@<>^|% ]+)|\[(.+)\])(?::(\d{0,5}))?", found[1])
+    if not named or int(named[3] or 0) > 65535:
+        return False
+    numbers = re.fullmatch(r"\d+\.\d+\.\d+\.\d+", named[1] or "")  # a name of numbers must be an address
+    return (numbers is None or _is_address(IPv4Address, numbers[0])) and (
+        named[2] is None or _is_address(IPv6Address, named[2])
+    )
+
+
+def _is_address(kind: Callable[[str], Any], text: str) -> bool:
+    try:
+        kind(text)
+    except ValueError:
+        return False
+    return True
 
 
 def strings(value: Any, path: str, item: Item) -> Any:

@@ -214,6 +214,52 @@ ODD: list[Any] = [
     *([], [[]], [None], {}, [{}], [{}, {}], [5], ["x"], {"x": None}, {"@id": 5}, {"@type": 5}),
     *("javascript:x", "Barcode", "schema:FailedActionStatus", "schema:Unheard", ["Organization", "Place"]),
 ]
+LINKS = [
+    *(
+        LINK,
+        "HTTPS://Book.imin.co/a?jwt=b",
+        "http://localhost:8000/x",
+        "https://[::1]:8/",
+        "https://x?a",
+        "https://1.2.3.4/",
+    ),
+    *(
+        "",
+        "connect",
+        "//book.imin.co/x",
+        "javascript:alert(1)",
+        "ftp://book.imin.co/",
+        "https:///x",
+        "https://",
+    ),
+    *(
+        "https://[::1/",
+        "https://[a]/",
+        "https://[a]@",
+        "https://x y/",
+        "https://<",
+        "https://a^b/",
+        "https://a|b/",
+    ),
+    *(
+        "https://book.imin.co:99999/",
+        "https://1.2.3.999/",
+        f" {LINK}",
+        f"{LINK} ",
+        f"{LINK}\n",
+        f"{LINK}\x7f",
+    ),
+    *(
+        f"{LINK}\u202e",
+        f"{LINK}\x00x",
+        {},
+        {"urlTemplate": f"{LINK}5"},
+        {"url": "https://<"},
+        [LINK],
+        5,
+        None,
+    ),
+]
 NEWS = ["colour", "tier", "x:size", "beta:unheardOf", "schema_note"]
 """Members that nobody defines."""
 TYPES = [
@@ -392,6 +438,11 @@ def _change_term(document: Json, rng: random.Random) -> None:
         node[key] = deepcopy(rng.choice(STATUSES if key == "actionStatus" else TYPES))
 
 
+def _change_link(document: Json, rng: random.Random) -> None:
+    actions = [node for node in objects(document) if "target" in node] or [_any_object(document, rng)]
+    rng.choice(actions)["target"] = deepcopy(rng.choice(LINKS))
+
+
 def _wrap(document: Json, rng: random.Random) -> None:
     node = _any_object(document, rng)
     if node:
@@ -437,7 +488,7 @@ CHANGES: list[Change] = [
     _change_date,
     _add_date,
 ]
-CHANGES += [_change_term, _wrap, _odd_value, _odd_member, _remove, _rename, _number]
+CHANGES += [_change_link, _change_term, _wrap, _odd_value, _odd_member, _remove, _rename, _number]
 
 
 def _repeated_key(text: str, rng: random.Random) -> str:

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from imin_accounts import (
     ConnectedAccount,
@@ -49,6 +50,8 @@ def fields(naive: Any, ours: Any, path: str) -> Difference:
     """Where a value of ours is not the naive reader's."""
     if naive is ANY:
         return
+    if isinstance(ours, URL) and naive is not None:
+        naive = URL(naive, encoded=True)  # a host in small letters, and a path
     if isinstance(naive, dict):
         if ours is None:
             yield f"{path}: {naive} became None"
@@ -245,6 +248,8 @@ def test_the_naive_reader_reads_dates(text: str, first: str, last: str) -> None:
         ("https://x y/", False),
         ("https://<", False),
         ("https://[a]@", False),
+        ("https://[a]/", False),
+        ("https://1.2.3.999/", False),
         ("https://x:99999/", False),
         ("javascript:x", False),
     ],
