@@ -404,6 +404,16 @@ def _add_item(document: Json, rng: random.Random) -> None:
         )
 
 
+def _repeat_item(document: Json, rng: random.Random) -> None:
+    """Another item about a seller who has one already."""
+    items = document.get("imin:item")
+    if isinstance(items, list) and any(isinstance(item, dict) for item in items):
+        item = deepcopy(rng.choice([item for item in items if isinstance(item, dict)]))
+        if rng.random() < 0.5:
+            item[MATCHING] = rng.choice([True, False])
+        items.append(item)
+
+
 def _add_news(document: Json, rng: random.Random) -> None:
     _any_object(document, rng)[rng.choice(NEWS)] = deepcopy(rng.choice(ODD))
 
@@ -479,6 +489,7 @@ def _number(document: Json, rng: random.Random) -> None:
 
 
 CHANGES: list[Change] = [
+    _repeat_item,
     _add_piece,
     _add_piece,
     _add_item,
