@@ -9,7 +9,7 @@ from imin_accounts.errors import InvalidRequest
 
 MAX_DEPTH = 64
 """Levels of objects and arrays that a document may have, its own included."""
-MAX_VALUES = 1_000_000
+MAX_VALUES = 500_000
 """Values that are copied at most. A reply of 5,000 sellers has about 150,000."""
 _BEYOND_DIGITS = 10**4300
 """Python refuses to write or read an integer of more digits, since that takes time by their square."""

@@ -356,6 +356,15 @@ class UnrecognisedAccount:
     def document(self) -> Any:
         return copied(self._document)
 
+    @classmethod
+    def _as_received(cls, document: Any, seller: Seller | None = None) -> "UnrecognisedAccount":
+        """One of a document that was parsed for it, so that it need not be checked and copied."""
+        made = object.__new__(cls)
+        slots = {"seller": seller, "_document": document, "problems": (), "extra": NOTHING_EXTRA}
+        for name, value in slots.items():
+            object.__setattr__(made, name, value)
+        return made
+
 
 CONNECTED_ONLY = keys_of(ConnectedAccount) - keys_of(UnconnectedAccount)
 """JSON keys that only a connected account has: one of them makes an account connected."""

@@ -154,6 +154,7 @@ def tuple_hook(type_: Any, converter: Any) -> Hook:
             if alone.value is None:
                 return unreadable("object" if alone_is_own else "array", value)
             return Reading((alone.value,), alone.raw or not alone_is_own, alone.problems)
+        budget.take(0 if attrs.has(element) else len(value))
         readings = [hook(each, budget) for each in value]
         return Reading(
             tuple(reading.value for reading in readings if reading.value is not None),
@@ -278,7 +279,7 @@ def account_hook(_: Any, converter: Any) -> Hook:
     def read(item: Any, budget: Budget) -> Reading:
         budget.take()
         if type(item) is not dict:
-            return Reading(UnrecognisedAccount(document=item), False, unreadable("object", item).problems)
+            return Reading(UnrecognisedAccount._as_received(item), False, unreadable("object", item).problems)
         there = {key for key, value in item.items() if not absent(value)}
         flag = item.get(FLAG)
         if CONNECTED_ONLY & there or says_connected(item):
@@ -293,11 +294,11 @@ def account_hook(_: Any, converter: Any) -> Hook:
         else:
             found = seller.read(item, budget)
             undecided = f"{step(FLAG)}: expected boolean, got {'nothing' if absent(flag) else kind(flag)}"
-            account = UnrecognisedAccount(seller=found.value, document=item)
+            account = UnrecognisedAccount._as_received(item, found.value)
             return Reading(account, False, (*found.problems, undecided))
         if reading.value is not None:
             return reading
-        return Reading(UnrecognisedAccount(document=item), False, reading.problems)
+        return Reading(UnrecognisedAccount._as_received(item), False, reading.problems)
 
     return read
 

@@ -8,7 +8,7 @@ cattrs structures every class. Its own hooks coerce, so every type in the models
 the quick readers take what has no problem, the careful ones whatever those refused, node by node.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache, partial
 from operator import eq
@@ -42,6 +42,9 @@ from imin_accounts.models import (
 MAX_SHARED = 1024
 """Sellers that are remembered, so that the replies of many customers share them."""
 
+MAX_SHARING = 2**20
+"""Bytes of a reply whose sellers are shared at most."""
+
 N = TypeVar("N", bound=Node | UnrecognisedAccount)
 
 _ITEMS = tuple[SellerAccount, ...]
@@ -71,6 +74,8 @@ def _shared(read: Reader) -> Reader:
     """
 
     def read_shared(document: Any, budget: Budget) -> Seller:
+        if not budget.shares:
+            return read(document, budget)  # type: ignore[no-any-return]
         try:
             found = _sellers.get(document.get("@id") or document["id"])
             if found is not None and found[0] == orjson.dumps(document):
@@ -127,7 +132,14 @@ def _account(item: Any, path: str, level: int, budget: Budget) -> SellerAccount:
     budget.look_through(item, MAX_DEPTH - level)
     account: SellerAccount
     account, _, problems = _careful.get_structure_hook(SellerAccount)(item, budget)
-    return attrs.evolve(account, problems=tuple(path + each for each in problems)) if problems else account
+    if problems:
+        _add_problems(account, (path + each for each in problems))
+    return account
+
+
+def _add_problems(made: Any, problems: Iterable[str]) -> None:
+    """Set them on a model that nobody else has yet; ``evolve`` would check and copy the document again."""
+    object.__setattr__(made, "problems", (*made.problems, *problems))
 
 
 def _careful_converter() -> cattrs.Converter:
@@ -243,39 +255,38 @@ def _collection(document: Any, escapes: bool, budget: Budget) -> SellerAccounts:
         pass
     budget.look_through({**document, "imin:item": None}, MAX_DEPTH)
     accounts, _, problems = _careful.get_structure_hook(SellerAccounts)(document, budget)
-    return attrs.evolve(accounts, problems=tuple("$" + each for each in problems))
+    _add_problems(accounts, ("$" + each for each in problems))
+    return accounts
 
 
-def _alone(document: Any, cls: Any, budget: Budget) -> tuple[Any, tuple[str, ...]]:
-    """One account or another node, and its problems."""
+def _alone(document: Any, before: tuple[str, ...], cls: Any, budget: Budget) -> tuple[Any, tuple[str, ...]]:
+    """One account or another node, and its problems, those found ``before`` included."""
     budget.look_through(document, MAX_DEPTH)
     is_account = cls == SellerAccount or cls in get_args(SellerAccount)
     value, _, found = _careful.get_structure_hook(SellerAccount if is_account else cls)(document, budget)
-    problems = tuple("$" + each for each in found)
+    problems = (*before, *("$" + each for each in found))
     if value is None:
         raise DecodeError(*problems)
     if is_account:
         if cls != SellerAccount and type(value) is not cls:
             raise DecodeError(f"$: expected {cls.__name__}, got {type(value).__name__}", *problems)
-        value = attrs.evolve(value, problems=problems)
+        _add_problems(value, problems)
     return value, problems
 
 
-def _with_unheld(accounts: SellerAccounts, unheld: Unheld) -> SellerAccounts:
-    """``accounts`` with a problem for each number that was left out, where it belongs."""
-    items = list(accounts.item)
-    problems = list(accounts.problems)
+def _note_unheld(accounts: SellerAccounts, unheld: Unheld) -> None:
+    """Add a problem for each number that was left out, where it belongs."""
+    found: dict[int | None, list[str]] = {}
     for path in unheld:
-        problem = f"${''.join(map(step, path))}: expected a number that Python holds, got another"
-        if (
-            path[0] == "imin:item"
-            and len(path) > 1
-            and (index := path[1] if type(path[1]) is int else 0) < len(items)
-        ):
-            items[index] = attrs.evolve(items[index], problems=(*items[index].problems, problem))
-        else:
-            problems.append(problem)
-    return attrs.evolve(accounts, item=tuple(items), problems=tuple(problems))
+        place = path[1] if path[0] == "imin:item" and len(path) > 1 else None
+        index = place if type(place) is int else 0 if place and accounts.item else None
+        found.setdefault(index, []).append(_unheld(path))
+    for index, problems in found.items():
+        _add_problems(accounts if index is None else accounts.item[index], problems)
+
+
+def _unheld(path: tuple[str | int, ...]) -> str:
+    return f"${''.join(map(step, path))}: expected a number that Python holds, got another"
 
 
 def _read(document: Any, unheld: Unheld, cls: Any, strict: bool, text: Any) -> Any:
@@ -285,12 +296,14 @@ def _read(document: Any, unheld: Unheld, cls: Any, strict: bool, text: Any) -> A
         text: What it was parsed from; None where its integers are exact.
     """
     budget = Budget()
+    budget.take(len(unheld))
+    budget.shares = text is None or len(text) <= MAX_SHARING
     if cls is not SellerAccounts:
-        read, problems = _alone(document, cls, budget)
+        read, problems = _alone(document, tuple(map(_unheld, unheld)), cls, budget)
     else:
         read = _collection(document, type(text) is not bytes or b"\\" in text, budget)
         if unheld:
-            read = _with_unheld(read, unheld)
+            _note_unheld(read, unheld)
         problems = (
             (*read.problems, *(each for account in read for each in account.problems)) if strict else ()
         )

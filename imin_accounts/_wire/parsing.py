@@ -19,7 +19,9 @@ Unheld = list[tuple[str | int, ...]]
 """The paths of numbers that are beyond what Python holds and that were left out."""
 
 _BOM = b"\xef\xbb\xbf"
-_ENDLESS = re.compile("[0-9]{4301}")
+_ENDLESS = re.compile(
+    "(?<![0-9])[0-9]{4301}"
+)  # only from a number's first digit on, or it takes the square of the time
 _TOO_DEEP = f"$: expected at most {MAX_DEPTH} levels, got more"
 
 
