@@ -20,7 +20,7 @@ class _Known:
     """What is known of a class of nodes.
 
     Attributes:
-        members: Keys that may be there, by the node's type; under None for a node of no known type.
+        members: Keys that may be there, by the node's type; under None for none or an unknown one.
         children: The fields that hold nodes, each with its step in a JSON path.
     """
 
@@ -38,18 +38,16 @@ def _vocabulary() -> list[dict[str, list[str]]]:
 
 @cache
 def _known(cls: Any) -> _Known:
-    own = keys_of(cls) | cls.elsewhere
-    members: dict[str | None, frozenset[str]] = dict.fromkeys(cls.types, own)
-    every = own
-    for group in _vocabulary():
-        types = {*group["names"], *group["also"]}
-        if not types.isdisjoint(cls.vocabulary):
-            standard = own.union(group["members"], group["shown"])
-            members |= dict.fromkeys(types, standard)
-            every |= standard
+    own = keys_of(cls) | cls.elsewhere | {"@context"}
+    members: dict[str | None, frozenset[str]] = dict.fromkeys((None, *cls.types), own)
+    for name in reversed(cls.vocabulary):  # the first is what a node without a type is taken for
+        for group in _vocabulary():
+            types = {*group["names"], *group["also"]}
+            if name in types:
+                members |= dict.fromkeys((None, *types), own.union(group["members"], group["shown"]))
     fields = [field for field in attrs.fields(cls) if _holds_nodes(field.type)]
     children = tuple((field.name, step(field.metadata["keys"][0])) for field in fields)
-    return _Known({**members, None: every}, children)
+    return _Known(members, children)
 
 
 def _holds_nodes(annotation: Any) -> bool:

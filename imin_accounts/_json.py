@@ -25,8 +25,8 @@ class Copying:
     """Copies JSON values, so that the copy consists of JSON's own types and shares nothing.
 
     Attributes:
-        unheld: The paths, as keys and indexes, of numbers that neither an integer of 4,300 digits nor a finite
-            float holds. Such a number is copied as None.
+        unheld: The paths, as keys and indexes, of numbers that neither an integer of 4,300 digits nor a
+            finite float holds. Such a number is copied as None.
     """
 
     def __init__(self) -> None:

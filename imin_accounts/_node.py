@@ -1,4 +1,4 @@
-"""What all models share: how a field is named in JSON, what it may hold, what a repr hides, what equality sees."""
+"""What all models share: a field's name in JSON, what it may hold, what a repr hides and equality sees."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -204,3 +204,11 @@ class Node:
 def keys_of(cls: type) -> frozenset[str]:
     """Every JSON key, in every spelling, that has a field in ``cls``."""
     return frozenset(key for field in attrs.fields(cls) for key in field.metadata["keys"])
+
+
+def identifiers_of(node: Node) -> set[str]:
+    """Every identifier that a node gives itself, in whatever spelling: more than one is a contradiction."""
+    if not node.extra:
+        return {node.id} if node.id is not None else set()
+    spelled = (node.id, node.extra.get("@id"), node.extra.get("id"))
+    return {each for each in spelled if isinstance(each, str)}

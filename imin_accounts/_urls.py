@@ -32,7 +32,7 @@ def parsed(text: str, *, encoded: bool = False) -> URL | None:
 
 
 def is_link(text: str) -> bool:
-    """Whether a browser may be sent there: absolute http(s) with a host that browsers take, nothing invisible.
+    """Whether a browser may be sent there: absolute http(s), a host that browsers take, nothing invisible.
 
     See https://url.spec.whatwg.org/#host-parsing.
     """
@@ -63,10 +63,12 @@ def _is_host(host: str) -> bool:
 def customer_in(collection: str) -> str | None:
     """The customer whose accounts have this URL: the decoded segment, exact; None where it names nobody.
 
-    The path ends with ``/customers/<customer>/accounts``, or with ``customer-accounts`` as on imin's newer pages;
-    gateways and versions change what stands before. A query may say anything, so it is not looked at.
+    The path ends with ``/customers/<customer>/accounts``, or with ``customer-accounts`` as on imin's newer
+    pages; gateways and versions change what stands before. A query may say anything, so it is not looked at.
     """
     origin = _ORIGIN.match(collection)
+    if origin and "[" in origin[0] and parsed(origin[0]) is None:
+        return None
     path = re.split("[?#]", collection[origin.end() if origin else 0 :], maxsplit=1)[0]
     found = _COLLECTION.search(path)
     if found is None:
@@ -79,7 +81,10 @@ def customer_in(collection: str) -> str | None:
 
 
 def with_query_member(url: str | URL, name: str, value: str | None) -> URL:
-    """``url`` with a query member in place of those of its name, all else byte for byte; unchanged without a value.
+    """``url`` with a query member in place of those of its name, all else byte for byte.
+
+    Args:
+        value: What it is to be; where it is None or empty the URL stays as it is.
 
     Raises:
         InvalidRequest: Not an absolute, percent-encoded http(s) URL, or too long for imin.

@@ -29,6 +29,7 @@ from imin_accounts._node import (
     Node,
     Private,
     api_names,
+    identifiers_of,
     keys_of,
     names,
     without_targets,
@@ -414,9 +415,11 @@ class SellerAccounts(Node):
 
         Where it is there in several spellings, all of them have to name the same.
         """
-        spellings = {self.id, *(self.extra.get(key) for key in ("@id", "id"))} - {None}
-        found = {customer_in(each) if isinstance(each, str) else None for each in spellings}
-        return found.pop() if len(found) == 1 else None
+        received = (self.id, self.extra.get("@id"), self.extra.get("id"))
+        named = {
+            customer_in(each) if isinstance(each, str) else None for each in received if each is not None
+        }
+        return named.pop() if len(named) == 1 else None
 
     @property
     def connected(self) -> tuple[ConnectedAccount, ...]:
@@ -456,8 +459,14 @@ class SellerAccounts(Node):
         Returns:
             None where the reply does not tell.
         """
+        sellers = (account.seller for account in self.item)
+        spelled = [identifiers_of(each) for each in sellers if each is not None]
         about = self._by_seller.get(seller_id, [])
-        if self.id is None or len(about) != 1:
+        if (
+            self.id is None
+            or len(about) != 1
+            or [each for each in spelled if seller_id in each] != [{seller_id}]
+        ):
             return None
         match about[0]:
             case ConnectedAccount(extra=extra) if UNCONNECTED_ONLY.isdisjoint(extra):

@@ -39,7 +39,7 @@ _RFC3339 = re.compile(
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 _OWN_DATES = ("--T::Z", "--T::+:")
-"""Every third character, from the fifth on, of RFC 3339 with whole seconds and Z, or an offset to the east."""
+"""Every third character, from the fifth on, of RFC 3339 with whole seconds and Z or an offset eastwards."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S")
 _STATUSES = {plain(status): status for status in ActionStatus}
@@ -81,7 +81,7 @@ def read_string(value: Any, _: Budget) -> Reading:
 
 
 def read_term(value: Any, _: Budget) -> Reading:
-    """A term such as a type. JSON-LD takes ``[x]`` for ``x``, and schema.org's namespace may be there or not."""
+    """A term such as a type, with or without schema.org's namespace. JSON-LD takes ``[x]`` for ``x``."""
     term = value[0] if type(value) is list and len(value) == 1 else value
     if type(term) is not str:
         return unreadable("string", value)
@@ -147,6 +147,7 @@ def tuple_hook(type_: Any, converter: Any) -> Hook:
     """
     element = get_args(type_)[0]
     hook, alone_is_own = converter.get_structure_hook(element), element is AccessPass
+    kind_of_each = "string" if element is str else "object"
 
     def read(value: Any, budget: Budget) -> Reading:
         if type(value) is not list:
@@ -155,7 +156,9 @@ def tuple_hook(type_: Any, converter: Any) -> Hook:
                 return unreadable("object" if alone_is_own else "array", value)
             return Reading((alone.value,), alone.raw or not alone_is_own, alone.problems)
         budget.take(0 if attrs.has(element) else len(value))
-        readings = [hook(each, budget) for each in value]
+        readings = [
+            unreadable(kind_of_each, each) if type(each) is list else hook(each, budget) for each in value
+        ]
         return Reading(
             tuple(reading.value for reading in readings if reading.value is not None),
             any(reading.raw for reading in readings) or (alone_is_own and len(value) == 1),
@@ -214,7 +217,7 @@ class Member:
         return Reading(values[0] if values else self.nothing.value, raw, tuple(problems))
 
     def _read_instead(self, document: Mapping[str, Any], budget: Budget) -> Reading:
-        """The other member has no field, so that it can't be read is no problem, and it is kept in any case."""
+        """The other member has no field: it is kept in any case, and if it can't be read that is no problem."""
         if self.instead is None or absent(document.get(self.instead[0])):
             return self.nothing
         key, hook = self.instead

@@ -9,6 +9,7 @@ the quick readers take what has no problem, the careful ones whatever those refu
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache, partial
 from operator import eq
@@ -83,8 +84,11 @@ def _shared(read: Reader) -> Reader:
         except UNLIKE:  # no object, no identifier, or an integer beyond 64 bits
             return read(document, budget)  # type: ignore[no-any-return]
         seller: Seller = read(document, budget)
+        if budget.inexact:  # the document is about to be read again, with other numbers
+            return seller
         if seller.id in _met:
-            _sellers[seller.id] = (orjson.dumps(document), seller)
+            with suppress(TypeError):  # an integer beyond 64 bits
+                _sellers[seller.id] = (orjson.dumps(document), seller)
         else:
             if len(_met) >= MAX_SHARED:
                 _met.clear()
@@ -167,7 +171,7 @@ _ANNOTATED: dict[Any, Hook] = {
 
 
 def _node_hook(cls: type, converter: cattrs.Converter) -> Hook:
-    """The hook of a class of nodes: where an item has a problem, its nodes that have none are read quickly."""
+    """The hook of a class of nodes: in an item with a problem, the nodes that have none are read quickly."""
     read = careful.node_hook(cls, converter)
     if "problems" in attrs.fields_dict(cls):  # a whole account, which the quick reader has refused already
         return read
@@ -226,7 +230,7 @@ _writing = _writing_converter()
 
 
 def _refuse_other(document: Any) -> None:
-    """Refuse what is no collection of accounts: an array ``imin:item`` or the collection's type says it is."""
+    """Refuse what is no collection of accounts, as an array ``imin:item`` or the collection's type says."""
     if type(document) is not dict:
         raise DecodeError(f"$: expected object, got {kind(document)}")
     items = document.get("imin:item")
@@ -247,6 +251,7 @@ def _collection_reader(escapes: bool) -> Reader:
 
 def _collection(document: Any, escapes: bool, budget: Budget) -> SellerAccounts:
     if type(document) is not dict or type(document.get("imin:item")) is not list:
+        budget.look_through(document, MAX_DEPTH)
         _refuse_other(document)
     try:
         accounts: SellerAccounts = _collection_reader(escapes)(document, budget)
@@ -347,8 +352,7 @@ def from_jsonld(
     read stays in ``extra`` and is named in ``problems``.
 
     Args:
-        document: JSON text as UTF-8, or a parsed object, which is copied. Where a key is repeated the last one
-            counts.
+        document: JSON text as UTF-8, or a parsed object, which is copied. Of repeated keys the last counts.
         cls: What to read: the whole reply if not given, ``SellerAccount`` for one account in whatever state,
             or any class of the models.
         strict: Refuse a document with any problem. Another spelling of a member is not one.
@@ -366,7 +370,7 @@ def from_jsonld(
 
 
 def to_jsonld(node: Node | UnrecognisedAccount) -> dict[str, Any]:
-    """Write accounts or a part of them as the JSON-LD that they were read from, changed fields as they are now.
+    """Write accounts, or a part of them, as the JSON-LD that they were read from, but for what was changed.
 
     Every call returns fresh objects. Dates are written with their offset, ``+00:00`` for UTC. Nulls and empty
     arrays are left out, as imin does. It fits ``json.dumps(..., default=to_jsonld)``.

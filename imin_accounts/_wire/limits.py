@@ -21,8 +21,8 @@ class Budget:
 
     Attributes:
         inexact: Whether a value that is kept as received may be an integer that orjson read as a float.
-        shares: Whether sellers are looked up among those of other replies, for which they are written as bytes:
-            that takes memory, at worst 190 bytes for an empty text.
+        shares: Whether sellers are looked up among those of other replies, for which they are written as
+            bytes: that takes memory, at worst 190 bytes for an empty text.
     """
 
     inexact = False

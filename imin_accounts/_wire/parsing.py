@@ -62,7 +62,13 @@ def parse_exactly(document: Any) -> tuple[Any, Unheld]:
     except ValueError:
         wrong = "$: expected JSON, got something else"
     else:
-        return checked(value)
+        try:
+            return _copied(value)
+        except NotJson as error:
+            _, wrong = error.args
+            wrong = (
+                f"$: {wrong}" if "Unicode" not in wrong else "$: expected JSON, got a lone surrogate in it"
+            )
     raise DecodeError(wrong)
 
 
@@ -72,12 +78,16 @@ def checked(document: Any) -> tuple[Any, Unheld]:
     Raises:
         DecodeError: It holds what no JSON text says, or too much.
     """
-    copying = Copying()
     try:
-        return copying.copy(document), copying.unheld
+        return _copied(document)
     except NotJson as error:
         path, what = error.args
     raise DecodeError(f"${''.join(map(step, path))}: {what}")
+
+
+def _copied(value: Any) -> tuple[Any, Unheld]:
+    copying = Copying()
+    return copying.copy(value), copying.unheld
 
 
 def _refuse(_: str) -> NoReturn:

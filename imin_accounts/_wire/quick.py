@@ -107,7 +107,8 @@ _FORMS: dict[Any, _Form] = {
 }
 _NODE = _Form("dict", "", "read_{0}(v, budget)")
 _MANY = (
-    "((read_{0}(v[0], budget),) if len(v) == 1 else (read_{0}(v[0], budget), read_{0}(v[1], budget)) if len(v) == 2"
+    "((read_{0}(v[0], budget),) if len(v) == 1"
+    " else (read_{0}(v[0], budget), read_{0}(v[1], budget)) if len(v) == 2"
     " else tuple([read_{0}(each, budget) for each in v]))"
 )
 _NODES = _Form("list", "v", _MANY)
@@ -232,7 +233,7 @@ class _Code:
         return _Form(*(part.format(field.name, _HAS_CONTROL[escapes], is_usual_type) for part in form))
 
     def own_form(self, without: Collection[str], spelled: Collection[str] = ()) -> str:
-        """For an object with a member of every field but ``without``, those of ``spelled`` under their other key.
+        """For an object with a member of every field but ``without``; of ``spelled`` under their other key.
 
         A missing member raises, so by their number there is no unknown one.
         """

@@ -3,9 +3,6 @@
 API page: "Seller Accounts [BETA]", sections "Get Seller Accounts" and "Delete Seller Account".
 """
 
-import re
-from urllib.parse import unquote_to_bytes
-
 from imin_accounts._wire.converter import from_jsonld
 from imin_accounts._wire.problem import read_problem, retry_after, safe_headers
 from imin_accounts.errors import (
@@ -42,7 +39,9 @@ def read_accounts(response: Response, customer: str | None, *, now: float) -> Se
     except DecodeError as error:
         unreadable = error.problems
     else:
-        if customer is not None and not _is_about(accounts, customer):
+        # A reply without @id can't be checked and passes.
+        unnamed = accounts.id is None and not {"@id", "id"} & accounts.extra.keys()
+        if customer is not None and not unnamed and accounts.customer != customer:
             raise WrongCustomer("the reply is not about the customer asked for", status=200)
         return accounts
     raise DecodeError(*unreadable, status=200)
@@ -63,28 +62,6 @@ def check_disconnected(response: Response, *, now: float) -> None:
     length = response.headers.get("content-length", "0")
     if set(length) != {"0"} or "transfer-encoding" in response.headers or response.body:
         raise UnexpectedResponse("imin answered 204 with a body", status=204)
-
-
-def _is_about(accounts: SellerAccounts, customer: str) -> bool:
-    # All spellings received have to agree; a reply without any can't be checked and passes.
-    spellings = [accounts.id]
-    if accounts.extra:
-        spellings += [accounts.extra.get("@id"), accounts.extra.get("id")]
-    return all(_customer_of(spelling) == customer for spelling in spellings if spelling is not None)
-
-
-def _customer_of(collection: object) -> str | None:
-    # Only the path is looked at: gateways and versions change what stands before it.
-    found = isinstance(collection, str) and _COLLECTION.search(collection)
-    if not found:
-        return None
-    try:
-        return unquote_to_bytes(found[1]).decode()
-    except UnicodeDecodeError:
-        return None
-
-
-_COLLECTION = re.compile(r"/customers/([^/?#]+)/accounts/?(?:[?#].*)?\Z", re.DOTALL)
 
 
 def _status_error(response: Response, now: float) -> IminError:

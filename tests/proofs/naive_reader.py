@@ -50,7 +50,9 @@ def parse(body: bytes) -> Any:
             text, parse_constant=_refuse, parse_float=_float, parse_int=_int, object_pairs_hook=_object
         )
         _no_lone_surrogates(value)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise Refused("levels") from None
+    except ValueError:
         raise Refused("JSON") from None
     return value
 
@@ -115,7 +117,7 @@ def absent(value: Any) -> bool:
 
 # --- Vocabulary -----------------------------------------------------------------------------------
 
-_DATA = json.loads(files("imin_accounts").joinpath("_wire", "openactive.json").read_text(encoding="utf-8"))
+_DATA = json.loads(files("imin_accounts").joinpath("openactive.json").read_text(encoding="utf-8"))
 MEMBERS: Mapping[str, set[str]] = {
     name: {*group["members"], *group["shown"]}
     for group in _DATA["types"]
@@ -556,7 +558,8 @@ def read(body: bytes) -> Json:
     if has_too_large(envelope):
         return {"problem": ANY}
     read: Json = fields(envelope, "$", item)
-    read["customer"] = customer_of(read["id"])
+    spelled = [document.get(key) for key in ("@id", "id") if not absent(document.get(key))]
+    read["customer"] = customer_of(read["id"]) if spelled[1:] in ([], spelled[:1]) else None
     read["problem"] = item.problem or (ANY if item.unsure else False)
     read["items"] = [read_item(each) for each in items or []]
     missing = absent(document.get("@id")) and absent(document.get("id"))

@@ -17,7 +17,7 @@ from imin_accounts import from_jsonld
 from imin_accounts._node import Node
 from imin_accounts._wire.converter import MAX_SHARED, _quick
 from imin_accounts._wire.limits import Budget
-from imin_accounts._wire.quick import UNLIKE, Odd, _Links, date_without_24
+from imin_accounts._wire.quick import Odd, _Links, date_without_24
 from imin_accounts.models import ConnectedAccount, NoAccount, Seller, UnconnectedAccount
 from tests.annotation_check import mistyped
 from tests.paths import SAMPLES
