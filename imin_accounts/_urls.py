@@ -67,7 +67,7 @@ def customer_in(collection: str) -> str | None:
     pages; gateways and versions change what stands before. A query may say anything, so it is not looked at.
     """
     origin = _ORIGIN.match(collection)
-    if origin and "[" in origin[0] and parsed(origin[0]) is None:
+    if origin and not {"[", "]"}.isdisjoint(origin[0]) and parsed(origin[0]) is None:
         return None
     path = re.split("[?#]", collection[origin.end() if origin else 0 :], maxsplit=1)[0]
     found = _COLLECTION.search(path)

@@ -157,8 +157,6 @@ def connected(draw: Draw, varied: bool = False) -> Json:
     }
     needed = f"seller {draw(st.sampled_from([*members][2:]))}"
     item: Json = draw(_nodes(varied, "Account", members, needed))
-    if isinstance(flag := item.get("hasHiddenEntitlements"), bool) and draw(st.booleans()):
-        item["hasHiddenEntitlements"] = str(flag).lower()
     return item
 
 

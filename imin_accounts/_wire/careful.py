@@ -123,8 +123,9 @@ def read_status(value: Any, _: Budget) -> Reading:
 def read_link(value: Any, _: Budget) -> Reading:
     """A URL, or an EntryPoint that holds one."""
     if type(value) is dict:
-        urls = [value.get("urlTemplate"), value.get("url")]
-        found = [url for url in urls if type(url) is str and "{" not in url and is_link(url)]
+        template, url = value.get("urlTemplate"), value.get("url")
+        urls = [url] if type(template) is str and "{" in template else [template, url]
+        found = [each for each in urls if type(each) is str and is_link(each)]
         return Reading(found[0], raw=True) if found else unreadable("http(s) URL", value)
     return Reading(value) if type(value) is str and is_link(value) else unreadable("http(s) URL", value)
 
@@ -214,10 +215,11 @@ class Member:
         if any(value != values[0] for value in values):
             problems.append(f"{step(spelled[1])}: expected the value of {step(spelled[0])}, got another")
         raw = spelled != [self.keys[0]] or readings[0].raw
-        return Reading(values[0] if values else self.nothing.value, raw, tuple(problems))
+        value = values[0] if values else self._read_instead(document, budget).value
+        return Reading(value, raw, tuple(problems))
 
     def _read_instead(self, document: Mapping[str, Any], budget: Budget) -> Reading:
-        """The other member has no field: it is kept in any case, and if it can't be read that is no problem."""
+        """The other member has no field: it is kept in any case, and need not be readable."""
         if self.instead is None or absent(document.get(self.instead[0])):
             return self.nothing
         key, hook = self.instead

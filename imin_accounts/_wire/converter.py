@@ -146,13 +146,13 @@ def _add_problems(made: Any, problems: Iterable[str]) -> None:
     object.__setattr__(made, "problems", (*made.problems, *problems))
 
 
-def _careful_converter() -> cattrs.Converter:
+def _careful_converter(node_hook: Callable[..., Hook]) -> cattrs.Converter:
     converter = cattrs.Converter()
     converter.register_structure_hook(str, careful.read_string)
     converter.register_structure_hook(bool, careful.read_bool)
     converter.register_structure_hook(datetime, careful.read_date)
     converter.register_structure_hook(ActionStatus, careful.read_status)
-    converter.register_structure_hook_factory(attrs.has, _node_hook)
+    converter.register_structure_hook_factory(attrs.has, node_hook)
     converter.register_structure_hook_factory(_is_optional, _optional_hook)
     converter.register_structure_hook_factory(_is_tuple, careful.tuple_hook)
     converter.register_structure_hook_factory(lambda type_: type_ == SellerAccount, careful.account_hook)
@@ -223,7 +223,7 @@ def _writing_converter() -> cattrs.Converter:
     return converter
 
 
-_careful = _careful_converter()
+_careful = _careful_converter(_node_hook)
 _quick = _quick_converter(escapes=True)
 _quick_without_escapes = _quick_converter(escapes=False)
 _writing = _writing_converter()

@@ -111,7 +111,7 @@ _MANY = (
     " else (read_{0}(v[0], budget), read_{0}(v[1], budget)) if len(v) == 2"
     " else tuple([read_{0}(each, budget) for each in v]))"
 )
-_NODES = _Form("list", "v", _MANY)
+_NODES = _Form("list", "type(v) is list and v", _MANY)
 _ITEMS = _Form("list", "", "read_{0}(v, budget)")
 _PASSES = _Form(
     "(dict if type(v) is dict else list)",
@@ -156,12 +156,12 @@ def date_without_24(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _are_texts(values: list[Any]) -> bool:
-    return set(map(type, values)) == {str}
+def _are_texts(values: Any) -> bool:
+    return type(values) is list and set(map(type, values)) == {str}
 
 
-def _are_contexts(values: list[Any]) -> bool:
-    return len(values) > 1 and _are_texts(values)
+def _are_contexts(values: Any) -> bool:
+    return _are_texts(values) and len(values) > 1
 
 
 def _look_through(members: dict[str, Any], budget: Budget) -> None:
@@ -273,7 +273,10 @@ class _Code:
     def _in_any_form(self, field: Field) -> str:
         name, (key, *aliases) = field.name, field.metadata["keys"]
         kind, test, value = self._forms[name]
-        nothing = "raise Odd" if field.default is attrs.NOTHING else f"self.{name} = {field.default!r}"
+        needed = (
+            field.default is attrs.NOTHING or field.validator
+        )  # which the member that tells the state has
+        nothing = "raise Odd" if needed else f"self.{name} = {field.default!r}"
         if instead := field.metadata["instead"]:
             nothing = f"self.{name} = member_{name}.read(o, budget).value if {instead!r} in kept else None"
         lines = [f"v = o.get({key!r})\n"]

@@ -90,17 +90,16 @@ def _expression(field: "attrs.Attribute[Any]", converter: Any, names: dict[str, 
 
 def _with_extra(members: list[tuple[Member, Writer]]) -> Callable[[Any, dict[str, Any]], dict[str, Any]]:
     def add(node: Any, document: dict[str, Any]) -> dict[str, Any]:
-        rest = dict(node.extra)
+        received = dict(node.extra)
+        rest = dict(received)
         for member, write in members:
             raw = {key: rest.pop(key) for key in member.keys if key in rest}
-            if raw and _reads_as(raw, member, write, node):
+            other = member.instead[0] if member.instead and member.instead[0] in rest else None
+            if (raw or other) and _reads_as(received, member, write, node):
                 document.pop(member.keys[0], None)
                 document |= raw
-            elif member.instead and (key := member.instead[0]) in rest:
-                if _reads_as(rest, member, write, node):
-                    document.pop(member.keys[0], None)
-                elif member.keys[0] not in document:  # it would be read instead
-                    del rest[key]
+            elif other and member.keys[0] not in document:  # or it would be read instead
+                del rest[other]
         return document | rest
 
     return add

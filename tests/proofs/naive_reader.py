@@ -49,6 +49,8 @@ def parse(body: bytes) -> Any:
         value = json.loads(
             text, parse_constant=_refuse, parse_float=_float, parse_int=_int, object_pairs_hook=_object
         )
+        if depth(value) > 64 and isinstance(value, dict):
+            raise Refused("levels")
         _no_lone_surrogates(value)
     except RecursionError:
         raise Refused("levels") from None
@@ -234,6 +236,8 @@ def link(value: Any, path: str, item: Item) -> Any:
     """A link for a browser, also as an EntryPoint."""
     if isinstance(value, dict):
         found = [value.get(key) for key in ("urlTemplate", "url")]
+        if "{" in str(found[0]):  # a template is no link until it is filled in
+            del found[0]
         good = [each for each in found if isinstance(each, str) and is_link(each)]
         return UNREADABLE if not good else good[0] if len({*good}) == 1 else ANY
     return value if isinstance(value, str) and is_link(value) else UNREADABLE

@@ -176,21 +176,20 @@ def test_an_item_that_is_no_object(item: Any, got: str) -> None:
 
 
 BARCODE, TYPED = {"@type": "Barcode", "text": "b"}, {"type": "Barcode", "text": "t"}
-OTHER, UNTYPED = {"@type": "QRCode", "text": "q"}, {"text": "u"}
+OTHER, PICTURE = {"@type": "QRCode", "text": "q"}, {"@type": "ImageObject", "url": "p"}
+CODE = BARCODE | {"url": "p", "beta:codeType": "code128"}
 SPELLINGS = [
     pytest.param(connected(id=ID), "id", ID, id="id"),
     pytest.param(connected(type="Account"), "type", "Account", id="type"),
     pytest.param(connected(hasHiddenEntitlements=True), "hidden_entitlements", True, id="hasHidden"),
-    pytest.param(connected(hasHiddenEntitlements="true"), "hidden_entitlements", True, id="true"),
-    pytest.param(connected(hasHiddenEntitlements="false"), "hidden_entitlements", False, id="false"),
     pytest.param(connected(accessPass=[BARCODE]), "access_pass.text", "b", id="one pass in an array"),
-    pytest.param(connected(accessPass=[UNTYPED, BARCODE]), "access_pass.text", "b", id="barcode first"),
-    pytest.param(connected(accessPass=[OTHER, UNTYPED]), "access_pass.text", "u", id="then one without type"),
-    pytest.param(connected(accessPass=[OTHER, TYPED]), "access_pass.text", "t", id="barcode by type"),
-    pytest.param(
-        connected(accessPass=[UNTYPED | {"@type": None}, {}]), "access_pass.text", "u", id="null type"
-    ),
-    pytest.param(connected(accessPass=[OTHER]), "access_pass", None, id="no barcode"),
+    pytest.param(connected(accessPass=[PICTURE, BARCODE]), "access_pass.text", "b", id="the one with a text"),
+    pytest.param(connected(accessPass=[PICTURE, BARCODE]), "access_passes.0.url", "p", id="all in order"),
+    pytest.param(connected(accessPass=[PICTURE, {}]), "access_pass.url", "p", id="else the first"),
+    pytest.param(connected(accessPass=TYPED), "access_pass.type", "Barcode", id="barcode by type"),
+    pytest.param(connected(accessPass=CODE), "access_pass.code_type", "code128", id="beta:codeType"),
+    pytest.param(connected(accessPass=CODE), "access_pass.url", "p", id="a barcode's picture"),
+    pytest.param(connected(accessPass=OTHER), "access_pass.type", "QRCode", id="an unknown pass"),
     pytest.param(connected(customer=[{"email": "e"}]), "customer.email", "e", id="any object in an array"),
     pytest.param(connected(entitlement={"@id": ID}), "entitlements.0.id", ID, id="one for many"),
     pytest.param(connected(entitlement=[ID]), "entitlements.0.id", ID, id="an id for an entitlement"),
@@ -250,14 +249,15 @@ PROBLEMS = [
     (connected(dateLinked=5), ".dateLinked", "RFC 3339 date-time", "number"),
     (connected(hiddenEntitlements="true"), ".hiddenEntitlements", "boolean", "string"),
     (connected(hiddenEntitlements=1), ".hiddenEntitlements", "boolean", "number"),
-    (connected(hasHiddenEntitlements="True"), ".hasHiddenEntitlements", "boolean", "string"),
+    (connected(hasHiddenEntitlements="false"), ".hasHiddenEntitlements", "boolean", "string"),
     (connected(customer=5), ".customer", "object", "number"),
     (connected(customer=[{}, {}]), ".customer", "object", "array"),
     (connected(customer={"email": ["e"]}), ".customer.email", "string", "array"),
     (connected(accessPass="b"), ".accessPass", "object", "string"),
     (connected(accessPass=[5]), ".accessPass[0]", "object", "number"),
-    (connected(accessPass=[BARCODE, 5]), ".accessPass", "object", "array"),
-    (connected(accessPass=[[BARCODE]]), ".accessPass", "object", "array"),
+    (connected(accessPass=[BARCODE, 5]), ".accessPass[1]", "object", "number"),
+    (connected(accessPass=[None, BARCODE]), ".accessPass[0]", "object", "null"),
+    (connected(accessPass=[[BARCODE]]), ".accessPass[0]", "object", "array"),
     (connected(entitlement=5), ".entitlement", "array", "number"),
     (connected(entitlement=[{}, None]), ".entitlement[1]", "object", "null"),
     (connected(**{ERRORS: ["no"]}), f"['{ERRORS}'][0]", "object", "string"),
@@ -292,7 +292,7 @@ def test_two_spellings_of_one_value() -> None:
 
 def test_two_spellings_of_two_values() -> None:
     """The documented one wins, and a problem says that the other differs."""
-    account = read_one(connected(hiddenEntitlements=False, hasHiddenEntitlements="true"))
+    account = read_one(connected(hiddenEntitlements=False, hasHiddenEntitlements=True))
     assert account.hidden_entitlements is False
     assert account.problems == (
         "$['imin:item'][0].hasHiddenEntitlements: expected the value of .hiddenEntitlements, got another",

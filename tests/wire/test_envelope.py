@@ -1,6 +1,5 @@
 """What makes a document unreadable as a whole, and what strict reading refuses besides."""
 
-import math
 from collections import UserDict
 from datetime import UTC, datetime
 from typing import Any
@@ -52,7 +51,10 @@ JSON = {
     "y_string_nonchar": ('"\uffff"'.encode(), "\uffff"),
     "y_structure_true": (b"true", True),
     "i_object_duplicate_keys": (b'{"a": 1, "a": 2}', {"a": 2}),
-    "i_number_beyond_64_bits": (b"18446744073709551616", 2.0**64),
+    "y_number_beyond_64_bits": (b"18446744073709551616", 2**64),
+    "y_number_below_64_bits": (b"[-9223372036854775809]", [-(2**63) - 1]),
+    "y_number_of_4300_digits": (b"9" * 4300, 10**4300 - 1),
+    "y_number_large_float": (b"1e300", 1e300),
     "i_number_precision": (b"0.1000000000000000055511151231257827", 0.1),
 }
 
@@ -76,7 +78,6 @@ NOT_JSON = {
     "n_object_key_unquoted": b"{a: 1}",
     "n_number_nan": b"NaN",
     "n_number_infinity": b"-Infinity",
-    "n_number_overflow": b"1e999",
     "n_number_leading_zero": b"012",
     "n_number_plus": b"+1",
     "n_number_hex": b"0x1",
@@ -108,7 +109,6 @@ def test_not_json(text: bytes) -> None:
 
 ENVELOPES = {
     "nothing": (b"", "$: expected JSON, got something else at line 1, column 1"),
-    "byte order mark": (b"\xef\xbb\xbf{}", "$: expected JSON, got something else at line 1, column 1"),
     "utf-16": ("{}".encode("utf-16"), "$: expected JSON, got something else at line 1, column 1"),
     "lone surrogate as text": ("\ud800", "$: expected JSON, got something else at line 1, column 1"),
     "a page": (b"<html>", "$: expected JSON, got something else at line 1, column 1"),
@@ -120,8 +120,7 @@ ENVELOPES = {
     "empty": (b"{}", "$['imin:item']: expected array, got nothing"),
     "an error body": (b'{"@type": "NotFoundError"}', "$['imin:item']: expected array, got nothing"),
     "null items without type": (b'{"imin:item": null}', "$['imin:item']: expected array, got nothing"),
-    "[] items without type": (b'{"imin:item": []}', "$['imin:item']: expected array, got nothing"),
-    "types": (b'{"@type": ["imin:Collection"]}', "$['imin:item']: expected array, got nothing"),
+    "two types": (b'{"@type": ["imin:Collection", "x"]}', "$['imin:item']: expected array, got nothing"),
     "items a string": (b'{"imin:item": ""}', "$['imin:item']: expected array, got string"),
     "items a number": (
         b'{"@type": "imin:Collection", "imin:item": 0}',
@@ -144,11 +143,13 @@ def test_an_unreadable_envelope(document: Any, problem: str) -> None:
         {"type": "imin:Collection"},
         {"@type": "imin:Collection", "imin:item": None},
         {"@type": "imin:Collection", "imin:item": []},
+        {"@type": ["imin:Collection"]},
+        {"imin:item": []},
     ],
-    ids=["absent", "type", "null", "[]"],
+    ids=["absent", "type", "null", "[]", "type in an array", "[] alone"],
 )
 def test_no_sellers(document: Json) -> None:
-    """It takes the collection's type to say that there are none."""
+    """The collection's type or an empty array says that there are none."""
     accounts = from_jsonld(orjson.dumps(document))
     assert len(accounts) == 0
     assert not accounts.problems
@@ -185,16 +186,14 @@ def test_depth(place: Any, form: Any) -> None:
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_endless_depth(opening: bytes) -> None:
-    """A hundred thousand levels are refused like any others."""
+    """A hundred thousand levels are refused like any others, closed or not."""
     (problem,) = refusal(TYPED % (opening * 100_000)).problems
-    assert problem.startswith("$: expected JSON, got something else")
+    assert problem == "$: expected at most 64 levels, got more"
 
 
 CYCLE: Json = {"@type": "imin:Collection"}
 CYCLE["x"] = CYCLE
 PARSED = {
-    "not a number": ({"x": math.nan}, "$.x: expected a finite number, got another"),
-    "infinity": ({"x": [0, -math.inf]}, "$.x[1]: expected a finite number, got another"),
     "lone surrogate": ({"x": "a\ud800"}, "$.x: expected Unicode text, got a lone surrogate"),
     "surrogate in a key": ({"\udfff": 1}, "$: expected Unicode text, got a lone surrogate"),
     "key": ({"x": {1: 2}}, "$.x: expected strings as keys, got int"),
