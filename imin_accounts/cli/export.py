@@ -1,6 +1,7 @@
 """``imin-accounts export``: many customers' accounts into one file; a killed run can go on."""
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 from imin_accounts import AuthenticationError, Failed, Fetched
 from imin_accounts.cli._connection import connection_options, session
 from imin_accounts.cli._export.sinks import SUFFIXES, Sink, open_sink, suffix_in
-from imin_accounts.cli._files import CannotWrite
+from imin_accounts.cli._files import CannotWrite, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending, Shard
 from imin_accounts.cli._many.options import add_selected, ids_argument, pace_options, selection_options
@@ -74,12 +75,13 @@ def export(
     """
     if retry_failed and not resume:
         raise click.UsageError("--retry-failed needs --resume")
-    if not resume and output.exists() and output.stat().st_size:
+    refuse_same(output, "--output", ids)
+    if not resume and os.path.exists(output) and output.stat().st_size:
         raise click.UsageError(f"{output} exists; --resume goes on with it")
     with Tally() as tally, Pending() as pending:
         imin = session(rate_limit=rate, max_connections=concurrency, on_attempt=tally.note)
         add_selected(pending, ids, column=column, shard=shard)
-        sink = open_sink(output)
+        sink = open_sink(output, fresh=not resume)
         try:
             result = _resumed(sink, pending, retry_failed=retry_failed)
             if limit is not None:
