@@ -102,6 +102,11 @@ class AppendFile:
             return False
 
     @property
+    def is_open(self) -> bool:
+        """Whether it was not closed yet."""
+        return self._fd >= 0
+
+    @property
     def size(self) -> int:
         """Bytes that it holds."""
         return os.fstat(self._fd).st_size
@@ -157,9 +162,15 @@ class AppendFile:
         if flock is None:
             self.close()
 
+    def remove_if_empty(self) -> None:
+        """Leave no empty file behind, if it is still there and open."""
+        if self.is_open and self.size == 0 and self._is_there():
+            with contextlib.suppress(OSError):
+                self.real.unlink()
+
     def close(self) -> None:
         """Let others write to it."""
-        if self._fd >= 0:
+        if self.is_open:
             os.close(self._fd)
             self._fd = -1
 
@@ -219,7 +230,15 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise CannotWrite(path, error) from None
     finally:
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    try:
         shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:  # a signal that ends the command
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def refuse_same(target: Path, option: str, *sources: Path | None) -> None:

@@ -40,6 +40,10 @@ Exit codes:
      not be read, or nobody can tell whether an account was disconnected
   4  not authorised: the API key is missing, wrong or not allowed to
   5  unreachable: no reply came, or none in time
+  6  done, as for 0, but the output could not be written, or nobody read it:
+     a disk is full, standard output is closed or a pipe is
+Where another code is due that one says more, and stays. A command that a
+signal ends has 128 and the signal's number, such as 143.
 """
 
 
@@ -63,6 +67,8 @@ class Commands(click.Group):
             from imin_accounts.cli._exit_codes import explain  # not at the top: --version would load it too
 
             code, text = explain(error)
+        except OSError as error:  # whatever a command has no words of its own for
+            code, text = 1, f"{error.strerror or 'the system refused'}."
         click.echo(f"Error: {text}", err=True)
         ctx.exit(code)
 

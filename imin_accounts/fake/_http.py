@@ -2,9 +2,11 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
@@ -17,6 +19,9 @@ from imin_accounts.fake._service import Service
 from imin_accounts.transports.base import Request, Response
 
 __all__ = ["serving"]
+
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~-]+)(:[0-9]*)?")
+_FORM = "application/x-www-form-urlencoded"
 
 
 @asynccontextmanager
@@ -41,12 +46,20 @@ async def serving(service: Service, *, host: str, port: int, admin: Audience) ->
 async def _with_a_host(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Let no request in whose ``Host`` can't be part of a URL: replies are full of such URLs."""
-    try:
-        urlsplit(f"//{request.host}")
-    except ValueError:
-        return web.Response(status=400, text="the Host header is malformed")
+    """Let no request in whose host can't be part of a URL: replies are full of such URLs."""
+    target = request.raw_path
+    said = request.headers.getall("Host", ())
+    named = [*said, *([] if target.startswith("/") else [target.partition("://")[2].partition("/")[0]])]
+    if len(said) > 1 or not all(map(_is_authority, named)):
+        return web.Response(status=400, text="the host asked for is malformed")
     return await handler(request)
+
+
+def _is_authority(text: str) -> bool:
+    try:
+        return bool(_AUTHORITY.fullmatch(text)) and (urlsplit(f"//{text}").port or 0) >= 0
+    except ValueError:
+        return False
 
 
 def api_handler(service: Service) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -86,7 +99,7 @@ class SellerPages:
 
     async def submit(self, request: web.Request) -> web.Response:
         """The form, filled in: connect or decline, and send the browser back."""
-        handle, entered = request.match_info["visit"], await request.post()
+        handle, entered = request.match_info["visit"], await _entered(request)
         try:
             if entered.get("decision") == "consent":
                 location: str | None = self._flow.consent(
@@ -110,10 +123,21 @@ class SellerPages:
             seller=self._population.seller_name(visit.seller),
             broker=urlsplit(visit.redirect_uri).netloc,
             email=self._population.email(visit.customer) or "" if email is None else email,
-            post_to=request.path,
+            # A path, whatever was asked for: browsers take //host/ and /\host/ for another site.
+            post_to=quote("/" + request.path.lstrip("/\\"), errors="surrogateescape"),
             refusal=refusal,
         )
         return _to_aiohttp(page)
+
+
+async def _entered(request: web.Request) -> Mapping[str, Any]:
+    """The fields of a form that is sent as browsers send the one above."""
+    if request.content_type != _FORM or (request.charset or "utf-8").lower() != "utf-8":
+        raise web.HTTPUnsupportedMediaType(text=f"expected {_FORM} in UTF-8")
+    try:
+        return await request.post()
+    except UnicodeDecodeError:
+        raise web.HTTPBadRequest(text="the form is not UTF-8") from None
 
 
 def _to_aiohttp(response: Response) -> web.Response:

@@ -120,11 +120,16 @@ class Journal:
         self._write({"event": "cleared", "customer": customer})
 
     def close(self) -> None:
-        """Have the disk keep it, and let others write to it."""
-        try:
-            self._file.sync()
-        finally:
-            self._file.close()
+        """Have the disk keep it, and let others write to it. A second time it does nothing.
+
+        Raises:
+            CannotWrite: Such as where another file stands under its name by now.
+        """
+        if self._file.is_open:
+            try:
+                self._file.sync()
+            finally:
+                self._file.close()
 
     def _write(self, *events: dict[str, str]) -> None:
         at = time_text(self._now())

@@ -4,6 +4,7 @@ Whoever the customer is, a real broker knows from its own login; here everybody 
 """
 
 import logging
+import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -30,6 +31,9 @@ from imin_accounts.cli._site.words import in_words
 
 HOUR = 3600
 COOKIE = "browser"
+OURS = re.compile("[0-9A-Za-z_-]{1,64}")
+"""What a cookie of ours may look like; any other counts as none."""
+FORM = "application/x-www-form-urlencoded"
 NOTICE = web.RequestKey("notice", str)
 """What the customer is told even if nothing can be read: above the connections, or above the error."""
 
@@ -190,7 +194,13 @@ class Broker:
         return response
 
     async def _form(self, request: web.Request) -> dict[str, str]:
-        form = {name: str(value) for name, value in (await request.post()).items()}
+        """The fields of one of our own forms, from the browser that it was shown to."""
+        if request.content_type != FORM or (request.charset or "utf-8").lower() != "utf-8":
+            raise web.HTTPUnsupportedMediaType
+        try:
+            form = {name: str(value) for name, value in (await request.post()).items()}
+        except UnicodeDecodeError:
+            raise web.HTTPBadRequest from None
         browser, token = self._browser(request), form.get("csrf", "")
         if self._tokens.read("form", browser, token, max_age=12 * HOUR) is None:
             raise web.HTTPForbidden(reason="This page is out of date")
@@ -201,7 +211,8 @@ class Broker:
         return self._tokens.read(purpose, self._browser(request), token, max_age=HOUR)
 
     def _browser(self, request: web.Request) -> str:
-        return request.cookies.get(COOKIE, "")
+        cookie = request.cookies.get(COOKIE, "")
+        return cookie if OURS.fullmatch(cookie) else ""
 
     def _message(self, request: web.Request, status: int, heading: str, text: str) -> web.Response:
         return self._page(request, "message.html", status, heading=heading, text=text)
