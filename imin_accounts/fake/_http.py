@@ -1,6 +1,7 @@
 """The emulator over HTTP: a thin shell of aiohttp around the same service that answers in memory."""
 
 import asyncio
+import logging
 import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -8,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from imin_accounts.fake import _pages as pages
 from imin_accounts.fake import _replies as replies
@@ -20,6 +21,8 @@ from imin_accounts.transports.base import Request, Response
 
 __all__ = ["serving"]
 
+_MALFORMED = (http_exceptions.HttpProcessingError, web.RequestPayloadError)
+"""What aiohttp raises, and logs with a traceback, where a client is to blame."""
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~-]+)(:[0-9]*)?")
 _FORM = "application/x-www-form-urlencoded"
 
@@ -27,11 +30,15 @@ _FORM = "application/x-www-form-urlencoded"
 @asynccontextmanager
 async def serving(service: Service, *, host: str, port: int, admin: Audience) -> AsyncIterator[str]:
     """Serve until the context ends. Gives the base URL."""
-    app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=(_with_a_host,))
+    app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=(_well_formed,))
     Admin(service, admin).add_to(app.router)
     SellerPages(service).add_to(app.router)
     app.router.add_route("*", "/{anything:.*}", api_handler(service))
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    log = logging.getLogger(__name__)
+    log.addFilter(_without_traceback)
+    runner = web.AppRunner(
+        app, access_log=None, logger=log, handler_cancellation=True, shutdown_timeout=0.1
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
@@ -42,17 +49,28 @@ async def serving(service: Service, *, host: str, port: int, admin: Audience) ->
         await runner.cleanup()
 
 
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """A filter: of a request that was refused because it is no HTTP the log says so, and no more."""
+    if record.exc_info and isinstance(record.exc_info[1], _MALFORMED):
+        record.msg, record.args, record.exc_info = "a malformed request was refused", (), None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
+
+
 @web.middleware
-async def _with_a_host(
+async def _well_formed(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Let no request in whose host can't be part of a URL: replies are full of such URLs."""
+    """Let no request in whose host can't be part of a URL, since replies are full of such URLs; nor a broken body."""
     target = request.raw_path
     said = request.headers.getall("Host", ())
     named = [*said, *([] if target.startswith("/") else [target.partition("://")[2].partition("/")[0]])]
     if len(said) > 1 or not all(map(_is_authority, named)):
         return web.Response(status=400, text="the host asked for is malformed")
-    return await handler(request)
+    try:
+        return await handler(request)
+    except web.RequestPayloadError:
+        return web.Response(status=400, text="the body is not as its headers say")
 
 
 def _is_authority(text: str) -> bool:
