@@ -10,12 +10,16 @@ from typing import NoReturn
 from imin_accounts.cli._streams import NOT_WRITTEN, guard
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; the process's own arguments if none are given.
 
-    Returns:
-        The exit code: what happened at imin, whatever becomes of the output.
+    Raises:
+        SystemExit: In any case. Its code says what happened at imin, whatever becomes of the output.
     """
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     output = guard()
     if find_spec("click") is None or find_spec("rich") is None:
         print("imin-accounts needs its extra: python -m pip install 'imin-accounts[cli]'", file=sys.stderr)

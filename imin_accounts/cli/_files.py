@@ -1,9 +1,9 @@
 """Files that hold identifiers: exports, journals, reports, states. One rule for all of them.
 
-Only their owner may read them, from the moment in which one of them is opened: a file that others could read
-loses that permission, and one of another user's, or whose permissions can't be changed, is refused. A link is
+Only their owner may read them, from the moment in which one is opened: a file that others could read loses
+that permission, and one of another user's, or whose permissions can't be changed, is refused. A link is
 followed, since somebody may want the file elsewhere, unless another user made it: in a folder for everybody,
-such as /tmp, it would be a trap. Whoever says "written" has written the file that stands there under that name.
+such as /tmp, it would be a trap. Whoever says "written" has written the file that stands under that name.
 """
 
 import contextlib
@@ -87,7 +87,9 @@ class AppendFile:
         raise CannotWrite(path, "it is replaced again and again")
 
     def _opened(self) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        flags = (
+            os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        )
         try:
             if self.real.exists() and not self.real.is_file():
                 raise CannotWrite(self.path, "it is not a regular file")  # to open a device may do something
@@ -158,7 +160,7 @@ class AppendFile:
             raise CannotWrite(self.path, "it was moved, removed or replaced meanwhile")
 
     def close_to_be_replaced(self) -> None:
-        """Close it where an open file can't be replaced: on Windows, which has no such lock to lose either."""
+        """Close it where an open file can't be replaced: on Windows, which has no lock to lose either."""
         if flock is None:
             self.close()
 
@@ -205,8 +207,8 @@ class Lines:
 def replacing(path: Path) -> Iterator[Path]:
     """A new file to be written, which takes the place of ``path`` at the end of the block, or not at all.
 
-    It is empty and has the same name, in a folder beside ``path`` that is new and nobody else's, and that goes
-    in any case, with whatever else was written there. Only its owner may read it.
+    It is empty and has the same name, in a folder beside ``path`` that is new and nobody else's, and that
+    goes in any case, with whatever else was written there. Only its owner may read it.
 
     Raises:
         CannotWrite: Such as for want of room, or because another process has written ``path`` since the block

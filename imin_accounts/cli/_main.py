@@ -40,10 +40,8 @@ Exit codes:
      not be read, or nobody can tell whether an account was disconnected
   4  not authorised: the API key is missing, wrong or not allowed to
   5  unreachable: no reply came, or none in time
-  6  done, as for 0, but the output could not be written, or nobody read it:
-     a disk is full, standard output is closed or a pipe is
-Where another code is due that one says more, and stays. A command that a
-signal ends has 128 and the signal's number, such as 143.
+  6  done, but the output could not be written: a disk is full, standard
+     output is closed, or nobody reads it; any other code goes before this one
 """
 
 

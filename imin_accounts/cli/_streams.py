@@ -1,7 +1,7 @@
 """Standard streams that can't fail: what becomes of the output changes nothing of what a command does.
 
-A full disk, a pipe that nobody reads any more, or a stream that the shell has closed, would raise an error wherever
-something is printed: after an account was disconnected, say. Here such an error is kept for the end.
+A full disk, a pipe that nobody reads any more, or a stream that the shell has closed, would raise an error
+wherever something is printed: after an account was disconnected, say. Here such an error is kept for the end.
 """
 
 import io
@@ -9,7 +9,6 @@ import os
 import select
 import sys
 from typing import TextIO
-
 
 NOT_WRITTEN = 6
 """The exit code where all was done, but the output could not be written."""
@@ -42,8 +41,8 @@ class Output(io.FileIO):
 def guard() -> Output | None:
     """Put streams that can't fail in the place of standard output and standard error.
 
-    Whatever of 0, 1 and 2 is closed is opened, so that no other file gets that number and then what is printed;
-    to use it fails as before.
+    Whatever of 0, 1 and 2 is closed is opened, so that no other file gets that number, and then what is
+    printed; to use it fails as before.
 
     Returns:
         Standard output; None where that is something else, such as a console of Windows.

@@ -11,7 +11,6 @@ from secrets import token_hex
 from typing import Any, Literal
 
 import click
-import orjson
 
 from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
 from imin_accounts.cli._help import examples
@@ -131,7 +130,9 @@ class StateFile:
                 new.write_text(text, encoding="utf-8")
         except (OSError, CannotWrite) as error:
             elsewhere = _kept_elsewhere(text)
-            click.echo(f"The state is in {elsewhere} instead." if elsewhere else "The state is lost.", err=True)
+            click.echo(
+                f"The state is in {elsewhere} instead." if elsewhere else "The state is lost.", err=True
+            )
             raise error if isinstance(error, CannotWrite) else CannotWrite(self._path, error) from None
 
     def close(self) -> None:
@@ -177,6 +178,8 @@ async def _serve(
 
 def _load(option: str, file: Path, load: Callable[[Any], None]) -> None:
     try:
-        load(orjson.loads(file.read_bytes()))
+        load(json.loads(file.read_text(encoding="utf-8")))
+    except RecursionError:
+        raise click.BadParameter(f"{file}: it is nested too deep", param_hint=option) from None
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{file}: {error}", param_hint=option) from None

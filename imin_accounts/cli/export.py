@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,11 +92,14 @@ def export(
                 sink.append(rows_of(outcome, datetime.now(UTC)))
 
             asyncio.run(read_all(imin, pending, take, result, concurrency=concurrency, tally=tally))
-        except (CannotWrite, AuthenticationError):
-            click.echo(f"{output} is whole up to here: repeat the command with --resume to go on.", err=True)
+        except BaseException as error:
+            if isinstance(error, CannotWrite | AuthenticationError):
+                whole = f"{output} is whole up to here: repeat the command with --resume to go on."
+                click.echo(whole, err=True)
+            with suppress(CannotWrite):  # the first error says why
+                sink.close()
             raise
-        finally:
-            sink.close()
+        sink.close()
     if as_json:
         print_json({"file": str(output), **attrs.asdict(result)})
     else:

@@ -161,7 +161,9 @@ def _is_entitlement(found: object) -> bool:
     return (
         isinstance(found, dict)
         and found.keys() <= {"id", "label", "evidence", *_TIMES}
-        and all(_is_time(value) if name in _TIMES else isinstance(value, str) for name, value in found.items())
+        and all(
+            _is_time(value) if name in _TIMES else isinstance(value, str) for name, value in found.items()
+        )
     )
 
 

@@ -36,9 +36,7 @@ async def serving(service: Service, *, host: str, port: int, admin: Audience) ->
     app.router.add_route("*", "/{anything:.*}", api_handler(service))
     log = logging.getLogger(__name__)
     log.addFilter(_without_traceback)
-    runner = web.AppRunner(
-        app, access_log=None, logger=log, handler_cancellation=True, shutdown_timeout=0.1
-    )
+    runner = web.AppRunner(app, access_log=None, logger=log, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
@@ -61,7 +59,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 async def _well_formed(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Let no request in whose host can't be part of a URL, since replies are full of such URLs; nor a broken body."""
+    """Let no request in whose host can't be part of a URL, as in every reply, nor one with a broken body."""
     target = request.raw_path
     said = request.headers.getall("Host", ())
     named = [*said, *([] if target.startswith("/") else [target.partition("://")[2].partition("/")[0]])]
@@ -141,11 +139,16 @@ class SellerPages:
             seller=self._population.seller_name(visit.seller),
             broker=urlsplit(visit.redirect_uri).netloc,
             email=self._population.email(visit.customer) or "" if email is None else email,
-            # A path, whatever was asked for: browsers take //host/ and /\host/ for another site.
-            post_to=quote("/" + request.path.lstrip("/\\"), errors="surrogateescape"),
+            post_to=_own_path(request.path),
             refusal=refusal,
         )
         return _to_aiohttp(page)
+
+
+def _own_path(path: str) -> str:
+    """``path`` as a browser takes for this site's, which it does not with ``//host/`` and ``/\\host/``."""
+    segments = [quote(segment, safe="", errors="surrogateescape") for segment in path.split("/")]
+    return "/" + "/".join(segment for segment in segments if segment not in ("", ".", ".."))
 
 
 async def _entered(request: web.Request) -> Mapping[str, Any]:

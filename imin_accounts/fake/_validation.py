@@ -9,7 +9,18 @@ from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
-__all__ = ["aware", "build", "choice", "flag", "items_of", "number", "objects_of", "refuse_deep", "text", "text_of"]
+__all__ = [
+    "aware",
+    "build",
+    "choice",
+    "flag",
+    "items_of",
+    "number",
+    "objects_of",
+    "refuse_deep",
+    "text",
+    "text_of",
+]
 
 _DEEPEST = 64
 

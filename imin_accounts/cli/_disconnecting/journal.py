@@ -24,8 +24,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from imin_accounts import IminError
 from imin_accounts.cli._files import AppendFile, CannotRead, Lines
 from imin_accounts.cli.rows import time_text
@@ -79,7 +77,7 @@ class Journal:
                         yield event["customer"], event["event"] == "cleared"
                 if lines.torn[: len(_BEGINNING)] != _BEGINNING[: len(lines.torn)]:
                     raise ValueError("this was no journal")
-            except (ValueError, TypeError, KeyError):  # their texts quote what was found
+            except (ValueError, TypeError, KeyError, RecursionError):  # their texts quote what was found
                 reason = f"line {lines.number} is no line of such a journal"
                 raise CannotRead(self._file.path, reason) from None
         self._file.cut(lines.end)
@@ -151,7 +149,7 @@ class Journal:
 
 
 def _event(line: bytes) -> dict[str, Any]:
-    event: dict[str, Any] = orjson.loads(line)
+    event: dict[str, Any] = json.loads(line)
     if not all(isinstance(event[member], str) for member in _EVENTS[event["event"]]):
         raise ValueError("other members")
     return event

@@ -132,7 +132,8 @@ class TextSink:
         if retry_failed:
             self._drop_failed()
         end = 0
-        for rows, end in self._customers():
+        for rows, where in self._customers():
+            end = where
             yield str(rows[0]["customer"]), is_error(rows)
         self._file.cut(end)
         if end == 0:

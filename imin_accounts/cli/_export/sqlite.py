@@ -4,7 +4,7 @@ While an export runs, and after it was killed, ``….sqlite-wal`` beside the fil
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -38,7 +38,9 @@ class SqliteSink:
         self._file = file
         self._path = file.path
         try:
-            for end in SQLITE_LEAVES:  # SQLite makes them as private as the database, but takes them as they are
+            for (
+                end
+            ) in SQLITE_LEAVES:  # SQLite makes them as private as the database, but takes them as they are
                 make_private(file.real.with_name(file.real.name + end))
             self._db = sqlite3.connect(file.real, isolation_level=None, timeout=0)
         except BaseException:
@@ -109,23 +111,27 @@ def read_sqlite(path: Path) -> Iterator[list[Row]]:
 def _customers(path: Path, db: sqlite3.Connection) -> Iterator[list[Row]]:
     number = 0
 
-    def rows() -> Iterator[object]:
+    def rows() -> Generator[object, None, None]:
         nonlocal number
-        found = db.execute(_SELECT)
-        while True:
-            number += 1
-            try:
-                values = found.fetchone()
-            except sqlite3.OperationalError as error:  # it quotes what is not UTF-8
-                if "UTF-8" in str(error):
-                    raise ValueError("not UTF-8") from None
-                raise
-            if values is None:
-                return
-            yield {column.name: _value(column, value) for column, value in zip(COLUMNS, values, strict=True)}
+        with closing(db.execute(_SELECT)) as found:
+            while True:
+                number += 1
+                try:
+                    values = found.fetchone()
+                except sqlite3.OperationalError as error:  # it quotes what is not UTF-8
+                    if "UTF-8" in str(error):
+                        raise ValueError("not UTF-8") from None
+                    raise
+                if values is None:
+                    return
+                yield {
+                    column.name: _value(column, value) for column, value in zip(COLUMNS, values, strict=True)
+                }
 
     try:
-        yield from whole_customers(path, rows(), lambda: f"row {number}, in the order of customer and part,")
+        with closing(rows()) as found:  # what is left unread would keep the database busy
+            place = "row {}, in the order of customer and part,".format
+            yield from whole_customers(path, found, lambda: place(number))
     except sqlite3.Error as error:
         raise CannotRead(path, error) from None
 

@@ -1,12 +1,13 @@
 """Rows as text, JSON Lines or CSV, and back: any row reads back exactly as it was written.
 
-A CSV is for spreadsheets too, and those take a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula:
-a seller's name could run one. Where a cell begins depends on the separator that the file is opened with: in a
-file that is opened as separated by semicolons, ``Acme;=1+1`` is two cells, quoted or not. So an apostrophe goes
-before whatever could begin a formula, at the start of a text and after each ``,``, ``;``, ``|``, tab and line end
-in it. An apostrophe in such a place gets another one before it, and an empty text is an apostrophe alone, since an
-empty cell stands for no value. Whoever reads a CSV without this package takes one apostrophe off in each of these
-places, if there is one; JSON Lines, SQLite and Parquet need nothing of the kind.
+A CSV is for spreadsheets too, and those take a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a
+formula: a seller's name could run one. Where a cell begins depends on the separator that the file is opened
+with: in a file that is opened as separated by semicolons, ``Acme;=1+1`` is two cells, quoted or not. So an
+apostrophe goes before whatever could begin a formula, at the start of a text and after each ``,``, ``;``,
+``|``, tab and line end in it. An apostrophe in such a place gets another one before it, and an empty text is
+an apostrophe alone, since an empty cell stands for no value. Whoever reads a CSV without this package takes
+one apostrophe off in each of these places, if there is one; JSON Lines, SQLite and Parquet need nothing of
+the kind.
 """
 
 import csv

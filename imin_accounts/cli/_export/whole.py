@@ -26,6 +26,8 @@ def whole_customers(path: Path, rows: Iterable[object], place: Callable[[], str]
                 row = checked(found)
                 of_one.append(row)
                 first = of_one[0]
+                if row is first and not seen.add_new(str(row["customer"])):
+                    raise ValueError("this customer was there before")
                 if (row["customer"], row["part"], row["parts"]) != (
                     first["customer"],
                     len(of_one),
@@ -33,8 +35,6 @@ def whole_customers(path: Path, rows: Iterable[object], place: Callable[[], str]
                 ):
                     raise ValueError("a row is missing")
                 if row["part"] == row["parts"]:
-                    if not seen.add_new(str(row["customer"])):
-                        raise ValueError("this customer was there before")
                     yield of_one
                     of_one = []
         except (ValueError, KeyError):  # their texts quote what was found
