@@ -291,7 +291,7 @@ def visit_of(browser: Browser) -> str:
     "before",
     [
         *("//evil.example", "///evil.example", "/\\evil.example", "/\\/evil.example", "//evil.example//"),
-        *("/%2Fevil.example", "/%5Cevil.example", "/%09/evil.example", "/%0d%0a/evil.example", "/%ff"),
+        *("/%2Fevil.example", "/%5Cevil.example", "/%09/evil.example", "/%ff"),
         *("http://evil.example", "https://evil.example", "http://evil.example//evil.example", "/a/..//evil"),
         *("/javascript:alert(1)", "/.//evil.example", "/%2e/%2fevil.example"),
     ],
