@@ -64,6 +64,10 @@ def emulator(
 ) -> None:
     """Serve an emulated imin until interrupted.
 
+    --state is read at the start and saved at the end, whatever the signal, by one emulator at a time. If its
+    folder is gone by then it is made again; if that can't be, the state is kept in a temporary file, and you
+    are told where.
+
     The key is "test-key". The customer "rosie" has a seller in each of the three states; further
     ones are "customer-1" and so on.
 

@@ -71,7 +71,8 @@ def export(
     Whatever stops a run, no customer stands in FILE in part: repeat the command with --resume, which
     asks for those who are missing. An interrupt (Ctrl-C) finishes what is under way and exits with 3.
 
-    In a CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
+    In a CSV an apostrophe stands before whatever a spreadsheet would take for a formula: at the start of a
+    text, and after each comma, semicolon, bar, tab and line end in it.
     `imin-accounts convert` makes a Parquet file of FILE.
     """
     if retry_failed and not resume:

@@ -3,6 +3,8 @@
 import os
 import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +12,10 @@ from pathlib import Path
 import click
 import pytest
 
+from imin_accounts.cli._export.sinks import read_customers
 from imin_accounts.cli._files import AppendFile, CannotWrite, make_private, refuse_same, replacing
+from imin_accounts.fake import FakeImin, add_rosie
+from tests.cli.commands import environment
 from tests.cli.processes import signal_when, start
 
 root = pytest.mark.skipif(
@@ -326,3 +331,34 @@ def test_what_is_read_is_not_written_over(name: str, tmp_path: Path) -> None:
     os.link(source, tmp_path / "hard.jsonl")
     with pytest.raises(click.UsageError, match="would be written over what is read"):
         refuse_same(Path(f"{tmp_path}/{name}"), "--report", None, source)
+
+
+AS_ON_WINDOWS = """
+import os, sys
+sys.modules["fcntl"] = None
+for name in ("O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "fchmod", "geteuid"):
+    delattr(os, name)
+from imin_accounts.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.sqlite"])
+def test_less_will_do_where_the_system_has_less(
+    name: str, tmp_path: Path, imin_server: str, fake_imin: FakeImin
+) -> None:
+    """Without locks, owners, links and folders that can be opened, files are written all the same."""
+    add_rosie(fake_imin)
+    ids, out, report = tmp_path / "ids.txt", tmp_path / name, tmp_path / "audit.html"
+    ids.write_text("rosie\nnobody\n")
+    env = {**os.environ, **environment(imin_server)}
+    for arguments, code in (
+        (("export", ids, "-o", out), 3),
+        (("export", ids, "-o", out, "--resume", "--retry-failed"), 3),
+        (("audit", out, "--report", report), 3),
+        (("convert", out, tmp_path / "new.jsonl"), 0),
+    ):
+        command = [sys.executable, "-c", AS_ON_WINDOWS, *map(str, arguments)]
+        ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert (ran.returncode, "Traceback" in ran.stderr) == (code, False), ran.stderr
+    assert [len(rows) for rows in read_customers(tmp_path / "new.jsonl")] in ([3, 1], [1, 3])

@@ -1,6 +1,6 @@
 """What the disk has at which moment, told by the system calls of a command: power may fail at any of them.
 
-They are watched with ``strace``. Where there is none, or it may not watch, these tests say so and are skipped.
+They are watched with ``strace``; where that is missing or may not watch, these tests are skipped.
 """
 
 import re
