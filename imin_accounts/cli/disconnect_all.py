@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from imin_accounts.cli._connection import connection_options, session
+from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._disconnecting.dry_run import dry_run as show_connected
 from imin_accounts.cli._disconnecting.journal import Journal
 from imin_accounts.cli._disconnecting.run import Disconnecting
@@ -85,7 +85,7 @@ def disconnect_all(
     if not (dry_run or yes or sys.stdin.isatty()):
         raise click.UsageError("nobody is there to be asked: say --yes")
     if journal_path is not None:
-        refuse_same(journal_path, "--journal", ids)
+        refuse_same(journal_path, "--journal", ids, key_file())
     with Tally() as tally, Pending() as pending:
         imin = session(rate_limit=rate, max_connections=concurrency, on_attempt=tally.note)
         if ids is None:

@@ -10,7 +10,7 @@ import attrs
 import click
 
 from imin_accounts import AuthenticationError, Failed, Fetched
-from imin_accounts.cli._connection import connection_options, session
+from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._export.sinks import SUFFIXES, Sink, open_sink, suffix_in
 from imin_accounts.cli._files import CannotWrite, refuse_same
 from imin_accounts.cli._help import examples
@@ -77,7 +77,7 @@ def export(
     """
     if retry_failed and not resume:
         raise click.UsageError("--retry-failed needs --resume")
-    refuse_same(output, "--output", ids)
+    refuse_same(output, "--output", ids, key_file())
     if not resume and os.path.exists(output) and output.stat().st_size:
         raise click.UsageError(f"{output} exists; --resume goes on with it")
     with Tally() as tally, Pending() as pending:

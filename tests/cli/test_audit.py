@@ -248,6 +248,15 @@ def test_a_report_is_not_written_over_what_is_read(tmp_path: Path) -> None:
     assert source.read_bytes() == JsonLines().write(error_rows())
 
 
+def test_a_report_is_not_written_over_the_key(tmp_path: Path) -> None:
+    """Wrong usage as well."""
+    ids, key = tmp_path / "ids.txt", tmp_path / "key"
+    ids.touch()
+    key.write_text("test-key")
+    ran = run("audit", str(ids), "--api-key-file", str(key), "--report", str(key))
+    assert (ran.code, key.read_text()) == (2, "test-key")
+
+
 def test_a_report_is_for_its_owner_only(tmp_path: Path) -> None:
     """Even where others could read the old one."""
     source, report = tmp_path / "out.jsonl", tmp_path / "audit.html"

@@ -202,7 +202,14 @@ def test_a_name_that_does_not_fit_is_escaped(
     assert (ran.code, ran.err, "\\u0141" in ran.out) == (0, "", True)
 
 
-@pytest.mark.parametrize("command", ["export /proc/self/mem -o out.csv", "read /proc/self/mem"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "export /proc/self/mem -o out.csv",
+        "read /proc/self/mem",
+        "accounts rosie --api-key-file /proc/self/mem",
+    ],
+)
 def test_a_file_that_can_not_be_read_is_told(command: str, imin_server: str, tmp_path: Path) -> None:
     """Exit code 1 and the system's reason."""
     if not Path("/proc/self/mem").exists():

@@ -35,7 +35,19 @@ def watched(
 ) -> tuple[int, list[str]]:
     """Run ``imin-accounts``. Returns its exit code and its system calls, in the order of their ends."""
     more = ["-e", f"inject={inject}"] if inject else []
-    under = [str(STRACE), "-f", "-y", "-qq", "-s", "8", "-e", f"trace={WATCHED},fchmod", *more, "-o", trace]
+    under: list[str | Path] = [
+        str(STRACE),
+        "-f",
+        "-y",
+        "-qq",
+        "-s",
+        "8",
+        "-e",
+        f"trace={WATCHED},fchmod",
+        *more,
+        "-o",
+        trace,
+    ]
     ended = end(start(base_url, *arguments, under=under))
     begun: dict[str, str] = {}
     calls = []

@@ -17,6 +17,7 @@ import click
 from imin_accounts.cli._files import CannotRead
 
 STDIN = Path("-")
+_LONGEST_CELL = 16 * 1024 * 1024  # in any column; a reader's own limit is 128 kB
 
 
 @attrs.frozen
@@ -129,7 +130,8 @@ def read_ids(path: Path, column: str | None) -> Iterator[str]:
 
 
 def _cells(text: Iterable[str], column: str) -> Iterator[str]:
-    rows = csv.DictReader(text)
+    csv.field_size_limit(_LONGEST_CELL)
+    rows = csv.DictReader(text, strict=True)  # else all that follows an open quote is one identifier
     if column not in (rows.fieldnames or ()):
         raise click.UsageError("the CSV's header has no column of that name")
     for row in rows:
