@@ -1,6 +1,7 @@
 """What a shell can do: streams that are full, closed or read by nobody, and arguments that are no text."""
 
 import os
+import select
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from imin_accounts.cli._export.sinks import read_customers
 from imin_accounts.fake import FakeImin, add_rosie
 from tests.cli.commands import environment
-from tests.cli.processes import COMMAND, run_in_shell
+from tests.cli.processes import COMMAND, run_in_shell, wait_until
 
 ACME = "https://id.bookingsystem.example.com/organizers/1"
 DISCONNECT = f"$I disconnect rosie {ACME}"
@@ -133,7 +134,11 @@ def test_a_pipe_that_does_not_wait_gets_everything(
     os.set_blocking(writer, False)
     env = {**os.environ, **environment(imin_server)}
     command = [*COMMAND, "accounts", "rosie", "--json"]
-    with subprocess.Popen(command, env=env, stdout=writer) as process, open(reader, "rb") as output:
+    with (
+        subprocess.Popen(command, env=env, stdout=writer, text=True) as process,
+        open(reader, "rb") as output,
+    ):
+        wait_until(process, lambda: not select.select([], [writer], [], 0)[1])  # it is full
         os.close(writer)
         size = len(output.read())
     assert (process.returncode, size > 65_536) == (0, True)
