@@ -27,7 +27,7 @@ _PRIVATE = 0o600
 _FOR_OTHERS = 0o077
 _MOST_LINKS = 40  # as many as Linux follows
 _MOST_TRIES = 100
-_LONGEST_LINE = 16 * 1024 * 1024
+_LONGEST_LINE = 256 * 1024 * 1024  # what is longer is no text; a row is as long as a seller makes it
 _NO_SUCH_FSYNC = {errno.EINVAL, errno.ENOTSUP}  # of a folder, on some network file systems
 
 Identity: TypeAlias = tuple[int, int, int, int]

@@ -1,6 +1,7 @@
 """``imin-accounts export``: which customers, into which file, with which exit code."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,16 @@ def test_the_identifiers_are_not_written_over(tmp_path: Path, imin_server: str) 
     ids.touch()
     (tmp_path / "link.jsonl").symlink_to(ids)
     assert export(imin_server, str(ids), tmp_path / "link.jsonl", "--resume").code == 2
+
+
+def test_another_export_may_have_begun_meanwhile(out: Path, tmp_path: Path, imin_server: str) -> None:
+    """While the identifiers were read: nothing is added to what the other has written."""
+    ids = tmp_path / "ids.txt"
+    os.mkfifo(ids)
+    process = start(imin_server, "export", ids, "-o", out)
+    with open(ids, "w") as feed:  # returns when they are being read
+        out.write_text("another's")
+        feed.write("customer-1\n")
+    ended = end(process)
+    assert (ended.code, "another process has begun to write it" in ended.err) == (1, True)
+    assert out.read_text() == "another's"

@@ -149,7 +149,7 @@ class Journal:
 
 
 def _event(line: bytes) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads(line)
+    event: dict[str, Any] = json.loads(line.decode())
     if not all(isinstance(event[member], str) for member in _EVENTS[event["event"]]):
         raise ValueError("other members")
     return event

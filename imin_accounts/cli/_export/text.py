@@ -27,7 +27,7 @@ _UNSEEN = r"(?:[^\S\t\r\n]|[\"\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\
 _FORMULA = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"  # the last four are full-width, and obeyed in East Asia
 _TO_ESCAPE = re.compile(f"{_BEGINS}(?='|{_UNSEEN}{_FORMULA})")
 _ESCAPE = re.compile(f"{_BEGINS}'")
-_LONGEST_CELL = 16 * 1024 * 1024
+_LONGEST_CELL = 256 * 1024 * 1024
 _FIRST_MEMBER = f'{{"{NAMES[0]}":"'.encode()
 _FLAGS = {"true": True, "false": False}
 
