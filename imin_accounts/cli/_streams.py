@@ -13,6 +13,8 @@ from typing import TextIO
 NOT_WRITTEN = 6
 """The exit code where all was done, but the output could not be written."""
 
+_ERRORS = "backslashreplace"  # a seller's name may not fit a terminal's encoding
+
 
 class Output(io.FileIO):
     """A file descriptor to write to, that takes everything.
@@ -61,13 +63,15 @@ def guard() -> Output | None:
 
 def _guarded(stream: TextIO | None, number: int) -> tuple[TextIO, Output | None]:
     if stream is not None and not _is_plain(stream):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_ERRORS)
         return stream, None
     output = Output(number, "wb", closefd=False)
     encoding = "utf-8" if stream is None else stream.encoding
     text = io.TextIOWrapper(
         io.BufferedWriter(output),
         encoding=encoding,
-        errors="backslashreplace",  # a seller's name may not fit a terminal's encoding
+        errors=_ERRORS,
         line_buffering=number == 2 or output.isatty(),
         write_through=bool(getattr(stream, "write_through", False)),
     )
