@@ -7,18 +7,39 @@ from importlib.util import find_spec
 from threading import current_thread, main_thread
 from typing import NoReturn
 
+from imin_accounts.cli._streams import NOT_WRITTEN, guard
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the process's own arguments if none are given. The exit code is its end."""
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line; the process's own arguments if none are given.
+
+    Raises:
+        SystemExit: In any case. Its code says what happened at imin, whatever becomes of the output.
+    """
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    output = guard()
     if find_spec("click") is None or find_spec("rich") is None:
         print("imin-accounts needs its extra: python -m pip install 'imin-accounts[cli]'", file=sys.stderr)
         return 1
-    from imin_accounts.cli._main import imin_accounts  # click is known to be there now
-
     _clean_up_when_terminated()
-    for stream in (sys.stdout, sys.stderr):  # a seller's name may not fit a terminal's encoding
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    code: int = imin_accounts.main(arguments, prog_name="imin-accounts")
+    try:
+        from imin_accounts.cli._main import imin_accounts  # click is known to be there now
+
+        imin_accounts.main(arguments, prog_name="imin-accounts")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:  # while modules were loaded
+        code = 128 + signal.SIGINT
+    if output is None:
+        return code
+    sys.stdout.flush()
+    if output.error is not None:
+        if not isinstance(output.error, BrokenPipeError):  # whoever closed a pipe has read enough
+            print(f"Error: the output can't be written: {output.error.strerror}.", file=sys.stderr)
+        return code or NOT_WRITTEN
     return code
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from imin_accounts.cli._files import CannotRead
+
 if TYPE_CHECKING:
     from imin_accounts import AccountsSession
 
@@ -47,6 +49,12 @@ def _remember(ctx: click.Context, option: click.Parameter, value: object) -> Non
         ctx.ensure_object(dict)[option.name] = value
 
 
+def key_file() -> Path | None:
+    """The file that ``--api-key-file`` names, if it was given."""
+    file: Path | None = click.get_current_context().ensure_object(dict).get("api_key_file")
+    return file
+
+
 def session(**more: Any) -> "AccountsSession":
     """A session as the options say, and the environment where they say nothing.
 
@@ -61,5 +69,8 @@ def session(**more: Any) -> "AccountsSession":
     options = {**click.get_current_context().ensure_object(dict), **more}
     file: Path | None = options.pop("api_key_file", None)
     if file is not None:
-        options["api_key"] = file.read_text(encoding="utf-8", errors="replace").strip()
+        try:
+            options["api_key"] = file.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError as error:
+            raise CannotRead(file, error) from None
     return AccountsSession.from_env(**options)

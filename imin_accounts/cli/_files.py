@@ -1,10 +1,20 @@
-"""Files that grow by whole pieces and are nobody else's: exports, journals, reports."""
+"""Files that hold identifiers: exports, journals, reports, states. One rule for all of them.
+
+Only their owner may read them, from the moment in which one is opened: a file that others could read loses
+that permission, and one of another user's, or whose permissions can't be changed, is refused. A link is
+followed, since somebody may want the file elsewhere, unless another user made it: in a folder for everybody,
+such as /tmp, it would be a trap. Whoever says "written" has written the file that stands under that name.
+"""
 
 import contextlib
+import errno
 import os
+import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO, TypeAlias
 
 import click
 
@@ -14,6 +24,14 @@ except ImportError:  # Windows, where two writers are not kept apart
     flock = None  # type: ignore[assignment]
 
 _PRIVATE = 0o600
+_FOR_OTHERS = 0o077
+_MOST_LINKS = 40  # as many as Linux follows
+_MOST_TRIES = 100
+_LONGEST_LINE = 256 * 1024 * 1024  # what is longer is no text; a row is as long as a seller makes it
+_NO_SUCH_FSYNC = {errno.EINVAL, errno.ENOTSUP}  # of a folder, on some network file systems
+
+Identity: TypeAlias = tuple[int, int, int, int]
+"""Which file stands under a name, and which version of it."""
 
 
 class CannotWrite(click.ClickException):
@@ -38,28 +56,68 @@ class AppendFile:
     Each piece goes to the operating system at once, in one write: a process that is killed leaves at
     most one torn piece, at the end.
 
+    Args:
+        fresh: Whether it has to be new, or empty.
+
+    Attributes:
+        real: Where ``path`` leads to, if it is a link.
+
     Raises:
-        CannotWrite: It can't be opened, or another process has it open here.
+        CannotWrite: It can't be opened, or not be made private, or another process has it open here.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, fresh: bool = False) -> None:
         self.path = path
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        try:
-            self._fd = os.open(path, flags, _PRIVATE)
-        except OSError as error:
-            raise CannotWrite(path, error) from None
-        try:
-            if flock is not None:
-                flock(self._fd, LOCK_EX | LOCK_NB)
-        except OSError:
+        self.real = _followed(path)
+        self._folder_has_it = False
+        for _ in range(_MOST_TRIES):
+            self._fd = self._opened()
+            try:
+                _lock(self._fd, path)
+                # Until it was locked, whoever had it before may have put another file in its place.
+                if self._is_there():
+                    _make_private(self._fd, path)
+                    if fresh and self.size:
+                        raise CannotWrite(path, "another process has begun to write it")
+                    return
+            except BaseException:
+                os.close(self._fd)
+                raise
             os.close(self._fd)
-            raise CannotWrite(path, "another process is writing to it") from None
+        raise CannotWrite(path, "it is replaced again and again")
+
+    def _opened(self) -> int:
+        flags = (
+            os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        )
+        try:
+            if self.real.exists() and not self.real.is_file():
+                raise CannotWrite(self.path, "it is not a regular file")  # to open a device may do something
+            return os.open(self.real, flags, _PRIVATE)
+        except OSError as error:
+            raise CannotWrite(self.path, error) from None
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.lstat(self.real))
+        except FileNotFoundError:
+            return False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed yet."""
+        return self._fd >= 0
 
     @property
     def size(self) -> int:
         """Bytes that it holds."""
         return os.fstat(self._fd).st_size
+
+    def reading(self) -> BinaryIO:
+        """Its content from the start, to be read before the next piece is appended."""
+        file = os.fdopen(os.dup(self._fd), "rb")
+        file.seek(0)
+        return file
 
     def append(self, piece: bytes) -> None:
         """Append all of ``piece``, or nothing.
@@ -85,42 +143,213 @@ class AppendFile:
             raise CannotWrite(self.path, error) from None
 
     def sync(self) -> None:
-        """Return when the disk has it: it outlives the machine's end too."""
+        """Return when the disk has it, under its name: it outlives the machine's end too.
+
+        Raises:
+            CannotWrite: Another file, or none, stands under its name by now.
+        """
         try:
             os.fsync(self._fd)
+            if not self._folder_has_it:
+                _sync_folder(self.real.parent)
+                self._folder_has_it = True
+            is_there = self._is_there()
         except OSError as error:
             raise CannotWrite(self.path, error) from None
+        if not is_there:
+            raise CannotWrite(self.path, "it was moved, removed or replaced meanwhile")
+
+    def close_to_be_replaced(self) -> None:
+        """Close it where an open file can't be replaced: on Windows, which has no lock to lose either."""
+        if flock is None:
+            self.close()
+
+    def remove_if_empty(self) -> None:
+        """Leave no empty file behind, if it is still there and open."""
+        if self.is_open and self.size == 0 and self._is_there():
+            with contextlib.suppress(OSError):
+                self.real.unlink()
 
     def close(self) -> None:
         """Let others write to it."""
-        os.close(self._fd)
+        if self.is_open:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class Lines:
+    """The lines of a file that are whole. A last one that is torn, without its end, is left out.
+
+    Attributes:
+        number: Of the line looked at last, from 1.
+        end: Where the last whole one ends.
+        torn: What is there of a torn one; looked at after all others.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.number = self.end = 0
+        self.torn = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self._file.readline(_LONGEST_LINE):
+            self.number += 1
+            if not line.endswith(b"\n"):
+                if len(line) == _LONGEST_LINE:
+                    raise ValueError("no text has such lines")
+                self.torn = line
+                return
+            self.end += len(line)
+            yield line
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A new file to be written, which takes the place of ``path`` at the end of the block, or not at all.
 
-    It is empty and beside ``path``, under a short name that nothing else has, with the same suffix; only its
-    owner may read it. On an error it goes. A link is followed: what it points to is replaced.
+    It is empty and has the same name, in a folder beside ``path`` that is new and nobody else's, and that
+    goes in any case, with whatever else was written there. Only its owner may read it.
 
     Raises:
-        CannotWrite: Such as for want of room; ``path`` is as it was. Or it is a device, a pipe or a folder.
+        CannotWrite: Such as for want of room, or because another process has written ``path`` since the block
+            began; ``path`` is as it was. Or it is a device, a pipe or a folder, or a link of another user's.
     """
+    target = _followed(path)
+    folder = target.with_name(f"imin-{token_hex(8)}.new")
+    new = folder / target.name
     try:
-        target = path.resolve()
-        if target.exists() and not target.is_file():
-            raise CannotWrite(path, "it is not a regular file")
-    except OSError as error:
-        raise CannotWrite(path, error) from None
-    new = target.with_name(f"imin-{token_hex(8)}.new{target.suffix}")
-    try:
-        new.touch(mode=_PRIVATE, exist_ok=False)  # in here, so that a signal that ends the command finds it
+        before = _identity(target, path)
+        folder.mkdir(0o700)  # in here, so that a signal that ends the command finds it
+        new.touch(_PRIVATE, exist_ok=False)
         yield new
         with open(new, "rb+") as whole:
             os.fsync(whole.fileno())
-        os.replace(new, target)
-    except BaseException as error:
-        new.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise CannotWrite(path, error) from None
+        with _one_by_one(target.parent):
+            if _identity(target, path) != before:
+                raise CannotWrite(path, "another process wrote it meanwhile")
+            os.replace(new, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise CannotWrite(path, error) from None
+    finally:
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:  # a signal that ends the command
+        shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def refuse_same(target: Path, option: str, *sources: Path | None) -> None:
+    """Let nobody write over what is read, by whatever name.
+
+    Args:
+        option: What ``target`` was given as.
+
+    Raises:
+        UsageError: ``target`` is one of ``sources``, directly or by a link.
+    """
+    for source in sources:
+        with contextlib.suppress(OSError):  # one of them does not exist
+            if source is not None and os.path.samefile(source, target):
+                raise click.UsageError(f"{option} {target} would be written over what is read")
+
+
+def make_private(path: Path) -> None:
+    """Let only its owner read a file that exists, if it does.
+
+    Raises:
+        CannotWrite: It is a link, or no file of one's own.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        fd = os.open(path, flags)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CannotWrite(path, "it is a link" if error.errno == errno.ELOOP else error) from None
+    try:
+        _make_private(fd, path)
+    finally:
+        os.close(fd)
+
+
+def _followed(path: Path) -> Path:
+    """Where ``path`` leads to."""
+    try:
+        for _ in range(_MOST_LINKS):
+            if not path.is_symlink():
+                return path
+            if hasattr(os, "geteuid") and path.lstat().st_uid not in (os.geteuid(), 0):
+                raise CannotWrite(path, "it is a link that another user made")
+            path = path.parent / os.readlink(path)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    except OSError as error:
+        raise CannotWrite(path, error) from None
+
+
+def _lock(fd: int, path: Path) -> None:
+    try:
+        if flock is not None:
+            flock(fd, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        raise CannotWrite(path, "another process is writing to it") from None
+    except OSError as error:
+        raise CannotWrite(path, error) from None
+
+
+def _make_private(fd: int, path: Path) -> None:
+    there = os.fstat(fd)
+    if not stat.S_ISREG(there.st_mode):
+        raise CannotWrite(path, "it is not a regular file")
+    if not hasattr(os, "geteuid"):  # Windows, where a folder says who may read what is in it
+        return
+    if there.st_uid != os.geteuid():
+        raise CannotWrite(path, "it belongs to another user")
+    if there.st_mode & _FOR_OTHERS:
+        with contextlib.suppress(OSError):
+            os.fchmod(fd, _PRIVATE)
+        if os.fstat(fd).st_mode & _FOR_OTHERS:  # a file system may know no permissions, such as a USB stick's
+            raise CannotWrite(path, "others may read it, and that can't be changed")
+
+
+def _identity(target: Path, path: Path) -> Identity | None:
+    try:
+        there = os.lstat(target)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(there.st_mode):
+        raise CannotWrite(path, "it is not a regular file")
+    return there.st_dev, there.st_ino, there.st_mtime_ns, there.st_size
+
+
+@contextlib.contextmanager
+def _one_by_one(folder: Path) -> Iterator[None]:
+    """Keep other processes of ours from replacing files there, for a moment; as far as that can be locked."""
+    if flock is None:
+        yield
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # NFS locks no folder
+            flock(fd, LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Return when the disk has the names in it."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folder
+        return
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _NO_SUCH_FSYNC:
+            raise
+    finally:
+        os.close(fd)

@@ -40,6 +40,8 @@ Exit codes:
      not be read, or nobody can tell whether an account was disconnected
   4  not authorised: the API key is missing, wrong or not allowed to
   5  unreachable: no reply came, or none in time
+  6  done, but the output could not be written: a disk is full, standard
+     output is closed, or nobody reads it; any other code goes before this one
 """
 
 
@@ -63,6 +65,8 @@ class Commands(click.Group):
             from imin_accounts.cli._exit_codes import explain  # not at the top: --version would load it too
 
             code, text = explain(error)
+        except OSError as error:  # whatever a command has no words of its own for
+            code, text = 1, f"{error.strerror or 'the system refused'}."
         click.echo(f"Error: {text}", err=True)
         ctx.exit(code)
 

@@ -10,9 +10,9 @@ from imin_accounts import Failed, Fetched
 from imin_accounts.cli._audit.findings import Audit
 from imin_accounts.cli._audit.page import report as html_report
 from imin_accounts.cli._audit.tables import print_audit
-from imin_accounts.cli._connection import connection_options, session
+from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._export.sinks import is_export, read_customers
-from imin_accounts.cli._files import replacing
+from imin_accounts.cli._files import refuse_same, replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending, Shard
 from imin_accounts.cli._many.options import (
@@ -77,6 +77,8 @@ def audit(
 
     Exit code 3 says that some customers could not be read; they are not in the figures.
     """
+    if report is not None:
+        refuse_same(report, "--report", ids, key_file())
     found = Audit(now=datetime.now(UTC), within=within)
     if is_export(ids):
         if column or shard or limit:

@@ -1,5 +1,6 @@
 """``imin-accounts convert``: an exported file in another format."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import click
 from imin_accounts.cli._export.parquet import write_parquet
 from imin_accounts.cli._export.sinks import SUFFIXES, open_sink, read_customers, suffix_in
 from imin_accounts.cli._export.sqlite import SQLITE_LEAVES
-from imin_accounts.cli._files import replacing
+from imin_accounts.cli._files import refuse_same, replacing
 from imin_accounts.cli._help import examples
 
 
@@ -34,11 +35,13 @@ def convert(source: Path, target: Path) -> None:
     """Write an exported file in another format.
 
     FROM ends with .jsonl, .csv or .sqlite, TO with one of these or .parquet. The columns are the same
-    in every format; `imin-accounts export --help` lists them. TO must not exist yet.
+    in every format; `imin-accounts export --help` lists them. TO must not exist yet. It is readable by you
+    only: it holds your identifiers.
     """
+    refuse_same(target, "TO", source)
     # SQLite would take what a killed export left beside a file of that name for a part of the new one.
     for file in (target, *(target.with_name(target.name + end) for end in SQLITE_LEAVES)):
-        if file.exists():
+        if os.path.lexists(file):
             raise click.UsageError(f"{file} exists")
     if target.suffix.lower() == ".parquet":
         rows = write_parquet(target, read_customers(source))

@@ -29,7 +29,7 @@ def disconnect(customer: str, seller: str, as_json: bool) -> None:
     """
     try:
         deletion = asyncio.run(_delete(customer, seller))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # SIGTERM and SIGHUP come as the latter
         raise OutcomeUnknown("interrupted") from None
     if as_json:
         attempts = [attempt.attributes for attempt in deletion.attempts]

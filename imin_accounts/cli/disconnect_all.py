@@ -1,6 +1,7 @@
 """``imin-accounts disconnect-all``: every account of a customer, with a journal of what was done."""
 
 import asyncio
+import os
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
@@ -8,15 +9,17 @@ from pathlib import Path
 
 import click
 
-from imin_accounts.cli._connection import connection_options, session
+from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._disconnecting.dry_run import dry_run as show_connected
 from imin_accounts.cli._disconnecting.journal import Journal
 from imin_accounts.cli._disconnecting.run import Disconnecting
+from imin_accounts.cli._files import CannotWrite, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending, Shard
 from imin_accounts.cli._many.options import add_selected, ids_path, pace_options, selection_options
 from imin_accounts.cli._many.progress import Tally
 from imin_accounts.cli._output import count_text, json_option, print_json
+from imin_accounts.cli._streams import NOT_WRITTEN
 
 
 @click.command(
@@ -81,6 +84,8 @@ def disconnect_all(
         raise click.UsageError("say where to write down what is done: --journal FILE")
     if not (dry_run or yes or sys.stdin.isatty()):
         raise click.UsageError("nobody is there to be asked: say --yes")
+    if journal_path is not None:
+        refuse_same(journal_path, "--journal", ids, key_file())
     with Tally() as tally, Pending() as pending:
         imin = session(rate_limit=rate, max_connections=concurrency, on_attempt=tally.note)
         if ids is None:
@@ -92,9 +97,9 @@ def disconnect_all(
                 pending.keep(limit)
             result = show_connected(imin, pending, concurrency=concurrency, tally=tally, as_json=as_json)
             ctx.exit(result.exit_code)
-        if not resume and journal_path.exists() and journal_path.stat().st_size:
+        if not resume and os.path.exists(journal_path) and journal_path.stat().st_size:
             raise click.UsageError(f"{journal_path} exists; --resume goes on with it")
-        with closing(Journal(journal_path, now=lambda: datetime.now(UTC))) as journal:
+        with closing(Journal(journal_path, now=lambda: datetime.now(UTC), fresh=not resume)) as journal:
             work = Disconnecting(imin, journal)
             work.resume(pending)
             if limit is not None:
@@ -103,12 +108,16 @@ def disconnect_all(
                 question = f"Disconnect every account of {count_text(len(pending), 'customer')}?"
                 click.confirm(question, abort=True, err=True)
             asyncio.run(work.run(pending, concurrency=concurrency, tally=tally))
+            try:
+                journal.close()
+            except CannotWrite as error:  # what was done is done
+                work.error = work.error or error
     _tell(work, as_json=as_json)
     if work.error is not None:
         if not work.has_acted:
             raise work.error
         click.echo(f"Error: {work.error}", err=True)
-    ctx.exit(work.exit_code)
+    ctx.exit(work.exit_code or (NOT_WRITTEN if work.error else 0))
 
 
 def _tell(work: Disconnecting, *, as_json: bool) -> None:

@@ -4,17 +4,21 @@ import asyncio
 import contextlib
 import json
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Literal
 
 import click
 
-from imin_accounts.cli._files import replacing
+from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.fake import FakeImin, add_crowd, add_rosie
 
 __all__ = ["emulator"]
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @click.command(
@@ -39,7 +43,7 @@ __all__ = ["emulator"]
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A JSON file to start from, if it exists, and to save to at the end.",
+    help="A JSON file to start from, if it holds anything, and to save to at the end.",
 )
 @click.option(
     "--admin",
@@ -60,6 +64,10 @@ def emulator(
 ) -> None:
     """Serve an emulated imin until interrupted.
 
+    --state is read at the start and saved at the end, whatever the signal, by one emulator at a time. If its
+    folder is gone by then it is made again; if that can't be, the state is kept in a temporary file, and you
+    are told where.
+
     The key is "test-key". The customer "rosie" has a seller in each of the three states; further
     ones are "customer-1" and so on.
 
@@ -78,36 +86,104 @@ def emulator(
     fake = FakeImin(seed=seed)
     add_rosie(fake)
     add_crowd(fake, sellers=sellers, customers=customers, seed=seed or 0)
-    if state is not None and state.exists():
-        _load("--state", state, fake.restore)
     if faults is not None:
         _load("--faults", faults, fake.faults.load)
-    asyncio.run(_serve(fake, host, port, admin, state))
+    if state is None:
+        asyncio.run(_serve(fake, host, port, admin))
+        return
+    refuse_same(state, "--state", faults)
+    with contextlib.closing(StateFile(state)) as kept:
+        kept.load(fake)
+        asyncio.run(_serve(fake, host, port, admin, kept))
+
+
+class StateFile:
+    """The file that an emulator's state is kept in. No other emulator may use it meanwhile.
+
+    Raises:
+        BadParameter: It can't be written, or another emulator has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._held = AppendFile(path)
+        except CannotWrite as error:
+            raise click.BadParameter(error.message.rstrip("."), param_hint="--state") from None
+
+    def load(self, fake: FakeImin) -> None:
+        """Put what it holds, if it holds anything, in the place of the state of ``fake``.
+
+        Raises:
+            BadParameter: It is no such file.
+        """
+        if self._held.size:
+            _load("--state", self._path, fake.restore)
+
+    def save(self, fake: FakeImin) -> None:
+        """Keep the state: in the file; where that can't be any more, in one for temporary files.
+
+        Raises:
+            CannotWrite: The file is as it was. Where the state is instead was printed.
+        """
+        text = json.dumps(fake.snapshot(), indent=1)
+        try:
+            self._held.real.parent.mkdir(parents=True, exist_ok=True)  # somebody may have removed the folder
+            self._held.close_to_be_replaced()
+            with replacing(self._path) as new:
+                new.write_text(text, encoding="utf-8")
+        except (OSError, CannotWrite) as error:
+            elsewhere = _kept_elsewhere(text)
+            click.echo(
+                f"The state is in {elsewhere} instead." if elsewhere else "The state is lost.", err=True
+            )
+            raise error if isinstance(error, CannotWrite) else CannotWrite(self._path, error) from None
+
+    def close(self) -> None:
+        """Let others use it. It goes if it is empty: it was made here, and nothing came into it."""
+        self._held.remove_if_empty()
+        self._held.close()
+
+
+def _kept_elsewhere(text: str) -> Path | None:
+    file = Path(tempfile.gettempdir()) / f"imin-emulator-{token_hex(8)}.json"
+    try:
+        with replacing(file) as new:
+            new.write_text(text, encoding="utf-8")
+    except CannotWrite:
+        return None
+    return file
 
 
 async def _serve(
-    fake: FakeImin, host: str, port: int, admin: Literal["loopback", "anywhere"], state: Path | None
+    fake: FakeImin,
+    host: str,
+    port: int,
+    admin: Literal["loopback", "anywhere"],
+    state: StateFile | None = None,
 ) -> None:
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):  # on Windows an interrupt cancels us instead
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         try:
             base_url = await stack.enter_async_context(fake.serve(host=host, port=port, admin=admin))
-        except OSError as error:
-            raise click.ClickException(f"can't listen on {host}:{port}: {error.strerror}") from None
-        click.echo(f"imin is emulated at {base_url}  (X-Api-Key: test-key, customer: rosie)")
+        except (OSError, UnicodeError) as error:  # the latter for a name that can't be one
+            reason = error.strerror if isinstance(error, OSError) else "there is no such host"
+            raise click.ClickException(f"can't listen on {host}:{port}: {reason}") from None
         try:
+            click.echo(f"imin is emulated at {base_url}  (X-Api-Key: test-key, customer: rosie)")
             await stop.wait()
         finally:
             if state is not None:
-                with replacing(state) as new:
-                    new.write_text(json.dumps(fake.snapshot(), indent=1), encoding="utf-8")
+                state.save(fake)
 
 
 def _load(option: str, file: Path, load: Callable[[Any], None]) -> None:
     try:
         load(json.loads(file.read_text(encoding="utf-8")))
+    except RecursionError:
+        raise click.BadParameter(f"{file}: it is nested too deep", param_hint=option) from None
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{file}: {error}", param_hint=option) from None

@@ -1,6 +1,8 @@
 """``imin-accounts export``: many customers' accounts into one file; a killed run can go on."""
 
 import asyncio
+import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,9 +10,9 @@ import attrs
 import click
 
 from imin_accounts import AuthenticationError, Failed, Fetched
-from imin_accounts.cli._connection import connection_options, session
+from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._export.sinks import SUFFIXES, Sink, open_sink, suffix_in
-from imin_accounts.cli._files import CannotWrite
+from imin_accounts.cli._files import CannotWrite, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending, Shard
 from imin_accounts.cli._many.options import add_selected, ids_argument, pace_options, selection_options
@@ -69,17 +71,19 @@ def export(
     Whatever stops a run, no customer stands in FILE in part: repeat the command with --resume, which
     asks for those who are missing. An interrupt (Ctrl-C) finishes what is under way and exits with 3.
 
-    In a CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
+    In a CSV an apostrophe stands before whatever a spreadsheet would take for a formula: at the start of a
+    text, and after each comma, semicolon, bar, tab and line end in it.
     `imin-accounts convert` makes a Parquet file of FILE.
     """
     if retry_failed and not resume:
         raise click.UsageError("--retry-failed needs --resume")
-    if not resume and output.exists() and output.stat().st_size:
+    refuse_same(output, "--output", ids, key_file())
+    if not resume and os.path.exists(output) and output.stat().st_size:
         raise click.UsageError(f"{output} exists; --resume goes on with it")
     with Tally() as tally, Pending() as pending:
         imin = session(rate_limit=rate, max_connections=concurrency, on_attempt=tally.note)
         add_selected(pending, ids, column=column, shard=shard)
-        sink = open_sink(output)
+        sink = open_sink(output, fresh=not resume)
         try:
             result = _resumed(sink, pending, retry_failed=retry_failed)
             if limit is not None:
@@ -89,11 +93,14 @@ def export(
                 sink.append(rows_of(outcome, datetime.now(UTC)))
 
             asyncio.run(read_all(imin, pending, take, result, concurrency=concurrency, tally=tally))
-        except (CannotWrite, AuthenticationError):
-            click.echo(f"{output} is whole up to here: repeat the command with --resume to go on.", err=True)
+        except BaseException as error:
+            if isinstance(error, CannotWrite | AuthenticationError):
+                whole = f"{output} is whole up to here: repeat the command with --resume to go on."
+                click.echo(whole, err=True)
+            with suppress(CannotWrite):  # the first error says why
+                sink.close()
             raise
-        finally:
-            sink.close()
+        sink.close()
     if as_json:
         print_json({"file": str(output), **attrs.asdict(result)})
     else:

@@ -9,7 +9,7 @@ links are good for minutes only), barcodes, email addresses, upload links and th
 The customer identifier is personal data all the same: keep an export like your own database.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
@@ -64,6 +64,9 @@ COLUMNS = (
     Column("parts", "int", "How many rows the customer has."),
 )
 NAMES = tuple(column.name for column in COLUMNS)
+_ALONE = ("no sellers", "error")
+STATES = ("connected", "unconnected", "no account", "unrecognised", *_ALONE)
+_NEVER_EMPTY = ("customer", "state", "fetched_at", "part", "parts")
 _EMPTY: Row = dict.fromkeys(NAMES)
 
 
@@ -90,6 +93,25 @@ def is_error(rows: Sequence[Row]) -> bool:
     return rows[0]["state"] == "error"
 
 
+def checked(found: object) -> Row:
+    """``found`` as a row of an export, if it is one.
+
+    Raises:
+        ValueError: It is none. The text says nothing of what was found.
+    """
+    if not isinstance(found, dict) or tuple(found) != NAMES:
+        raise ValueError("other members")
+    for column in COLUMNS:
+        value = found[column.name]
+        if not _KINDS[column.kind](value) and (value is not None or column.name in _NEVER_EMPTY):
+            raise ValueError(f"{column.name} is of another kind")
+    if found["state"] not in STATES or (found["state"] in _ALONE and found["parts"] != 1):
+        raise ValueError("there is no such state")
+    if not found["customer"] or not _are_details(details(found)):
+        raise ValueError("other details")
+    return found
+
+
 def details(row: Row) -> dict[str, list[Any]]:
     """The lists behind a row's counts; a list that would be empty is left out."""
     found: dict[str, list[Any]] = orjson.loads(str(row["details"])) if row["details"] else {}
@@ -102,6 +124,55 @@ def time_text(moment: datetime) -> str:
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
     except OverflowError:  # within hours of the first or last moment that there is
         return moment.isoformat()
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, str) and datetime.fromisoformat(value).utcoffset() is not None
+
+
+_KINDS: dict[str, Callable[[object], bool]] = {
+    "text": lambda value: isinstance(value, str),
+    "int": lambda value: type(value) is int and 0 <= value < 2**63,
+    "bool": lambda value: isinstance(value, bool),
+    "time": _is_time,
+}
+_TIMES = {"expires", "evidence_link_expires"}
+
+
+def _are_details(found: object) -> bool:
+    """Whether these are lists as ``details`` gives them."""
+    if not isinstance(found, dict) or not found.keys() <= {"entitlements", "update_errors", "problems"}:
+        return False
+    return (
+        all(map(_is_entitlement, _list(found, "entitlements")))
+        and all(map(_is_update_error, _list(found, "update_errors")))
+        and all(isinstance(each, str) for each in _list(found, "problems"))
+    )
+
+
+def _list(found: dict[str, Any], name: str) -> list[object]:
+    values = found.get(name, [])
+    if not isinstance(values, list):
+        raise ValueError(f"{name} are no list")
+    return values
+
+
+def _is_entitlement(found: object) -> bool:
+    return (
+        isinstance(found, dict)
+        and found.keys() <= {"id", "label", "evidence", *_TIMES}
+        and all(
+            _is_time(value) if name in _TIMES else isinstance(value, str) for name, value in found.items()
+        )
+    )
+
+
+def _is_update_error(found: object) -> bool:
+    return (
+        isinstance(found, dict)
+        and found.keys() == {"type", "name"}
+        and all(value is None or isinstance(value, str) for value in found.values())
+    )
 
 
 def _failure(failed: Failed) -> Row:

@@ -9,7 +9,7 @@ import attrs
 from imin_accounts.fake._api import ApiRequest, Endpoint
 from imin_accounts.fake._distort import Drift, Flaw
 from imin_accounts.fake._replies import ErrorBody
-from imin_accounts.fake._validation import build, choice, flag, items_of, number, text
+from imin_accounts.fake._validation import build, choice, flag, items_of, number, refuse_deep, text
 
 __all__ = [
     "Drifted",
@@ -190,6 +190,7 @@ def read_script(script: Any) -> tuple[list[Rule], RateLimit | None]:
     Raises:
         ValueError: It can't be understood; says where.
     """
+    refuse_deep(script)
     if not isinstance(script, dict):
         raise ValueError("$: expected an object")
     for name in script.keys() - {"rules", "rate_limit"}:

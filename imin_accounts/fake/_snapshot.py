@@ -9,7 +9,7 @@ import attrs
 from imin_accounts.fake._documents import Connection
 from imin_accounts.fake._population import Pair, Person, Population
 from imin_accounts.fake._settings import Undocumented
-from imin_accounts.fake._validation import build, items_of, objects_of, text_of
+from imin_accounts.fake._validation import build, items_of, objects_of, refuse_deep, text_of
 
 __all__ = ["read", "written"]
 
@@ -41,6 +41,7 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
     Raises:
         ValueError: It can't be understood; says where.
     """
+    refuse_deep(snapshot)
     if not isinstance(snapshot, dict) or snapshot.get("version") != VERSION:
         raise ValueError(f"$: expected an object with version {VERSION}")
     for name in snapshot.keys() - _PARTS:

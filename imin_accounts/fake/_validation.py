@@ -9,7 +9,20 @@ from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
-__all__ = ["aware", "build", "choice", "flag", "items_of", "number", "objects_of", "text", "text_of"]
+__all__ = [
+    "aware",
+    "build",
+    "choice",
+    "flag",
+    "items_of",
+    "number",
+    "objects_of",
+    "refuse_deep",
+    "text",
+    "text_of",
+]
+
+_DEEPEST = 64
 
 T = TypeVar("T", bound=attrs.AttrsInstance)
 Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
@@ -64,6 +77,25 @@ def _kind(kind: type, words: str, optional: bool) -> Check:
 
 
 # -- files
+
+
+def refuse_deep(value: Any) -> None:
+    """Refuse what is nested deeper than any snapshot or script; copying it would need as much of the stack.
+
+    Raises:
+        ValueError: It is.
+    """
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            each
+            for node in level
+            if isinstance(node, dict | list)
+            for each in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return
+    raise ValueError(f"$: nested over {_DEEPEST} deep")
 
 
 def build(cls: type[T], members: Any, where: str, **more: Any) -> T:

@@ -4,7 +4,7 @@ import base64
 import random
 import threading
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
@@ -22,6 +22,8 @@ from imin_accounts.models import ActionStatus
 
 __all__ = ["World"]
 
+_LAST = datetime(9900, 1, 1, tzinfo=UTC)
+"""The latest present. What expires has to have an end in the calendar."""
 _EVIDENCE_LIFE = {
     (ActionStatus.POTENTIAL, ActionStatus.ACTIVE),
     (ActionStatus.ACTIVE, ActionStatus.COMPLETED),
@@ -58,9 +60,16 @@ class World:
         return self._clock() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for the service: entitlements and links may expire."""
+        """Let time pass for the service: entitlements and links may expire.
+
+        Raises:
+            ValueError: There is no such time any more, or soon none.
+        """
         with self.lock:
-            self._ahead += timedelta(seconds=seconds)
+            ahead = self._ahead + timedelta(seconds=seconds)
+            if ahead > _LAST - self._clock():
+                raise ValueError(f"the calendar ends: the latest time is {_LAST:%Y-%m-%d}")
+            self._ahead = ahead
 
     # -- who there is
 

@@ -2,11 +2,12 @@
 
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
@@ -27,12 +28,18 @@ class ProcessResult:
     err: str
 
 
+COMMAND = (sys.executable, "-m", "imin_accounts.cli")
+
+
 def start(
-    base_url: str, *arguments: str | Path, preexec: Callable[[], None] | None = None
+    base_url: str,
+    *arguments: str | Path | int,
+    preexec: Callable[[], None] | None = None,
+    under: Sequence[str | Path] = (),
 ) -> "subprocess.Popen[str]":
-    """Start ``imin-accounts`` against an emulated imin."""
+    """Start ``imin-accounts`` against an emulated imin, as arguments of the command ``under`` if given."""
     return subprocess.Popen(
-        [sys.executable, "-m", "imin_accounts.cli", *map(str, arguments)],
+        [*map(str, under), *COMMAND, *map(str, arguments)],
         env={**os.environ, **environment(base_url)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -60,13 +67,28 @@ def signal_when(
     process: "subprocess.Popen[str]", due: Callable[[], bool], signum: signal.Signals
 ) -> ProcessResult:
     """Send a signal as soon as ``due``, and wait for the end."""
+    if wait_until(process, due):
+        process.send_signal(signum)
+    return end(process)
+
+
+def wait_until(process: "subprocess.Popen[str]", due: Callable[[], bool]) -> bool:
+    """Wait until ``due``; False where the process ends before."""
     until = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < until:
         if due():
-            process.send_signal(signum)
-            break
+            return True
         time.sleep(0.001)  # until the other process is there; nothing depends on how long it takes
-    return end(process)
+    return False
+
+
+def run_in_shell(base_url: str, line: str, *, folder: Path, **more: str) -> ProcessResult:
+    """Run a line of Bash in which ``$I`` stands for ``imin-accounts``; ``more`` are further variables."""
+    env = {**os.environ, **environment(base_url), "I": shlex.join(COMMAND), **more}
+    ran = subprocess.run(
+        ["bash", "-c", line], env=env, cwd=folder, capture_output=True, timeout=_PATIENCE, check=False
+    )
+    return ProcessResult(ran.returncode, ran.stdout.decode(errors="replace"), ran.stderr.decode())
 
 
 def little_room() -> None:

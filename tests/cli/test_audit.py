@@ -11,6 +11,7 @@ import pytest
 
 from imin_accounts import Fetched, from_jsonld
 from imin_accounts.cli._audit.findings import Audit
+from imin_accounts.cli._export.text import JsonLines
 from imin_accounts.cli.rows import rows_of
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, Status
 from tests.cli.commands import CommandResult, environment, run
@@ -236,3 +237,31 @@ def test_wrong_usage_is_told(source: str, options: list[str], told: str, tmp_pat
     ran = run("audit", str(tmp_path / source), *options)
     assert ran.code == 2
     assert told in ran.err
+
+
+def test_a_report_is_not_written_over_what_is_read(tmp_path: Path) -> None:
+    """Wrong usage, and the export stays."""
+    source = tmp_path / "out.jsonl"
+    source.write_bytes(JsonLines().write(error_rows()))
+    ran = run("audit", str(source), "--report", f"{tmp_path}/./out.jsonl")
+    assert (ran.code, "--report" in ran.err) == (2, True)
+    assert source.read_bytes() == JsonLines().write(error_rows())
+
+
+def test_a_report_is_not_written_over_the_key(tmp_path: Path) -> None:
+    """Wrong usage as well."""
+    ids, key = tmp_path / "ids.txt", tmp_path / "key"
+    ids.touch()
+    key.write_text("test-key")
+    ran = run("audit", str(ids), "--api-key-file", str(key), "--report", str(key))
+    assert (ran.code, key.read_text()) == (2, "test-key")
+
+
+def test_a_report_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Even where others could read the old one."""
+    source, report = tmp_path / "out.jsonl", tmp_path / "audit.html"
+    source.write_bytes(JsonLines().write(error_rows()))
+    report.touch()
+    report.chmod(0o644)
+    run("audit", str(source), "--report", str(report))
+    assert report.stat().st_mode & 0o777 == 0o600

@@ -1,17 +1,23 @@
 """``imin-accounts convert``: the same rows in every format."""
 
+import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from imin_accounts.cli._export.sinks import SUFFIXES, open_sink, read_customers
+from imin_accounts.cli._export.text import JsonLines
 from imin_accounts.cli.rows import COLUMNS, NAMES, Row
 from tests.cli.commands import run
+from tests.cli.processes import end, start
 from tests.cli.rows import customer_rows, error_rows
 
 NAMES_OF_EXPORTS = [f"out{suffix}" for suffix in SUFFIXES]
@@ -101,3 +107,66 @@ def test_what_a_killed_export_left_is_no_part_of_the_new_file(end: str, tmp_path
     ran = run("convert", str(source), str(target))
     assert (ran.code, f"{left} exists" in ran.err) == (2, True)
     assert sorted(tmp_path.iterdir()) == sorted([source, left])
+
+
+@pytest.mark.parametrize("name", ["accounts.csv", "accounts.sqlite", "accounts.jsonl"])
+def test_who_says_done_has_written_it(name: str, tmp_path: Path) -> None:
+    """Of two at once, the one that ends last is told that the other was there, and replaces nothing."""
+    slow, quick, target = tmp_path / "slow.jsonl", tmp_path / "quick.jsonl", tmp_path / name
+    os.mkfifo(slow)
+    quick.write_bytes(JsonLines().write(customer_rows("quick")))
+    with open_for_writing(start("", "convert", slow, target), slow) as (first, feed):
+        second = end(start("", "convert", quick, target))
+        feed.write(JsonLines().write(customer_rows("slow")))
+    first_ended = end(first)
+    assert (second.code, second.out) == (0, f"{target}: 2 rows.\n")
+    assert (first_ended.code, first_ended.out) == (1, "")
+    assert "another process wrote it meanwhile" in first_ended.err
+    assert list(read_customers(target)) == [customer_rows("quick")]
+
+
+@contextmanager
+def open_for_writing(
+    process: "subprocess.Popen[str]", pipe: Path
+) -> Iterator[tuple["subprocess.Popen[str]", BinaryIO]]:
+    """The other end of a pipe that a process reads: it waits for more until this is closed."""
+    with open(pipe, "wb") as feed:  # returns when the process has opened it
+        yield process, feed
+
+
+@pytest.mark.parametrize(
+    "name", ["accounts.new.jsonl", "accounts.jsonl.new", "accounts.csv.tmp", "accounts.new.csv"]
+)
+def test_no_neighbour_is_touched(name: str, tmp_path: Path) -> None:
+    """Whatever a neighbour is called, the source included: it was the name of a temporary file once."""
+    source = tmp_path / "accounts.new.jsonl"
+    source.write_bytes(JsonLines().write(customer_rows()))
+    if name != source.name:
+        (tmp_path / name).write_text("precious")
+    before = (tmp_path / name).read_bytes()
+    for target in ("accounts.jsonl", "accounts.csv", "accounts.sqlite"):
+        assert run("convert", str(source), str(tmp_path / target)).code == 0
+        assert list(read_customers(tmp_path / target)) == [customer_rows()]
+    assert (tmp_path / name).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["same.jsonl", "folder/../same.jsonl", "link.jsonl", "hard.jsonl"])
+def test_a_file_is_not_converted_into_itself(name: str, tmp_path: Path) -> None:
+    """By whatever name: exit code 2, and it stays as it is."""
+    source = tmp_path / "same.jsonl"
+    source.write_bytes(JsonLines().write(customer_rows()))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.jsonl").symlink_to("same.jsonl")
+    os.link(source, tmp_path / "hard.jsonl")
+    ran = run("convert", str(source), f"{tmp_path}/{name}")
+    assert (ran.code, "would be written over what is read" in ran.err) == (2, True)
+    assert list(read_customers(source)) == [customer_rows()]
+
+
+def test_a_link_to_nothing_is_something(tmp_path: Path) -> None:
+    """TO must not exist: what a link leads to may be meant for something else."""
+    source = tmp_path / "out.jsonl"
+    source.write_bytes(JsonLines().write(customer_rows()))
+    (tmp_path / "new.csv").symlink_to("elsewhere.csv")
+    assert run("convert", str(source), str(tmp_path / "new.csv")).code == 2
+    assert not (tmp_path / "elsewhere.csv").exists()

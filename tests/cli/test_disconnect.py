@@ -51,15 +51,18 @@ def test_an_account_that_is_not_connected_has_failed(imin_server: str) -> None:
     assert (ran.code, ran.out) == (1, "")
 
 
-def test_an_interrupted_disconnection_is_unknown() -> None:
-    """Ctrl-C while the DELETE is out: exit code 3, since nobody can tell what became of it."""
+@pytest.mark.parametrize(
+    "signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda signum: signum.name
+)
+def test_an_interrupted_disconnection_is_unknown(signum: signal.Signals) -> None:
+    """Ctrl-C while the DELETE is out, or its like: exit code 3, since nobody can tell what became of it."""
     command = [sys.executable, "-m", "imin_accounts.cli", "disconnect", "1234", ACME]
     with socket.create_server(("127.0.0.1", 0)) as server:
         env = {**os.environ, **environment(f"http://127.0.0.1:{server.getsockname()[1]}")}
         with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
             connection, _ = server.accept()
             assert connection.recv(6) == b"DELETE"
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signum)
             told = process.communicate()[1]
             connection.close()
     assert process.returncode == 3

@@ -11,7 +11,8 @@ import pytest
 
 from imin_accounts.fake import FakeImin, Rule, Status, add_crowd, add_rosie
 from tests.cli.commands import CommandResult, environment, run
-from tests.cli.processes import write_ids
+from tests.cli.emulator_process import emulator_process
+from tests.cli.processes import end, start, wait_until, write_ids
 
 ACME = "https://id.bookingsystem.example.com/organizers/1"
 
@@ -202,3 +203,27 @@ def test_somebody_at_a_terminal_is_asked(
     assert ran.returncode == code
     assert "Disconnect every account of 1 customer? [y/N]" in ran.stderr
     assert fake_imin.disconnect("rosie", ACME) is not gone
+
+
+@pytest.mark.parametrize("do", ["remove", "replace"])
+def test_a_journal_that_is_gone_stops_the_run(do: str, tmp_path: Path, journal: Path) -> None:
+    """Exit code 3: something was done, and nothing more is without a line about it."""
+    ids = write_ids(tmp_path / "ids.txt", 100)
+    with emulator_process(customers=100, latency=0.05) as emulator:
+        command = ("disconnect-all", "--ids", ids, "--journal", journal, "--yes", "--concurrency", 2)
+        process = start(emulator.base_url, *command)
+        wait_until(process, lambda: journal.exists() and b"disconnected" in journal.read_bytes())
+        journal.rename(tmp_path / "moved.jsonl")
+        if do == "replace":
+            journal.touch()
+        ended = end(process)
+        assert emulator.requests() < 100
+    assert (ended.code, "it was moved, removed or replaced meanwhile" in ended.err) == (3, True)
+
+
+def test_the_identifiers_are_no_journal(tmp_path: Path, imin_server: str) -> None:
+    """Wrong usage: each line would be taken for a customer."""
+    ids = tmp_path / "ids.txt"
+    ids.touch()
+    ran = disconnect_all(imin_server, "--ids", ids, "--journal", ids, "--resume", "--yes")
+    assert (ran.code, "would be written over what is read" in ran.err) == (2, True)

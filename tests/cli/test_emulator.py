@@ -3,6 +3,8 @@
 import asyncio
 import http.client
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,15 +18,16 @@ from urllib.parse import quote, urlsplit
 import pytest
 from click.testing import CliRunner
 
-from imin_accounts.cli.emulator import _serve, emulator
+from imin_accounts.cli.emulator import StateFile, _serve, emulator
 from imin_accounts.fake import FakeImin, add_crowd
+from tests.cli.commands import run
 from tests.cli.processes import end, little_room, start
 from tests.fake.requests import SELLER
 
 
 @contextmanager
-def emulator_process(*options: str) -> Iterator[str]:
-    """The command with these options, interrupted at the end. Gives its base URL."""
+def emulator_process(*options: str, signum: signal.Signals = signal.SIGTERM) -> Iterator[str]:
+    """The command with these options, ended by a signal. Gives its base URL."""
     command = [sys.executable, "-m", "imin_accounts.cli", "emulator", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -32,7 +35,7 @@ def emulator_process(*options: str) -> Iterator[str]:
         try:
             yield line.split(" at ")[1].split()[0]
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signum)
         assert process.wait() == 0
 
 
@@ -77,6 +80,11 @@ def test_it_can_be_crowded_and_troubled(tmp_path: Path) -> None:
     ("option", "text", "reason"),
     [
         ("--faults", "{", "Expecting"),
+        ("--faults", "[" * 100_000, "it is nested too deep"),
+        ("--faults", "[" * 100 + "]" * 100, "nested over 64 deep"),
+        ("--state", "{", "Expecting"),
+        ("--state", "[" * 100_000, "it is nested too deep"),
+        ("--state", '{"version": 1, "sellers": ' + "[" * 100 + "]" * 100 + "}", "nested over 64 deep"),
         ("--faults", '{"rules": [{}]}', "$.rules[0].effect: expected"),
         ("--state", '{"version": 2}', "$: expected an object with version 1"),
     ],
@@ -118,7 +126,7 @@ async def test_its_state_is_saved_however_it_is_stopped(tmp_path: Path) -> None:
     """Being cancelled is what an interrupt comes to where there are no signal handlers."""
     fake, file = NotifyingImin(), tmp_path / "state.json"
     fake.add_customer("rosie")
-    serving = asyncio.create_task(_serve(fake, "127.0.0.1", 0, "loopback", file))
+    serving = asyncio.create_task(_serve(fake, "127.0.0.1", 0, "loopback", StateFile(file)))
     await fake.served.wait()
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -139,3 +147,97 @@ def test_a_state_that_can_not_be_saved_leaves_the_old_one(tmp_path: Path) -> Non
     ended = end(process)
     assert (ended.code, f"Error: can't write {file}: File too large." in ended.err) == (1, True)
     assert (file.read_text(encoding="utf-8"), list(tmp_path.iterdir())) == (before, [file])
+
+
+def disconnect_rosie(base: str) -> None:
+    assert request_accounts(base, "rosie", "DELETE", f"?seller={quote(SELLER, safe='')}") == (204, None)
+
+
+def is_rosie_connected(file: Path) -> bool:
+    """Whether a state says so."""
+    return bool(json.loads(file.read_text(encoding="utf-8"))["connections"])
+
+
+@pytest.mark.parametrize(
+    "signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda signum: signum.name
+)
+def test_its_state_is_saved_whatever_the_signal(signum: signal.Signals, tmp_path: Path) -> None:
+    """A terminal that is closed sends SIGHUP."""
+    file = tmp_path / "state.json"
+    with emulator_process("--state", str(file), signum=signum) as base:
+        disconnect_rosie(base)
+    assert not is_rosie_connected(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_that_is_gone_is_made_again(tmp_path: Path) -> None:
+    """Its state is kept in the place that was asked for."""
+    file = tmp_path / "a" / "b" / "state.json"
+    file.parent.mkdir(parents=True)
+    with emulator_process("--state", str(file)) as base:
+        disconnect_rosie(base)
+        shutil.rmtree(tmp_path / "a")
+    assert not is_rosie_connected(file)
+
+
+def test_a_state_that_can_not_be_saved_is_kept_elsewhere(tmp_path: Path) -> None:
+    """Exit code 1, and where it is instead."""
+    folder, temporary = tmp_path / "folder", tmp_path / "temporary"
+    folder.mkdir()
+    temporary.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(temporary))
+        process = start("", "emulator", "--port", "0", "--state", folder / "state.json")
+    assert process.stdout is not None
+    disconnect_rosie(process.stdout.readline().split(" at ")[1].split()[0])
+    shutil.rmtree(folder)
+    folder.write_text("a file in its place")
+    process.send_signal(signal.SIGTERM)
+    ended = end(process)
+    [kept] = temporary.iterdir()
+    assert (ended.code, f"The state is in {kept} instead." in ended.err) == (1, True)
+    assert (is_rosie_connected(kept), kept.stat().st_mode & 0o777) == (False, 0o600)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nowhere/state.json", "No such file or directory"),
+        ("folder", "is a directory"),
+        ("pipe", "it is not a regular file"),
+        ("n" * 300, "File name too long"),
+    ],
+)
+def test_a_state_that_could_not_be_saved_is_told_at_the_start(name: str, reason: str, tmp_path: Path) -> None:
+    """Exit code 2, before anything is served."""
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    ran = run("emulator", "--port", "0", "--state", str(tmp_path / name))
+    assert (ran.code, ran.out, reason in ran.err) == (2, "", True)
+    assert {path.name for path in tmp_path.iterdir()} == {"folder", "pipe"}
+
+
+def test_two_emulators_do_not_keep_one_state(tmp_path: Path) -> None:
+    """Each would save over the other's: the second one is told at the start."""
+    file = str(tmp_path / "state.json")
+    with emulator_process("--state", file):
+        ran = run("emulator", "--port", "0", "--state", file)
+    assert (ran.code, "another process is writing to it" in ran.err) == (2, True)
+
+
+def test_an_empty_file_is_no_state_yet(tmp_path: Path) -> None:
+    """As ``mktemp`` makes it: it is there to be saved to."""
+    file = tmp_path / "state.json"
+    file.touch()
+    with emulator_process("--state", str(file)) as base:
+        assert request_accounts(base, "rosie")[0] == 200
+    assert is_rosie_connected(file)
+
+
+def test_the_faults_are_not_written_over(tmp_path: Path) -> None:
+    """Wrong usage."""
+    file = tmp_path / "file.json"
+    file.write_text("{}")
+    ran = run("emulator", "--port", "0", "--faults", str(file), "--state", str(file))
+    assert (ran.code, file.read_text()) == (2, "{}")

@@ -1,6 +1,7 @@
 """``imin-accounts export``: which customers, into which file, with which exit code."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from imin_accounts.cli._export.sinks import read_customers
 from imin_accounts.cli._many.ids import Shard
 from imin_accounts.fake import FakeImin, Rule, Status, add_crowd
 from tests.cli.commands import CommandResult, environment, run
-from tests.cli.processes import write_ids
+from tests.cli.emulator_process import emulator_process
+from tests.cli.processes import end, start, wait_until, write_ids
 
 
 @pytest.fixture(autouse=True)
@@ -167,3 +169,46 @@ def test_no_identifier_is_told(ids: str, out: Path, imin_server: str, fake_imin:
     fake_imin.faults.add(Rule(Status(404), customer="customer-7"))
     ran = export(imin_server, ids, out)
     assert "customer-" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.sqlite"])
+def test_a_file_that_is_removed_meanwhile_is_told(name: str, tmp_path: Path) -> None:
+    """Exit code 1: under that name nobody would find what was written."""
+    ids, out = write_ids(tmp_path / "ids.txt", 200), tmp_path / name
+    with emulator_process(customers=200, latency=0.05) as emulator:
+        process = start(emulator.base_url, "export", ids, "-o", out, "--concurrency", 4)
+        wait_until(process, lambda: emulator.requests() > 8)
+        out.unlink()
+        ended = end(process)
+    assert (ended.code, ended.out, f"can't write {out}: " in ended.err) == (1, "", True)
+
+
+def test_an_empty_file_that_others_could_read_they_can_not_any_more(
+    ids: str, out: Path, imin_server: str
+) -> None:
+    """As ``touch`` or ``mktemp`` may have made it."""
+    out.touch()
+    out.chmod(0o644)
+    assert export(imin_server, ids, out).code == 0
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_identifiers_are_not_written_over(tmp_path: Path, imin_server: str) -> None:
+    """Wrong usage, by whatever name, and though there are none."""
+    ids = tmp_path / "ids.jsonl"
+    ids.touch()
+    (tmp_path / "link.jsonl").symlink_to(ids)
+    assert export(imin_server, str(ids), tmp_path / "link.jsonl", "--resume").code == 2
+
+
+def test_another_export_may_have_begun_meanwhile(out: Path, tmp_path: Path, imin_server: str) -> None:
+    """While the identifiers were read: nothing is added to what the other has written."""
+    ids = tmp_path / "ids.txt"
+    os.mkfifo(ids)
+    process = start(imin_server, "export", ids, "-o", out)
+    with open(ids, "w") as feed:  # returns when they are being read
+        out.write_text("another's")
+        feed.write("customer-1\n")
+    ended = end(process)
+    assert (ended.code, "another process has begun to write it" in ended.err) == (1, True)
+    assert out.read_text() == "another's"

@@ -160,3 +160,42 @@ async def test_anybody_may_if_told_so() -> None:
         admin = AdminEndpoint(with_rosie(), base, client)
         assert (await admin.call("GET", "state", Host="emulator.test"))[0] == 200
         assert (await admin.call("GET", "state", Origin="https://evil.example"))[0] == 403
+
+
+@pytest.mark.parametrize("name", ["state", "faults", "advance"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\xff", id="no UTF-8"),
+        pytest.param(b"[" * 100_000, id="deep and torn"),
+        pytest.param(b"[" * 300 + b"]" * 300, id="deep"),
+        pytest.param(
+            b'{"version":1,"sellers":[{"@id":"x","a":' + b"[" * 70 + b"]" * 70 + b"}]}", id="a deep seller"
+        ),
+        pytest.param(b'{"rules":' + b'{"a":' * 70 + b"1" + b"}" * 70 + b"}", id="deep rules"),
+        pytest.param(b'{"seconds":1e400}', id="no finite number"),
+        pytest.param(b'{"version":' + b"9" * 5000 + b"}", id="a huge number"),
+        pytest.param(b'{"seconds":"\\ud800"}', id="half a character"),
+    ],
+)
+async def test_json_of_any_shape_is_refused(admin: AdminEndpoint, name: str, body: bytes) -> None:
+    """400, and nothing changes."""
+    before = admin.fake.snapshot(), admin.fake.faults.script(), admin.fake.now()
+    method = "POST" if name == "advance" else "PUT"
+    async with admin.client.request(method, f"{admin.base}/_emulator/{name}", data=body) as reply:
+        assert (reply.status, list(await reply.json())) == (400, ["error"])
+    assert (admin.fake.snapshot(), admin.fake.faults.script(), admin.fake.now()) == before
+
+
+async def test_the_calendar_has_an_end(admin: AdminEndpoint) -> None:
+    """Time is moved on as far as that: afterwards every request would fail."""
+    statuses = [(await admin.call("POST", "advance", {"seconds": 1e9}))[0] for _ in range(260)]
+    assert (statuses[0], statuses[-1]) == (204, 400)
+    assert len(await items(admin.fake, redirectUri="https://broker.example/")) == 2
+
+
+@pytest.mark.parametrize("origin", ["http://[", "\xff", "//localhost", "http://localhost/"])
+async def test_an_origin_that_is_none_may_not(admin: AdminEndpoint, origin: str) -> None:
+    """403, like any other site's."""
+    assert (await admin.call("GET", "state", Host="localhost", Origin=origin))[0] == 403

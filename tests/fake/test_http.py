@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 
 from imin_accounts.fake import FakeImin, Undocumented
 from tests.fake.requests import BACK, SELLER, state, with_rosie
+
+FORM = "application/x-www-form-urlencoded"
 
 
 class Form(HTMLParser):
@@ -263,9 +266,110 @@ async def test_it_can_be_served_again() -> None:
 )
 async def test_whatever_is_sent_is_answered(browser: Browser, target: str, headers: str, status: int) -> None:
     """Odd bytes get a status that says so, never 500."""
-    reader, writer = await asyncio.open_connection(*browser.base.removeprefix("http://").split(":"))
-    writer.write(f"GET {target} HTTP/1.1\r\n{headers}\r\nConnection: close\r\n\r\n".encode("latin-1"))
-    answer = await reader.read()
-    writer.close()
+    answer = await raw(browser, f"GET {target} HTTP/1.1\r\n{headers}\r\n".encode("latin-1"))
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     assert status != 200 or b'"@id":"http://x/api/v2/customers/rosie/accounts"' in answer
+
+
+async def raw(browser: Browser, head: bytes, body: bytes = b"") -> bytes:
+    """What is answered to these bytes: a request line, header lines and a body."""
+    reader, writer = await asyncio.open_connection(*browser.base.removeprefix("http://").split(":"))
+    length = b"Content-Length: %d\r\n" % len(body) if body else b""
+    writer.write(head + length + b"Connection: close\r\n\r\n" + body)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def visit_of(browser: Browser) -> str:
+    """The handle of a visit that has just begun."""
+    link = browser.accounts()[0]["potentialAction"][0]["target"]
+    return browser.follow(link).action.rpartition("/")[2]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        *("//evil.example", "///evil.example", "/\\evil.example", "/\\/evil.example", "//evil.example//"),
+        *("/%2Fevil.example", "/%5Cevil.example", "/%09/evil.example", "/%ff"),
+        *("http://evil.example", "https://evil.example", "http://evil.example//evil.example", "/a/..//evil"),
+        *("/javascript:alert(1)", "/.//evil.example", "/%2e/%2fevil.example"),
+    ],
+)
+async def test_a_form_goes_back_to_where_it_came_from(browser: Browser, before: str) -> None:
+    """Whatever path or site was asked for: the password goes to no other site."""
+    visit = await asyncio.to_thread(visit_of, browser)
+    page = await raw(browser, f"GET {before}/seller/{visit} HTTP/1.1\r\nHost: x\r\n".encode())
+    assert page.startswith(b"HTTP/1.1 200 ")
+    action = Form(page.decode()).action
+    assert re.fullmatch(r"/([\w.~%-]+/)*seller/" + visit, action)
+    posted = await raw(
+        browser,
+        f"POST {action} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n".encode(),
+        b"decision=decline",
+    )
+    assert posted.startswith(b"HTTP/1.1 303 "), "it is the same page"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("", "a b", "a/b", "a@b", "a\\b", "a?b", "a#b", '"><script>', "a:x", "a:99999", "[zz]", "[::1"),
+        *("//evil.example", "evil.example/", "\xff", "a\r\nHost: b", "a,b"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/seller/x", "/_emulator/state", "/auth/connect-account?jwt=x"])
+async def test_a_host_that_is_none_is_refused(browser: Browser, path: str, host: str) -> None:
+    """Every link and redirect begins with it."""
+    answer = await raw(browser, f"GET {path} HTTP/1.1\r\nHost: {host}\r\n".encode("latin-1"))
+    assert re.match(rb"HTTP/1\.[01] 400 ", answer)
+
+
+MALFORMED = [
+    pytest.param(f"{FORM}; charset=nope", b"a=b", 415, id="no such charset"),
+    pytest.param(f"{FORM}; charset=base64", b"a=b", 415, id="a charset of no text"),
+    pytest.param(f"{FORM}; charset=utf-16", b"a=b", 415, id="another charset"),
+    pytest.param(FORM, b"email=\xff", 400, id="not UTF-8"),
+    pytest.param(FORM, b"a=b&" * 3000, 413, id="too many fields"),
+    pytest.param("multipart/form-data", b"--x", 415, id="no boundary"),
+    pytest.param("multipart/form-data; boundary=x", b"--y\r\n\r\nabc", 415, id="another boundary"),
+    pytest.param("multipart/form-data; boundary=x", b"--x\r\n\r\nabc\r\n--x--", 415, id="no name"),
+    pytest.param("application/json", b"[" * 100_000, 415, id="deep JSON"),
+    pytest.param("\xff", b"a=b", 415, id="no media type"),
+    pytest.param(f"{FORM}\r\nContent-Encoding: gzip", b"no gzip", 400, id="not compressed"),
+    pytest.param(f'{FORM}\r\nCookie: browser=\xff; =;;"', b"decision=x&email=%00", 303, id="odd cookies"),
+]
+
+
+@pytest.mark.parametrize(("media", "body", "status"), MALFORMED)
+async def test_a_malformed_form_is_refused(
+    browser: Browser, media: str, body: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a status that says so, and no traceback in the log."""
+    visit = await asyncio.to_thread(visit_of, browser)
+    head = f"POST /seller/{visit} HTTP/1.1\r\nHost: x\r\nContent-Type: {media}\r\n"
+    answer = await raw(browser, head.encode("latin-1"), body)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /\t HTTP/1.1\r\nHost: x\r\n",
+        "GET /\xff HTTP/1.1\r\nHost: x\r\n",
+        "GET http://[ HTTP/1.1\r\nHost: x\r\n",
+        "GET javascript:1 HTTP/1.1\r\nHost: x\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n",
+        f"GET /{'a' * 9000} HTTP/1.1\r\nHost: x\r\n",
+        "DELETE /api/v2/customers/rosie/accounts HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
+        "Content-Length: 1\r\n\r\nx",
+    ],
+)
+async def test_what_is_no_http_is_refused_quietly(
+    browser: Browser, head: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client's fault is no traceback in the log."""
+    answer = await raw(browser, head.encode("latin-1"))
+    assert re.match(rb"HTTP/1\.[01] 4\d\d ", answer)
+    assert [record for record in caplog.records if record.exc_info] == []

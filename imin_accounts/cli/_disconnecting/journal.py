@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from imin_accounts import IminError
-from imin_accounts.cli._files import AppendFile, CannotRead
+from imin_accounts.cli._files import AppendFile, CannotRead, Lines
 from imin_accounts.cli.rows import time_text
 
+_BEGINNING = b'{"at": "'
 _EVENTS = {
     "intended": ("customer", "seller"),
     "disconnected": ("customer", "seller"),
@@ -42,6 +43,7 @@ class Journal:
 
     Args:
         now: Returns the present as an aware time.
+        fresh: Whether it has to be new, or empty.
 
     Attributes:
         disconnected: How many accounts have certainly been disconnected.
@@ -50,8 +52,8 @@ class Journal:
         CannotWrite: It can't be opened, or another process is writing to it.
     """
 
-    def __init__(self, path: Path, *, now: Callable[[], datetime]) -> None:
-        self._file = AppendFile(path)
+    def __init__(self, path: Path, *, now: Callable[[], datetime], fresh: bool = False) -> None:
+        self._file = AppendFile(path, fresh=fresh)
         self._now = now
         self._open: dict[str, set[str]] = {}
         self.disconnected = 0
@@ -65,17 +67,20 @@ class Journal:
         Raises:
             CannotRead: It is no journal. It was not touched.
         """
-        end = 0
-        with open(self._file.path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                end += len(line)
-                event = self._event(line, number)
-                self._apply(event)
-                if event["event"] in ("cleared", "unknown"):
-                    yield event["customer"], event["event"] == "cleared"
-        self._file.cut(end)
+        with self._file.reading() as file:
+            lines = Lines(file)
+            try:
+                for line in lines:
+                    event = _event(line)
+                    self._apply(event)
+                    if event["event"] in ("cleared", "unknown"):
+                        yield event["customer"], event["event"] == "cleared"
+                if lines.torn[: len(_BEGINNING)] != _BEGINNING[: len(lines.torn)]:
+                    raise ValueError("this was no journal")
+            except (ValueError, TypeError, KeyError, RecursionError):  # their texts quote what was found
+                reason = f"line {lines.number} is no line of such a journal"
+                raise CannotRead(self._file.path, reason) from None
+        self._file.cut(lines.end)
 
     def open_sellers(self, customer: str) -> set[str]:
         """With whom the customer may be connected, since nothing certain followed an intention."""
@@ -113,11 +118,16 @@ class Journal:
         self._write({"event": "cleared", "customer": customer})
 
     def close(self) -> None:
-        """Have the disk keep it, and let others write to it."""
-        try:
-            self._file.sync()
-        finally:
-            self._file.close()
+        """Have the disk keep it, and let others write to it. A second time it does nothing.
+
+        Raises:
+            CannotWrite: Such as where another file stands under its name by now.
+        """
+        if self._file.is_open:
+            try:
+                self._file.sync()
+            finally:
+                self._file.close()
 
     def _write(self, *events: dict[str, str]) -> None:
         at = time_text(self._now())
@@ -137,12 +147,9 @@ class Journal:
             case "cleared":
                 self._open.pop(customer, None)
 
-    def _event(self, line: bytes, number: int) -> dict[str, Any]:
-        try:
-            event: dict[str, Any] = json.loads(line)
-            needed = _EVENTS[event["event"]]
-            if all(isinstance(event[member], str) for member in needed):
-                return event
-        except (ValueError, TypeError, KeyError):  # their texts quote what was found
-            pass
-        raise CannotRead(self._file.path, f"line {number} is no line of such a journal")
+
+def _event(line: bytes) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(line.decode())
+    if not all(isinstance(event[member], str) for member in _EVENTS[event["event"]]):
+        raise ValueError("other members")
+    return event

@@ -9,7 +9,8 @@ import click
 
 from imin_accounts.cli._export.sqlite import SqliteSink, read_sqlite
 from imin_accounts.cli._export.text import Csv, JsonLines, TextFormat
-from imin_accounts.cli._files import AppendFile, CannotRead, replacing
+from imin_accounts.cli._export.whole import whole_customers
+from imin_accounts.cli._files import AppendFile, CannotRead, Lines, replacing
 from imin_accounts.cli.rows import Row, is_error
 
 TEXT_FORMATS: dict[str, type[JsonLines] | type[Csv]] = {
@@ -34,7 +35,7 @@ class Sink(Protocol):
             Each customer that stays, and whether that one could not be read.
 
         Raises:
-            CannotRead: The file is no export. It was not touched.
+            CannotRead: The file is no export, or was changed. Its content was not touched.
             CannotWrite: It can't be written.
         """
         ...
@@ -48,7 +49,11 @@ class Sink(Protocol):
         ...
 
     def close(self) -> None:
-        """Have the disk keep it, and let others write to it."""
+        """Have the disk keep it, and let others write to it.
+
+        Raises:
+            CannotWrite: Such as where another file stands under its name by now.
+        """
         ...
 
 
@@ -63,15 +68,19 @@ def suffix_in(*suffixes: str) -> Callable[[click.Context, click.Parameter, Path]
     return check
 
 
-def open_sink(path: Path) -> Sink:
+def open_sink(path: Path, *, fresh: bool = False) -> Sink:
     """The file to export to, in the format of its suffix; made if there is none.
+
+    Args:
+        fresh: Whether it has to be new, or empty.
 
     Raises:
         CannotRead: The file is no export.
         CannotWrite: It can't be opened, or another process is writing to it.
     """
     suffix = path.suffix.lower()
-    return SqliteSink(path) if suffix in SQLITE else TextSink(path, TEXT_FORMATS[suffix]())
+    file = AppendFile(path, fresh=fresh)
+    return SqliteSink(file) if suffix in SQLITE else TextSink(file, TEXT_FORMATS[suffix]())
 
 
 def is_export(path: Path) -> bool:
@@ -79,8 +88,11 @@ def is_export(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix != ".csv":
         return suffix in SUFFIXES
-    with open(path, "rb") as file:
-        return file.readline() == Csv.header
+    try:
+        with open(path, "rb") as file:
+            return file.readline(len(Csv.header)) == Csv.header
+    except OSError as error:
+        raise CannotRead(path, error) from None
 
 
 def read_customers(path: Path) -> Iterator[list[Row]]:
@@ -94,29 +106,37 @@ def read_customers(path: Path) -> Iterator[list[Row]]:
         yield from read_sqlite(path)
         return
     format = TEXT_FORMATS[suffix]()
-    whole = _WholeCustomers(path, format)
-    yield from whole
-    if max(whole.end, len(format.header)) < path.stat().st_size:
+    end = len(format.header)
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed below, where an error is somebody else's
+    except OSError as error:
+        raise CannotRead(path, error) from None
+    with file:
+        lines = Lines(file)
+        for rows in whole_customers(path, format.read(lines), lambda: f"line {lines.number}"):
+            end = lines.end
+            yield rows
+    if end < lines.end + len(lines.torn):
         raise CannotRead(path, "it is not whole; let the export go on with --resume first")
 
 
 class TextSink:
     """A file of text lines. A customer's rows are appended in one piece."""
 
-    def __init__(self, path: Path, format: TextFormat) -> None:
-        self._path = path
+    def __init__(self, file: AppendFile, format: TextFormat) -> None:
+        self._file = file
         self._format = format
-        self._file = AppendFile(path)
 
     def resume(self, *, retry_failed: bool) -> Iterator[tuple[str, bool]]:
         """Cut a torn tail off. See ``Sink``."""
         if retry_failed:
             self._drop_failed()
-        whole = _WholeCustomers(self._path, self._format)
-        for rows in whole:
+        end = 0
+        for rows, where in self._customers():
+            end = where
             yield str(rows[0]["customer"]), is_error(rows)
-        self._file.cut(whole.end)
-        if whole.end == 0:
+        self._file.cut(end)
+        if end == 0:
             self._file.append(self._format.header)
 
     def append(self, rows: list[Row]) -> None:
@@ -130,37 +150,21 @@ class TextSink:
         finally:
             self._file.close()
 
+    def _customers(self) -> Iterator[tuple[list[Row], int]]:
+        """Each one who is whole, and where in the file their rows end."""
+        with self._file.reading() as file:
+            lines = Lines(file)
+            rows = self._format.read(lines)
+            for of_one in whole_customers(self._file.path, rows, lambda: f"line {lines.number}"):
+                yield of_one, lines.end
+
     def _drop_failed(self) -> None:
-        with replacing(self._path) as new, closing(AppendFile(new)) as successor:
-            successor.append(self._format.header)
-            for rows in _WholeCustomers(self._path, self._format):
-                if not is_error(rows):
-                    successor.append(self._format.write(rows))
+        with replacing(self._file.path) as new:
+            with closing(AppendFile(new)) as successor:
+                successor.append(self._format.header)
+                for rows, _ in self._customers():
+                    if not is_error(rows):
+                        successor.append(self._format.write(rows))
+            self._file.close_to_be_replaced()
         self._file.close()
-        self._file = AppendFile(self._path)
-
-
-class _WholeCustomers:
-    """The customers in a file of text, but for one that is torn at its end; ``end`` is where they end."""
-
-    def __init__(self, path: Path, format: TextFormat) -> None:
-        self._path = path
-        self._format = format
-        self.end = 0
-
-    def __iter__(self) -> Iterator[list[Row]]:
-        rows: list[Row] = []
-        try:
-            with open(self._path, "rb") as file:
-                for row, end in self._format.read(file):
-                    rows.append(row)
-                    if (row["customer"], row["part"]) != (rows[0]["customer"], len(rows)):
-                        raise ValueError("a row is missing")
-                    if row["part"] == row["parts"]:
-                        self.end = end
-                        yield rows
-                        rows = []
-        except (ValueError, KeyError):  # their texts quote what was found
-            raise CannotRead(
-                self._path, f"what follows byte {self.end} is no row of an export of this version"
-            ) from None
+        self._file = AppendFile(self._file.path)

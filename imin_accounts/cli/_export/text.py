@@ -1,23 +1,34 @@
 """Rows as text, JSON Lines or CSV, and back: any row reads back exactly as it was written.
 
 A CSV is for spreadsheets too, and those take a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a
-formula: a seller's name could run one. So a text that begins like that gets an apostrophe before it;
-one that begins with an apostrophe gets another, and an empty text is an apostrophe alone, since an
-empty cell stands for no value. Whoever reads a CSV without this package takes one leading apostrophe
-off, if there is one; JSON Lines, SQLite and Parquet need nothing of the kind.
+formula: a seller's name could run one. Where a cell begins depends on the separator that the file is opened
+with: in a file that is opened as separated by semicolons, ``Acme;=1+1`` is two cells, quoted or not. So an
+apostrophe goes before whatever could begin a formula, at the start of a text and after each ``,``, ``;``,
+``|``, tab and line end in it. An apostrophe in such a place gets another one before it, and an empty text is
+an apostrophe alone, since an empty cell stands for no value. Whoever reads a CSV without this package takes
+one apostrophe off in each of these places, if there is one; JSON Lines, SQLite and Parquet need nothing of
+the kind.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import orjson
 
+from imin_accounts.cli._files import Lines
 from imin_accounts.cli.rows import COLUMNS, NAMES, Column, Row, Value
 
-_FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20'"  # the last four are full-width, and obeyed in East Asia
-_LONGEST_CELL = 16 * 1024 * 1024
+_BEGINS = r"(?:\A|(?<=[,;|\t\r\n]))"  # where a cell may begin, whatever the separator
+# Before a formula some programs drop these; and a quote opens a cell. Without \t, \r and \n, for linear time.
+_UNSEEN = r"(?:[^\S\t\r\n]|[\"\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\ufeff])*"
+_FORMULA = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"  # the last four are full-width, and obeyed in East Asia
+_TO_ESCAPE = re.compile(f"{_BEGINS}(?='|{_UNSEEN}{_FORMULA})")
+_ESCAPE = re.compile(f"{_BEGINS}'")
+_LONGEST_CELL = 256 * 1024 * 1024
+_FIRST_MEMBER = f'{{"{NAMES[0]}":"'.encode()
 _FLAGS = {"true": True, "false": False}
 
 
@@ -30,8 +41,8 @@ class TextFormat(Protocol):
         """The text of ``rows``."""
         ...
 
-    def read(self, file: BinaryIO) -> Iterator[tuple[Row, int]]:
-        """Each whole row, and where in the file it ends; a torn last one is left out.
+    def read(self, lines: Lines) -> Iterator[object]:
+        """What should be a row, for each whole one; a torn last one is left out.
 
         Raises:
             ValueError, KeyError: Something other than a torn last row is no row.
@@ -48,17 +59,12 @@ class JsonLines:
         """The text of ``rows``."""
         return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
 
-    def read(self, file: BinaryIO) -> Iterator[tuple[Row, int]]:
-        """Each whole row, and where it ends."""
-        end = 0
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            row = orjson.loads(line)
-            if not isinstance(row, dict) or tuple(row) != NAMES:
-                raise ValueError("other members")
-            end += len(line)
-            yield row, end
+    def read(self, lines: Lines) -> Iterator[object]:
+        """What each whole line holds."""
+        for line in lines:
+            yield orjson.loads(line)
+        if not _starts_alike(lines.torn, _FIRST_MEMBER):
+            raise ValueError("this was no row")
 
 
 class Csv:
@@ -72,38 +78,41 @@ class Csv:
         csv.writer(text).writerows([_cell(value) for value in row.values()] for row in rows)
         return text.getvalue().encode()
 
-    def read(self, file: BinaryIO) -> Iterator[tuple[Row, int]]:
-        """Each whole row, and where it ends."""
-        header = file.readline()
+    def read(self, lines: Lines) -> Iterator[object]:
+        """Each whole row."""
+        header = next(iter(lines), None)
+        if header is None:
+            header = lines.torn
         if header != self.header:
             if self.header.startswith(header):
                 return  # a torn header, and no rows
             raise ValueError("the header is another")
         csv.field_size_limit(_LONGEST_CELL)
-        lines = _Lines(file, len(header))
+        text = _Text(lines)
         try:
-            for cells in csv.reader(lines, strict=True):
-                yield dict(zip(NAMES, map(_value, COLUMNS, cells), strict=True)), lines.end
+            for cells in csv.reader(text, strict=True):
+                yield dict(zip(NAMES, map(_value, COLUMNS, cells), strict=True))
         except csv.Error as error:
-            if not lines.ended:  # else the end cut a quoted cell in two
+            if not text.ended:  # else the end cut a quoted cell in two
                 raise ValueError(str(error)) from None
 
 
-class _Lines:
-    """The whole lines of a file as text; ``end`` is where the last one given ends."""
+class _Text:
+    """Lines as text."""
 
-    def __init__(self, file: BinaryIO, start: int) -> None:
-        self._file = file
-        self.end = start
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
         self.ended = False
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._file:
-            if not line.endswith(b"\n"):
-                break
-            self.end += len(line)
+        for line in self._lines:
             yield line.decode()
         self.ended = True
+
+
+def _starts_alike(one: bytes, other: bytes) -> bool:
+    size = min(len(one), len(other))
+    return one[:size] == other[:size]
 
 
 def _cell(value: Value) -> str:
@@ -112,8 +121,8 @@ def _cell(value: Value) -> str:
             return ""
         case bool():
             return "true" if value else "false"
-        case str() if not value or value[0] in _FORMULA:
-            return f"'{value}"
+        case str():
+            return _TO_ESCAPE.sub("'", value) if value else "'"
         case _:
             return str(value)
 
@@ -122,9 +131,11 @@ def _value(column: Column, cell: str) -> Value:
     if not cell:
         return None
     match column.kind:
-        case "int":
+        case "int" if cell.isascii() and cell.isdigit():  # nothing else that Python takes for a number
             return int(cell)
+        case "int":
+            raise ValueError("no number")
         case "bool":
             return _FLAGS[cell]
         case _:
-            return cell.removeprefix("'")
+            return "" if cell == "'" else _ESCAPE.sub("", cell)

@@ -17,6 +17,7 @@ import click
 from imin_accounts.cli._files import CannotRead
 
 STDIN = Path("-")
+_LONGEST_CELL = 16 * 1024 * 1024  # in any column; a reader's own limit is 128 kB
 
 
 @attrs.frozen
@@ -69,7 +70,7 @@ class Pending:
         """Add those that are new.
 
         Raises:
-            ClickException: The temporary file can't grow.
+            ClickException: The temporary file can't grow, or an identifier is no text.
         """
         try:
             self._db.executemany(
@@ -77,6 +78,18 @@ class Pending:
             )
         except sqlite3.OperationalError as error:
             raise click.ClickException(f"can't keep the identifiers in a temporary file: {error}") from None
+        except UnicodeEncodeError:  # bytes of an argument that are not UTF-8 come as lone surrogates
+            raise click.UsageError("an identifier is not UTF-8") from None
+
+    def add_new(self, customer: str) -> bool:
+        """Add one; returns whether it is new.
+
+        Raises:
+            ClickException: As for ``add``.
+        """
+        before = self._db.total_changes
+        self.add([customer])
+        return self._db.total_changes > before
 
     def discard(self, customer: str) -> bool:
         """Drop one; returns whether it was there."""
@@ -98,7 +111,7 @@ def read_ids(path: Path, column: str | None) -> Iterator[str]:
 
     Raises:
         UsageError: There is no such column, or none was named for a file that ends with ``.csv``.
-        CannotRead: It is not UTF-8, or no CSV.
+        CannotRead: It is not UTF-8, or no CSV, or can't be read at all.
     """
     if column is None and path.suffix.lower() == ".csv":
         raise click.UsageError("say which column of the CSV holds the identifiers: --column NAME")
@@ -110,14 +123,15 @@ def read_ids(path: Path, column: str | None) -> Iterator[str]:
                     yield customer
         except UnicodeDecodeError:
             raise CannotRead(path, "it is not UTF-8") from None
-        except csv.Error as error:
+        except (csv.Error, OSError) as error:
             raise CannotRead(path, error) from None
         finally:
             text.detach()
 
 
 def _cells(text: Iterable[str], column: str) -> Iterator[str]:
-    rows = csv.DictReader(text)
+    csv.field_size_limit(_LONGEST_CELL)
+    rows = csv.DictReader(text, strict=True)  # else all that follows an open quote is one identifier
     if column not in (rows.fieldnames or ()):
         raise click.UsageError("the CSV's header has no column of that name")
     for row in rows:
@@ -129,5 +143,9 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     if path == STDIN:
         yield sys.stdin.buffer
         return
-    with open(path, "rb") as file:
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed below, where an error is somebody else's
+    except OSError as error:
+        raise CannotRead(path, error) from None
+    with file:
         yield file

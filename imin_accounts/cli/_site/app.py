@@ -4,6 +4,7 @@ Whoever the customer is, a real broker knows from its own login; here everybody 
 """
 
 import logging
+import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 from aiohttp.typedefs import Handler
 
 from imin_accounts import (
@@ -30,6 +31,9 @@ from imin_accounts.cli._site.words import in_words
 
 HOUR = 3600
 COOKIE = "browser"
+OURS = re.compile("[0-9A-Za-z_-]{1,64}")
+"""What a cookie of ours may look like; any other counts as none."""
+FORM = "application/x-www-form-urlencoded"
 NOTICE = web.RequestKey("notice", str)
 """What the customer is told even if nothing can be read: above the connections, or above the error."""
 
@@ -47,6 +51,10 @@ DISCONNECTED = {
     "verified": "Disconnected from {}. imin's answer was lost, so we looked again: it is done.",
     "absent": "There was nothing to disconnect: imin knows of no connection with {}.",
 }
+
+STATIC = Path(__file__).parent / "static"
+MALFORMED = (http_exceptions.HttpProcessingError, web.RequestPayloadError)
+"""What aiohttp raises, and logs with a traceback, where a client is to blame."""
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +94,8 @@ class Broker:
         app.router.add_get("/return", self.returned)
         app.router.add_post("/disconnect", self.disconnect)
         app.router.add_get("/disconnected", self.disconnected)
-        app.router.add_static("/static", Path(__file__).parent / "static")
+        for file in STATIC.iterdir():  # these, and no path that a browser makes up
+            app.router.add_get(f"/static/{file.name}", _served(file))
         app.cleanup_ctx.append(self._session)
         app.on_response_prepare.append(_add_headers)
         return app
@@ -179,6 +188,8 @@ class Broker:
         except web.HTTPException as error:
             heading = "There is no such page" if error.status == 404 else error.reason
             return self._message(request, error.status, heading, "Please start again from your connections.")
+        except web.RequestPayloadError:
+            return self._message(request, 400, "Bad Request", "Please start again from your connections.")
         except IminError as error:
             log.warning("%s", error)
             failure = in_words(error)
@@ -190,7 +201,13 @@ class Broker:
         return response
 
     async def _form(self, request: web.Request) -> dict[str, str]:
-        form = {name: str(value) for name, value in (await request.post()).items()}
+        """The fields of one of our own forms, from the browser that it was shown to."""
+        if request.content_type != FORM or (request.charset or "utf-8").lower() != "utf-8":
+            raise web.HTTPUnsupportedMediaType
+        try:
+            form = {name: str(value) for name, value in (await request.post()).items()}
+        except UnicodeDecodeError:
+            raise web.HTTPBadRequest from None
         browser, token = self._browser(request), form.get("csrf", "")
         if self._tokens.read("form", browser, token, max_age=12 * HOUR) is None:
             raise web.HTTPForbidden(reason="This page is out of date")
@@ -201,7 +218,8 @@ class Broker:
         return self._tokens.read(purpose, self._browser(request), token, max_age=HOUR)
 
     def _browser(self, request: web.Request) -> str:
-        return request.cookies.get(COOKIE, "")
+        cookie = request.cookies.get(COOKIE, "")
+        return cookie if OURS.fullmatch(cookie) else ""
 
     def _message(self, request: web.Request, status: int, heading: str, text: str) -> web.Response:
         return self._page(request, "message.html", status, heading=heading, text=text)
@@ -236,13 +254,29 @@ async def broker_site(imin: AccountsSession, *, port: int = 0, **broker: Any) ->
     with socket.create_server(("127.0.0.1", port)) as listening:
         origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
         application = Broker(imin, origin=origin, **broker).application()
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        log.addFilter(_without_traceback)
+        runner = web.AppRunner(application, access_log=None, logger=log, shutdown_timeout=0.1)
         await runner.setup()
         try:
             await web.SockSite(runner, listening).start()
             yield origin
         finally:
             await runner.cleanup()
+
+
+def _served(file: Path) -> Handler:
+    async def serve(_: web.Request) -> web.StreamResponse:
+        return web.FileResponse(file)
+
+    return serve
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """A filter: of a request that was refused because it is no HTTP the log says so, and no more."""
+    if record.exc_info and isinstance(record.exc_info[1], MALFORMED):
+        record.msg, record.args, record.exc_info = "a malformed request was refused", (), None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
 
 
 def _see_other(location: str) -> web.Response:

@@ -107,6 +107,13 @@ def test_a_torn_line_is_cut_off_wherever_it_ends(path: Path) -> None:
         pytest.param(b'{"customer": "1", "event": "intended"}\n', id="no seller"),
         pytest.param(b"[]\n", id="no object"),
         pytest.param(b"\xff\n", id="not UTF-8"),
+        pytest.param(b"\n", id="an empty line"),
+        pytest.param(b'\xef\xbb\xbf{"event": "cleared", "customer": "1"}\n', id="a byte order mark"),
+        pytest.param(b'{"a":' * 100_000 + b"\n", id="deep"),
+        pytest.param(b'{"event": ' + b"9" * 5000 + b"}\n", id="a huge number"),
+        pytest.param(b'{"event": ["cleared"], "customer": "1"}\n', id="a list for the event"),
+        pytest.param(b'{"event": "cleared", "customer": {"id": "1"}}\n', id="an object for the customer"),
+        pytest.param(b"one torn line of something else", id="torn"),
     ],
 )
 def test_what_is_no_journal_is_left_alone(content: bytes, path: Path) -> None:
@@ -130,3 +137,25 @@ def test_an_identifier_of_any_kind_is_kept(path: Path) -> None:
     with closing(journal):
         journal.clear("\udc80\n\x1b")
     assert lines(path)[0]["customer"] == "\udc80\n\x1b"
+
+
+def test_a_line_that_was_edited_is_told_by_its_number(path: Path) -> None:
+    """Without a word of it; nothing is cut off."""
+    begin(path)
+    edited = path.read_text().replace('"disconnected"', '"canary"')
+    path.write_text(edited)
+    with pytest.raises(CannotRead) as caught:
+        opened(path)
+    assert str(caught.value.message) == f"can't read {path}: line 3 is no line of such a journal."
+    assert path.read_text() == edited
+
+
+def test_nothing_may_be_done_once_the_journal_is_gone(path: Path) -> None:
+    """What is intended would stand nowhere."""
+    journal, _ = opened(path)
+    path.unlink()
+    with pytest.raises(CannotWrite, match="it was moved, removed or replaced meanwhile"):
+        asyncio.run(journal.intend("1", ["urn:a"]))
+    with pytest.raises(CannotWrite):
+        journal.close()
+    journal.close()

@@ -1,9 +1,14 @@
 """Files of rows: what a torn one keeps, what is refused, who may read and write."""
 
+import csv
+import json
 import os
+import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -11,6 +16,7 @@ import pytest
 from imin_accounts.cli._export.sinks import SUFFIXES, TEXT_FORMATS, Sink, is_export, open_sink, read_customers
 from imin_accounts.cli._files import CannotRead, CannotWrite
 from imin_accounts.cli.rows import Row
+from tests.cli.commands import CommandResult, run
 from tests.cli.rows import customer_rows, error_rows
 
 NAMES = [f"out{suffix}" for suffix in SUFFIXES]
@@ -161,3 +167,203 @@ def test_an_export_is_told_from_a_file_of_identifiers(out: Path, tmp_path: Path)
     assert is_export(out)
     assert not is_export(other)
     assert not is_export(Path("-"))
+
+
+CANARY = "canary-4f1d"
+DEEP = "[" * 100_000 + "]" * 100_000
+EDITS: dict[str, dict[str, Any]] = {
+    "a state of another kind": {"state": 7},
+    "a state in a list": {"state": ["connected"]},
+    "a state that there is not": {"state": CANARY},
+    "no state": {"state": None},
+    "an error beside others": {"state": "error"},
+    "a number for a text": {"seller_name": 7},
+    "an object for a text": {"seller_id": {"@id": CANARY}},
+    "a text for a number": {"entitlements": CANARY},
+    "a fraction": {"entitlements": 1.5},
+    "a number below none": {"entitlements": -1},
+    "a number for a flag": {"hidden_entitlements": 7},
+    "a huge number": {"entitlements": 10**30},
+    "a number as a text": {"part": "1"},
+    "another part": {"part": 3},
+    "other parts": {"parts": 3},
+    "no customer": {"customer": None},
+    "an empty customer": {"customer": ""},
+    "another customer": {"customer": CANARY},
+    "a time that is none": {"fetched_at": CANARY},
+    "a time without an offset": {"date_linked": "2026-03-04T12:00:00"},
+    "a time as a number": {"earliest_expiry": 1},
+    "details that are no JSON": {"details": CANARY},
+    "details that are a list": {"details": "[]"},
+    "deep details": {"details": DEEP},
+    "other details": {"details": json.dumps({CANARY: []})},
+    "entitlements that are an object": {"details": json.dumps({"entitlements": {}})},
+    "entitlements that are texts": {"details": json.dumps({"entitlements": [CANARY]})},
+    "an entitlement of numbers": {"details": json.dumps({"entitlements": [{"label": 1}]})},
+    "an entitlement that ends some time": {"details": json.dumps({"entitlements": [{"expires": CANARY}]})},
+    "an error without a name": {"details": json.dumps({"update_errors": [{"type": CANARY}]})},
+    "problems that are objects": {"details": json.dumps({"problems": [{}]})},
+}
+
+
+def edited_file(path: Path, edit: dict[str, Any]) -> Path:
+    """An export of three customers, of the second of whom the first row was edited."""
+    write(path, customer_rows("1"))
+    rows = customer_rows("2", name=CANARY)
+    rows[0] |= edit
+    if path.suffix == ".sqlite":
+        write(path, customer_rows("2", name=CANARY), customer_rows("3"))
+        with closing(sqlite3.connect(path)) as db, db:
+            for name, value in edit.items():
+                plain = value if isinstance(value, str | int | float | None) else json.dumps(value).encode()
+                plain = str(plain) if isinstance(plain, int) and plain >= 2**63 else plain
+                db.execute(f"UPDATE accounts SET {name} = ? WHERE customer = '2' AND part = 1", (plain,))
+    elif path.suffix == ".csv":
+        with path.open("a", newline="") as file:
+            csv.writer(file).writerows(row.values() for row in rows)
+    else:
+        with path.open("a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    return path
+
+
+WHERE = {
+    ".jsonl": "line [34] ",
+    ".csv": "line [45] ",
+    ".sqlite": "row [1-5], in the order of customer and part, ",
+}
+UNTYPED = {  # what a CSV or a database can't tell from what an export writes there
+    ".csv": {"a number for a text", "a state in a list", "an object for a text", "a number as a text"},
+    ".sqlite": {"a number for a text", "a number as a text", "no customer"},
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("suffix", WHERE)
+def test_a_row_that_was_edited_is_told_by_its_place(suffix: str, edit: str, tmp_path: Path) -> None:
+    """Wherever it is read, and without a word of it; the file stays as it is."""
+    if edit in UNTYPED.get(suffix, ()) and edit != "a state in a list":
+        pytest.skip("reads as a text, as it would in any such file")
+    path = edited_file(tmp_path / f"out{suffix}", EDITS[edit])
+    before = path.read_bytes()
+    for read in (lambda: list(read_customers(path)), lambda: opened(path)):
+        with pytest.raises(CannotRead) as caught:
+            read()
+        said = str(caught.value.message)
+        assert (bool(re.search(WHERE[suffix], said)), CANARY in said) == (True, False)
+    assert path.read_bytes() == before or suffix == ".sqlite"
+
+
+def command(name: str, path: Path) -> CommandResult:
+    """Run a command on an exported file."""
+    ids, key = path.with_name("ids.txt"), {"IMIN_API_KEY": "test-key"}
+    ids.write_text("1\n")
+    match name:
+        case "audit":
+            return run("audit", str(path))
+        case "convert":
+            return run("convert", str(path), str(path.with_name("new.csv")))
+        case _:
+            return run("export", str(ids), "-o", str(path), "--resume", *name.split()[1:], env=key)
+
+
+@pytest.mark.parametrize("name", ["audit", "convert", "export", "export --retry-failed"])
+@pytest.mark.parametrize("suffix", WHERE)
+def test_every_command_tells_where_a_file_was_edited(suffix: str, name: str, tmp_path: Path) -> None:
+    """Exit code 1 and the place; no traceback, nothing of the row, and nothing else is there afterwards."""
+    path = edited_file(tmp_path / f"out{suffix}", EDITS["a state that there is not"])
+    ran = command(name, path)
+    assert re.search(f"can't read .*out{suffix}: {WHERE[suffix]}is no row", ran.err), ran.err
+    assert (ran.code, CANARY in ran.err) == (1, False)
+    assert {file.name for file in tmp_path.iterdir()} <= {path.name, "ids.txt"}
+
+
+def take_a_column(line: bytes) -> bytes:
+    return json.dumps({k: v for k, v in json.loads(line).items() if k != "error_text"}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "number"),
+    [
+        pytest.param(lambda lines: [lines[0], b"\n", *lines[1:]], 2, id="an empty line"),
+        pytest.param(lambda lines: [b"\xef\xbb\xbf" + lines[0], *lines[1:]], 1, id="a byte order mark"),
+        pytest.param(lambda lines: [*lines, *lines[:2]], 5, id="a customer twice"),
+        pytest.param(lambda lines: [lines[0], *lines], 2, id="a row twice"),
+        pytest.param(lambda lines: [*lines[:2], b"[]\n", *lines[2:]], 3, id="a list"),
+        pytest.param(lambda lines: [*lines[:2], b'{"a":' * 10**5 + b"\n"], 3, id="deep JSON"),
+        pytest.param(lambda lines: [lines[0].replace(b"Acme", b"\xff"), *lines[1:]], 1, id="no UTF-8"),
+        pytest.param(lambda lines: [take_a_column(lines[0]), *lines[1:]], 1, id="a column less"),
+        pytest.param(lambda lines: [*lines[:2], b"torn" + lines[2][4:-1]], 3, id="another torn line"),
+        pytest.param(lambda lines: [b'{"precious": 1}'], 1, id="one line of something else"),
+        pytest.param(lambda lines: [b"x" * (16 * 1024 * 1024 + 1)], 1, id="a line without an end"),
+    ],
+)
+def test_lines_that_were_edited_are_told_by_their_number(
+    change: Callable[[list[bytes]], list[bytes]], number: int, tmp_path: Path
+) -> None:
+    """And the file stays as it is: what is no torn row is not cut off."""
+    path = tmp_path / "out.jsonl"
+    write(path, customer_rows("1"), customer_rows("2"))
+    edited = b"".join(change(path.read_bytes().splitlines(keepends=True)))
+    path.write_bytes(edited)
+    for read in (lambda: list(read_customers(path)), lambda: opened(path)):
+        with pytest.raises(CannotRead, match=f"line {number} is no row"):
+            read()
+    assert path.read_bytes() == edited
+
+
+def test_any_character_may_stand_in_a_line(tmp_path: Path) -> None:
+    """Some take U+0085, U+2028 and their like for the end of one."""
+    path, rows = tmp_path / "out.jsonl", customer_rows(name="a\x85b\u2028c\u2029d\x0be\x1cf")
+    write(path, rows)
+    assert list(read_customers(path)) == [rows]
+
+
+def test_a_database_with_a_trigger_is_somebody_elses(tmp_path: Path) -> None:
+    """It would do something with every row that is added."""
+    path = tmp_path / "out.sqlite"
+    write(path, customer_rows("1"))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TRIGGER t AFTER INSERT ON accounts BEGIN DELETE FROM accounts; END")
+    with pytest.raises(CannotRead, match="it holds other tables"):
+        opened(path)
+
+
+def test_a_text_in_a_database_that_is_not_utf8_is_not_quoted(tmp_path: Path) -> None:
+    """SQLite's own words quote it."""
+    path = tmp_path / "out.sqlite"
+    write(path, customer_rows("1"))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE accounts SET seller_name = CAST(x'43616e617279ff' AS TEXT) WHERE part = 2")
+    for read in (lambda: list(read_customers(path)), lambda: opened(path)):
+        with pytest.raises(CannotRead, match="row 2, in the order of customer and part, is no row") as caught:
+            read()
+        assert "Canary" not in str(caught.value.message)
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal"])
+def test_a_database_that_others_could_read_they_can_not_any_more(end: str, tmp_path: Path) -> None:
+    """With all that SQLite keeps beside it: it stays where an export was killed."""
+    path = tmp_path / "out.sqlite"
+    beside = path.with_name(path.name + end)
+    beside.touch()
+    beside.chmod(0o644)
+    sink, _ = opened(path)
+    with closing(sink):
+        sink.append(customer_rows())
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.parametrize("do", ["remove", "replace"])
+def test_a_file_that_is_gone_at_the_end_is_told(do: str, out: Path) -> None:
+    """Whoever says "done" has written what stands there."""
+    sink, _ = opened(out)
+    sink.append(customer_rows())
+    if do == "replace":
+        out.with_name("other").write_text("other")
+        out.with_name("other").rename(out)
+    else:
+        out.unlink()
+    with pytest.raises(CannotWrite):
+        sink.close()

@@ -62,6 +62,7 @@ def test_a_shard_is_what_the_documentation_says() -> None:
         pytest.param(b"", None, [], id="nobody"),
         pytest.param(b'name,id\r\n"A, B",1\r\nC,"2"\r\n', "id", ["1", "2"], id="column of a CSV"),
         pytest.param(b'\xef\xbb\xbfid,name\n1,"A\nB"\n2\n,C\n', "id", ["1", "2"], id="odd CSV"),
+        pytest.param(b"id,note\n1," + b"x" * 200_000 + b"\n", "id", ["1"], id="a cell of 200 kB"),
     ],
 )
 def test_identifiers_are_read(
@@ -80,6 +81,7 @@ def test_identifiers_are_read(
         pytest.param("ids.csv", b"id\n1\n", None, click.UsageError, id="a CSV without its column"),
         pytest.param("ids.csv", b"id\n1\n", "name", click.UsageError, id="no such column"),
         pytest.param("ids.csv", b"", "id", click.UsageError, id="an empty CSV"),
+        pytest.param("ids.csv", b'id\n"1\n2\n', "id", CannotRead, id="a quote that does not end"),
     ],
 )
 def test_what_can_not_be_read_is_told_without_an_identifier(

@@ -1,5 +1,6 @@
 """Who may do what: forms, tokens, cookie, headers."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -14,6 +15,7 @@ from imin_accounts.cli._site.tokens import Tokens
 from imin_accounts.fake import FakeImin
 from tests.browser.broker import ACME, BROOK, NOW, Broker
 from tests.cli.site.forms import csrf_token, press
+from tests.fake.test_http import MALFORMED
 
 
 def site(origin: str) -> Site:
@@ -108,3 +110,36 @@ async def test_headers(browser: httpx.AsyncClient, path: str) -> None:
     policy = headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; style-src 'self';")
     assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize(
+    "cookie", ["browser=\xff", 'browser="', "browser=" + "a" * 5000, "=;;=", "browser=%ff"]
+)
+async def test_a_cookie_that_is_not_ours_is_none(broker: Broker, cookie: str) -> None:
+    """A new browser, which gets a cookie of its own."""
+    async with httpx.AsyncClient(base_url=broker.site) as browser:
+        reply = await browser.get("/", headers=[(b"Cookie", cookie.encode("latin-1"))])
+    assert reply.status_code == 200
+    assert re.fullmatch("[0-9A-Za-z_-]{43}", reply.cookies["browser"])
+
+
+@pytest.mark.parametrize(("media", "body", "status"), MALFORMED[:-1])
+async def test_a_malformed_form_is_refused(
+    broker: Broker, media: str, body: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a status that says so, a page, and no traceback in the log."""
+    async with httpx.AsyncClient(base_url=broker.site) as browser:
+        name, _, more = media.partition("\r\n")
+        headers = dict(line.split(": ") for line in more.splitlines()) | {"Content-Type": name}
+        encoded = [(key.encode(), value.encode("latin-1")) for key, value in headers.items()]
+        reply = await browser.post("/disconnect", headers=encoded, content=body)
+    assert (reply.status_code, "Example Broker" in reply.text) == (status, True)
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize("name", ["%00", "a" * 300, "%2e%2e/app.py", "../app.py", "", "site.css/", "%ff"])
+async def test_only_the_sites_own_files_are_served(browser: httpx.AsyncClient, name: str) -> None:
+    """Whatever path a browser makes up."""
+    url = browser.base_url.copy_with(raw_path=f"/static/{name}".encode())
+    reply = await browser.send(httpx.Request("GET", url))
+    assert reply.status_code == 404
