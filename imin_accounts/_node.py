@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 import attrs
 
 from imin_accounts._json import NOTHING_EXTRA, Extra, to_extra
+from imin_accounts._pydantic import InPydantic
 from imin_accounts.errors import InvalidRequest
 
 _PRIVATE = object()
@@ -179,7 +180,7 @@ def _masked(value: object) -> str:
 
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
-class Node:
+class Node(InPydantic):
     """What every JSON-LD object has.
 
     Attributes:

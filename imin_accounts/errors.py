@@ -96,13 +96,15 @@ class Problem:
         type: The error's class, e.g. ``"NotFoundError"``, or an RFC 9457 ``type``; None if not given.
         name: Its title; None if not given.
         description: Its details; None if not given.
+        instance: Where this occurrence has a URL of its own; None if not given.
 
-    The three may quote the request, so none is printed and a pickle leaves them out.
+    The four may quote the request, so none is printed and a pickle leaves them out.
     """
 
     type: str | None = attrs.field(default=None, repr=False)
     name: str | None = attrs.field(default=None, repr=False)
     description: str | None = attrs.field(default=None, repr=False)
+    instance: str | None = attrs.field(default=None, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Problem, ())
@@ -196,6 +198,8 @@ class ResponseError(IminError):
         problem: What the body says; its members are None where it says nothing.
         headers: The few reply headers that are safe to keep, names in lower case.
         retry_after: Seconds that imin asked to wait, counted from the reply; None if it did not.
+        request_id: What imin's support can find the request by, from the reply's body or headers: a
+            token of up to 128 characters; None if not given.
     """
 
     def __init__(
@@ -205,6 +209,7 @@ class ResponseError(IminError):
         problem: Problem | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
         retry_after: float | None = None,
+        request_id: str | None = None,
         note: str = "",
     ) -> None:
         wait = "" if retry_after is None else f", retry after {retry_after:g} s"
@@ -213,6 +218,12 @@ class ResponseError(IminError):
         self.problem = problem or Problem()
         self.headers = dict(headers)
         self.retry_after = retry_after
+        self.request_id = request_id
+
+    @property
+    def instance(self) -> str | None:
+        """Where this occurrence has a URL of its own, as the body says; None if it does not."""
+        return self.problem.instance
 
 
 class AuthenticationError(ResponseError):

@@ -34,6 +34,7 @@ from imin_accounts._node import (
     names,
     without_targets,
 )
+from imin_accounts._pydantic import InPydantic
 from imin_accounts._urls import customer_in, is_link, with_query_member
 from imin_accounts.errors import InvalidRequest
 
@@ -331,7 +332,7 @@ def _exact(document: Any) -> Extra:
 
 
 @attrs.frozen(kw_only=True)
-class UnrecognisedAccount:
+class UnrecognisedAccount(InPydantic):
     """An item that can't be read as any of the three states. It costs no other item anything.
 
     Attributes:

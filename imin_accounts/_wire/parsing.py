@@ -6,6 +6,7 @@ reads again, made as strict as orjson: without ``NaN``, without lone surrogates,
 
 import json
 import re
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import orjson
@@ -18,7 +19,6 @@ TEXT = (bytes, str, bytearray, memoryview)
 Unheld = list[tuple[str | int, ...]]
 """The paths of numbers that are beyond what Python holds and that were left out."""
 
-_BOM = b"\xef\xbb\xbf"
 _ENDLESS = re.compile(
     "(?<![0-9])[0-9]{4301}"
 )  # only from a number's first digit on, or it takes the square of the time
@@ -31,14 +31,12 @@ def parse(document: Any) -> tuple[Any, Unheld]:
     Raises:
         DecodeError: It is no JSON, or nested too deep for any parser.
     """
-    try:
+    with suppress(orjson.JSONDecodeError):
         return orjson.loads(document), []
-    except orjson.JSONDecodeError:
-        pass
-    data = document.encode(errors="surrogatepass") if isinstance(document, str) else bytes(document)
-    if data.startswith(_BOM):
-        return parse(data.removeprefix(_BOM))
-    return parse_exactly(data)
+    data = _without_mark(document)
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(data), []
+    return _parse_exactly(data)
 
 
 def parse_exactly(document: Any) -> tuple[Any, Unheld]:
@@ -47,14 +45,23 @@ def parse_exactly(document: Any) -> tuple[Any, Unheld]:
     Raises:
         DecodeError: As for ``parse``.
     """
+    return _parse_exactly(_without_mark(document))
+
+
+def _without_mark(document: Any) -> bytes:
+    data = document.encode(errors="surrogatepass") if isinstance(document, str) else bytes(document)
+    return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _parse_exactly(data: bytes) -> tuple[Any, Unheld]:
     try:
-        text = document if isinstance(document, str) else bytes(document).decode()
+        text = data.decode()
         read_integer = _integer if _ENDLESS.search(text) else None
-        value = json.loads(text.removeprefix("\ufeff"), parse_constant=_refuse, parse_int=read_integer)
+        value = json.loads(text, parse_constant=_refuse, parse_int=read_integer)
     except json.JSONDecodeError as error:
         wrong = f"$: expected JSON, got something else at line {error.lineno}, column {error.colno}"
     except UnicodeDecodeError as error:
-        before = bytes(document)[: error.start]
+        before = data[: error.start]
         line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         wrong = f"$: expected JSON, got something else at line {line}, column {column}"
     except RecursionError:

@@ -13,30 +13,50 @@ from typing import Any
 import orjson
 
 from imin_accounts.errors import Problem
+from imin_accounts.transports.base import Response
 
 MAX_RETRY_AFTER = 3600.0
 """Seconds; a longer ``Retry-After`` is taken for nonsense. One reply must not stop a session for days."""
 
 
 def read_problem(body: bytes) -> Problem:
-    """Type, name and description out of any of the body shapes met in imin's family, else nothing.
+    """What any of the body shapes met in imin's family says, else nothing.
 
     OpenActive's and RFC 9457's objects, ``{"error": {"type": …, "details": […]}}``,
     ``{"error": "…"}`` and ``{"message": "…"}``.
     """
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return Problem()
-    if not isinstance(document, dict):
-        return Problem()
+    document = _object(body)
     inner = document.get("error")
     source = inner if isinstance(inner, dict) else document
     return Problem(
         type=_first_text(source, "@type", "type"),
         name=_first_text(source, "name", "title") or _first_text(document, "error"),
         description=_first_text(source, "description", "detail", "details", "message"),
+        instance=_first_text(source, "instance"),
     )
+
+
+def request_id(response: Response) -> str | None:
+    """What the vendor's support can find the request by; None where there is nothing of the kind.
+
+    OpenActive's errors have it as ``requestId``; gateways send it as a header. Only a token is taken: any
+    other text might quote the request.
+    """
+    found = [_first_text(_object(response.body), "requestId")]
+    found += [response.headers.get(name, "").strip(" \t") for name in _REQUEST_IDS]
+    return next((each for each in found if each and _TOKEN.fullmatch(each)), None)
+
+
+_REQUEST_IDS = ("x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-amzn-trace-id")
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:;=+/-]{0,127}")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _first_text(source: Mapping[str, Any], *keys: str) -> str | None:

@@ -4,7 +4,7 @@ API page: "Seller Accounts [BETA]", sections "Get Seller Accounts" and "Delete S
 """
 
 from imin_accounts._wire.converter import from_jsonld
-from imin_accounts._wire.problem import read_problem, retry_after, safe_headers
+from imin_accounts._wire.problem import read_problem, request_id, retry_after, safe_headers
 from imin_accounts.errors import (
     AuthenticationError,
     DecodeError,
@@ -74,6 +74,7 @@ def _status_error(response: Response, now: float) -> IminError:
         problem=read_problem(response.body),
         headers=safe_headers(response.headers),
         retry_after=retry_after(response.headers, now),
+        request_id=request_id(response),
     )
 
 

@@ -16,7 +16,7 @@ from imin_accounts.cli._output import console, json_option, line, print_json, sa
 from imin_accounts.cli.accounts import seller_name
 from imin_accounts.models import ActionStatus, EvidenceRequest
 
-APART = {"item", "problems", "extra", "document"}
+APART = {"item", "problems", "extra", "_document"}
 """Fields that have a place of their own in what is printed."""
 
 

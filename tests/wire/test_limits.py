@@ -1,0 +1,65 @@
+"""No body may block the event loop: what is in another form than the API's own is read up to a limit."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from imin_accounts import DecodeError, from_jsonld
+from imin_accounts._json import MAX_VALUES
+from imin_accounts._wire.limits import MAX_ODD
+
+SELLER = {"@id": "s"}
+LINKED = {"seller": SELLER, "hiddenEntitlements": True}
+UNLINKED = {"seller": SELLER, "imin:matchingEmailExists": True}
+
+
+def reply(*items: Any, **members: Any) -> bytes:
+    return orjson.dumps({"@type": "imin:Collection", "imin:item": items, **members})
+
+
+def many(value: Any, count: int) -> list[Any]:
+    return [value] * count
+
+
+TOO_ODD: dict[str, Any] = {
+    "items": lambda: reply(*many(0, MAX_ODD + 1)),
+    "empty items": lambda: reply(*many({}, MAX_ODD + 1)),
+    "evidence": lambda: reply({**LINKED, "imin:evidenceRequests": many({}, MAX_ODD + 1)}),
+    "unknown evidence": lambda: reply({**LINKED, "imin:evidenceRequests": many({"x": 1}, MAX_ODD + 1)}),
+    "passes": lambda: reply({**LINKED, "accessPass": many(0, MAX_ODD + 1)}),
+    "sameAs": lambda: reply({**UNLINKED, "seller": {**SELLER, "sameAs": many(0, MAX_ODD + 1)}}),
+    "unknown values": lambda: reply({**LINKED, "x": many(None, MAX_VALUES + 1)}),
+    "unknown values of the envelope": lambda: reply(x=many([], MAX_VALUES + 1)),
+    "huge numbers": lambda: b'{"imin:item": [], "x": [%b]}' % b",".join([b"1e400"] * (MAX_ODD + 1)),
+    "integers": lambda: b'{"imin:item": [], "x": [%b]}' % b",".join([b"18446744073709551616"] * MAX_VALUES),
+}
+
+
+@pytest.mark.parametrize("body", TOO_ODD.values(), ids=TOO_ODD)
+def test_too_much_in_another_form(body: Any) -> None:
+    """It is refused as a whole, and the sentence says what there is too much of."""
+    with pytest.raises(DecodeError, match=r"expected at most (50,000 nodes|500,000 values)"):
+        from_jsonld(body())
+
+
+def test_the_own_form_has_no_limit() -> None:
+    """Any number of items as the API documents them is read."""
+    assert len(from_jsonld(reply(*many(UNLINKED, MAX_ODD + 1)))) == MAX_ODD + 1
+
+
+def test_a_dict_that_shares_its_parts_is_refused() -> None:
+    """As text it would never end: every level holds the one below ten times."""
+    value: Any = 0
+    for _ in range(50):
+        value = [value] * 10
+    with pytest.raises(DecodeError, match="500,000 values"):
+        from_jsonld({"imin:item": [], "x": value})
+
+
+def test_a_large_reply_shares_no_sellers() -> None:
+    """To compare sellers they are written as bytes, which took 260 MB for a seller of 4 MB."""
+    seller = {"@id": "shared or not", "sameAs": many("", 400_000)}
+    first, second, third = (from_jsonld(reply({**LINKED, "seller": seller}))[0].seller for _ in range(3))
+    assert first == second == third
+    assert second is not third
