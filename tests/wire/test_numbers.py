@@ -100,6 +100,3 @@ def test_repeated_keys() -> None:
         b'{"@id": "/customers/1/accounts", "imin:item": [], "@id": "/customers/2/accounts"}'
     )
     assert accounts.customer == "2"
-    assert isinstance(
-        from_jsonld({"imin:item": [{"seller": {"@id": "s"}, "customer": {}}]})[0], ConnectedAccount
-    )
