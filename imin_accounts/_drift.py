@@ -38,9 +38,9 @@ def _vocabulary() -> list[dict[str, list[str]]]:
 
 @cache
 def _known(cls: Any) -> _Known:
-    own = keys_of(cls) | cls.elsewhere | {"@context"}
-    members: dict[str | None, frozenset[str]] = dict.fromkeys((None, *cls.types), own)
-    for name in reversed(cls.vocabulary):  # the first is what a node without a type is taken for
+    own = keys_of(cls) | cls._elsewhere | {"@context"}
+    members: dict[str | None, frozenset[str]] = dict.fromkeys((None, *cls._types), own)
+    for name in reversed(cls._vocabulary):  # the first is what a node without a type is taken for
         for group in _vocabulary():
             types = {*group["names"], *group["also"]}
             if name in types:

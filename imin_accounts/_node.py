@@ -190,11 +190,11 @@ class Node(InPydantic):
             mapping of JSON values may be given.
     """
 
-    types: ClassVar[tuple[str, ...]] = ()
+    _types: ClassVar[tuple[str, ...]] = ()
     """The values of ``@type`` that the API's pages show."""
-    vocabulary: ClassVar[tuple[str, ...]] = ()
-    """The types of OpenActive's vocabulary whose members may be here, beside those of ``types``."""
-    elsewhere: ClassVar[frozenset[str]] = frozenset()
+    _vocabulary: ClassVar[tuple[str, ...]] = ()
+    """The types of OpenActive's vocabulary whose members may be here, beside those of ``_types``."""
+    _elsewhere: ClassVar[frozenset[str]] = frozenset()
     """Keys that have no field here but are no news: they are those of another state of an account."""
 
     id: str | None = None

@@ -72,8 +72,8 @@ class ActionStatus(StrEnum):
 class Image(Node):
     """A seller's logo. ``url`` is as received: escape it before it goes into a page."""
 
-    types = ("ImageObject",)
-    vocabulary = ("ImageObject", "Barcode")
+    _types = ("ImageObject",)
+    _vocabulary = ("ImageObject", "Barcode")
     url: str | None = None
 
 
@@ -86,8 +86,8 @@ class Seller(Node):
         logo: The member ``logo``; where there is none, the first picture of ``image``.
     """
 
-    types = ("Organization",)
-    vocabulary = ("Organization", "Person")
+    _types = ("Organization",)
+    _vocabulary = ("Organization", "Person")
     id: str
     name: str | None = None
     url: str | None = None
@@ -101,8 +101,8 @@ class Seller(Node):
 class Customer(Node):
     """The person as the seller's own database knows them."""
 
-    types = ("Person",)
-    vocabulary = ("Person", "Organization")
+    _types = ("Person",)
+    _vocabulary = ("Person", "Organization")
     id: Private | None = None
     email: Private | None = None
     date_modified: datetime | None = None
@@ -118,8 +118,8 @@ class AccessPass(Node):
         code_type: How the text is drawn (``beta:codeType``), e.g. ``"code128"`` or ``"qrcode"``.
     """
 
-    types = ("Barcode", "ImageObject")
-    vocabulary = ("Barcode", "ImageObject")
+    _types = ("Barcode", "ImageObject")
+    _vocabulary = ("Barcode", "ImageObject")
     id: Private | None = None
     text: Private | None = None
     url: Private | None = None
@@ -131,8 +131,8 @@ class AccessPass(Node):
 class EntitlementUpdateError(Node):
     """Why the seller could not apply an entitlement, e.g. an ``EntitlementConflict``."""
 
-    types = ("EntitlementConflict", "BarcodeInvalidError", "UpdateFailedError")
-    vocabulary = ("OpenBookingError",)
+    _types = ("EntitlementConflict", "BarcodeInvalidError", "UpdateFailedError")
+    _vocabulary = ("OpenBookingError",)
     context: Context = ()
     name: str | None = None
     description: Private | None = None
@@ -142,8 +142,8 @@ class EntitlementUpdateError(Node):
 class EntitlementType(Node):
     """Which discount an entitlement is: a concept in a seller's or a council's scheme."""
 
-    types = ("Concept",)
-    vocabulary = ("Concept",)
+    _types = ("Concept",)
+    _vocabulary = ("Concept",)
     pref_label: str | None = None
     in_scheme: str | None = None
 
@@ -159,8 +159,8 @@ class EvidenceRequest(Node):
         action_status: None where it was absent or of a kind unknown here; the text is in ``extra``.
     """
 
-    types = ("EvidenceRequestAction",)
-    vocabulary = ("Action",)
+    _types = ("EvidenceRequestAction",)
+    _vocabulary = ("Action",)
     id: Private | None = None
     url: Private | None = attrs.field(default=None, metadata=names("url", instead="target"))
     expiry: datetime | None = None
@@ -182,8 +182,8 @@ class Entitlement(Node):
         evidence_request: The proof asked for; None where none is.
     """
 
-    types = ("Entitlement",)
-    vocabulary = ("Entitlement",)
+    _types = ("Entitlement",)
+    _vocabulary = ("Entitlement",)
     context: Context = ()
     expires: LastMoment | None = attrs.field(default=None, metadata=names("expires", "validUntil"))
     evidence_request: EvidenceRequest | None = attrs.field(
@@ -218,8 +218,8 @@ class ConnectAction(Node):
             it. So it does not count in equality.
     """
 
-    types = ("RegisterAction", "CreateAction")
-    vocabulary = ("Action",)
+    _types = ("RegisterAction", "CreateAction")
+    _vocabulary = ("Action",)
     target: Link | None = attrs.field(default=None, eq=False)
 
     @property
@@ -230,8 +230,8 @@ class ConnectAction(Node):
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
 class _Account(Node):
-    types = ("Account",)
-    vocabulary = ("CustomerAccount",)
+    _types = ("Account",)
+    _vocabulary = ("CustomerAccount",)
     id: Private | None = None
     seller: Seller
     problems: tuple[str, ...] = attrs.field(default=(), eq=False, metadata=names())
@@ -300,7 +300,7 @@ class ConnectedAccount(_Account):
         problems: What could not be read, one sentence each, without values; ``()`` if all was.
     """
 
-    elsewhere = keys_of(UnconnectedAccount)
+    _elsewhere = keys_of(UnconnectedAccount)
 
     date_linked: datetime | None = None
     hidden_entitlements: bool | None = attrs.field(
@@ -387,8 +387,8 @@ class SellerAccounts(Node):
         problems: What could not be read of the envelope; each account has its own.
     """
 
-    types = ("imin:Collection",)
-    vocabulary = ("imin:Collection",)
+    _types = ("imin:Collection",)
+    _vocabulary = ("imin:Collection",)
     context: Context = ()
     id: Private | None = None
     entitlement_filter: Private | None = attrs.field(default=None, metadata=names("imin:entitlementFilter"))

@@ -229,7 +229,7 @@ class _Code:
             self.names[f"read_{field.name}"] = converter.get_structure_hook(element if many else type_)
             if element is not None:
                 form = _PASSES if element is AccessPass else _NODES if many else _ITEMS
-        is_usual_type = " or ".join(f"v == {type!r}" for type in self._cls.types)
+        is_usual_type = " or ".join(f"v == {type!r}" for type in self._cls._types)
         return _Form(*(part.format(field.name, _HAS_CONTROL[escapes], is_usual_type) for part in form))
 
     def own_form(self, without: Collection[str], spelled: Collection[str] = ()) -> str:

@@ -165,7 +165,7 @@ class AccountsSession:
         API page: "Get Seller Accounts".
 
         Args:
-            customer: The broker's own identifier for the customer.
+            customer: The customer's identifier at imin, which created the customer and returned it.
             redirect_uri: Where imin sends the customer's browser after connecting: absolute https, or
                 http to this machine. Without it the accounts carry no connect URLs.
             timeout: Seconds for the whole call; the session's if not given.
@@ -198,7 +198,7 @@ class AccountsSession:
         API page: "Delete Seller Account".
 
         Args:
-            customer: The broker's own identifier for the customer.
+            customer: The customer's identifier at imin, which created the customer and returned it.
             seller: The seller's ``@id``, byte for byte as in ``account.seller.id``.
             timeout: Seconds for the whole call; the session's if not given.
 

@@ -64,7 +64,7 @@ class Broker:
 
     Args:
         imin: A session that nobody has opened yet: the one session of this application.
-        customer: The broker's own identifier for whoever looks at the site.
+        customer: imin's identifier for whoever looks at the site, as the broker keeps it.
         name: What to call them.
         origin: Where browsers find the site. Never taken from a request, which could name another.
         now: The present, for the days left.
