@@ -252,6 +252,30 @@ class _Code:
         end = self._end(f"as_received({{{', '.join(kept)}}})" if kept else "NOTHING_EXTRA")
         return f"if count == {len(self._fields) - len(without)}:\n" + indent("".join(lines) + end, "    ")
 
+    def some_members(self) -> str:
+        """For an object with any of the members in the own form and no others."""
+        lines = []
+        for field in self._fields:
+            kind, test, value = self._forms[field.name]
+            key, absent = field.metadata["keys"][0], self._absent(field, "raise ValueError")
+            lines.append(f"if {key!r} in o:\n    v = o[{key!r}]\n")
+            lines.append(f"    if not ({test or f'type(v) is {kind}'}): raise ValueError\n")
+            lines.append(f"    self.{field.name} = {value}\nelse: {absent}\n")
+        lines += [self._refuse_untold("ValueError"), self._end("NOTHING_EXTRA")]
+        return "elif count and OWN.issuperset(o):\n" + indent("".join(lines), "    ")
+
+    def _absent(self, field: Field, refuse: str) -> str:
+        """What is done where a member is not there. The one that tells the state has a validator."""
+        needed = field.default is attrs.NOTHING or field.validator
+        return refuse if needed else f"self.{field.name} = {field.default!r}"
+
+    def _refuse_untold(self, error: str) -> str:
+        """A connected account has to have a member that says so."""
+        if self._cls is not ConnectedAccount:
+            return ""
+        telling = [f.name for f in self._fields if f.metadata["keys"][0] in CONNECTED_ONLY]
+        return f"if {' and '.join(f'self.{name} in (None, ())' for name in telling)}: raise {error}\n"
+
     def any_form(self) -> str:
         """For an object with any members in any spelling."""
         lines = [
@@ -265,18 +289,13 @@ class _Code:
             "elif not o: budget.take()\n",
             *map(self._in_any_form, self._fields),
         ]
-        if self._cls is ConnectedAccount:
-            telling = [f.name for f in self._fields if f.metadata["keys"][0] in CONNECTED_ONLY]
-            lines.append(f"if {' and '.join(f'self.{name} in (None, ())' for name in telling)}: raise Odd\n")
+        lines.append(self._refuse_untold("Odd"))
         return "".join(lines) + self._end("as_received(kept) if kept else NOTHING_EXTRA")
 
     def _in_any_form(self, field: Field) -> str:
         name, (key, *aliases) = field.name, field.metadata["keys"]
         kind, test, value = self._forms[name]
-        needed = (
-            field.default is attrs.NOTHING or field.validator
-        )  # which the member that tells the state has
-        nothing = "raise Odd" if needed else f"self.{name} = {field.default!r}"
+        nothing = self._absent(field, "raise Odd")
         if instead := field.metadata["instead"]:
             nothing = f"self.{name} = member_{name}.read(o, budget).value if {instead!r} in kept else None"
         lines = [f"v = o.get({key!r})\n"]
@@ -313,7 +332,8 @@ def node_reader(cls: Any, converter: Any, careful: Any, escapes: bool = True) ->
     without, keywords = _UNDOCUMENTED.get(cls, {"id"}), ("id", "type")
     source = (
         "def read(o, budget):\n    self = Twin()\n    try:\n        count = len(o)\n"
-        f"{indent(code.own_form(without) + 'el' + code.own_form(()), ' ' * 8)}    except UNLIKE: pass\n"
+        f"{indent(code.own_form(without) + 'el' + code.own_form(()) + code.some_members(), ' ' * 8)}"
+        "    except UNLIKE: pass\n"
         "    if type(o) is not dict: raise Odd\n    if 'type' in o:\n        try:\n"
         f"{indent(code.own_form(without, keywords) + 'el' + code.own_form((), keywords), ' ' * 12)}"
         "        except UNLIKE: pass\n"
