@@ -87,6 +87,7 @@ class _Maker:
         }
         if self._full:
             members["entitlement"] = [self.entitlement()]
+            members["accessPass"] |= {"url": f"https://{self.token(9)}.example.com/", "beta:codeType": "code128"}
         elif self._random.random() < 0.5:
             del members["imin:entitlementUpdateErrors"]
         return members

@@ -11,7 +11,7 @@ the quick readers take what has no problem, the careful ones whatever those refu
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from operator import eq
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, overload
@@ -242,11 +242,14 @@ def _refuse_other(document: Any) -> None:
         raise DecodeError(_ITEM_PATH + careful.unreadable("array", items).problems[0])
 
 
-@cache
 def _collection_reader(escapes: bool) -> Reader:
     """The quick reader of whole replies, made when it is first needed."""
     converter = _quick if escapes else _quick_without_escapes
-    return converter.get_structure_hook(SellerAccounts)
+    read: Reader = _collection_readers.setdefault(escapes, converter.get_structure_hook(SellerAccounts))
+    return read
+
+
+_collection_readers: dict[bool, Reader] = {}
 
 
 def _collection(document: Any, escapes: bool, budget: Budget) -> SellerAccounts:
@@ -254,7 +257,8 @@ def _collection(document: Any, escapes: bool, budget: Budget) -> SellerAccounts:
         budget.look_through(document, MAX_DEPTH)
         _refuse_other(document)
     try:
-        accounts: SellerAccounts = _collection_reader(escapes)(document, budget)
+        read = _collection_readers.get(escapes) or _collection_reader(escapes)
+        accounts: SellerAccounts = read(document, budget)
         return accounts
     except Odd:
         pass
@@ -301,17 +305,19 @@ def _read(document: Any, unheld: Unheld, cls: Any, strict: bool, text: Any) -> A
         text: What it was parsed from; None where its integers are exact.
     """
     budget = Budget()
-    budget.take(len(unheld))
-    budget.shares = text is None or len(text) <= MAX_SHARING
+    problems: tuple[str, ...] = ()
+    if unheld:
+        budget.take(len(unheld))
+    if text is not None and len(text) > MAX_SHARING:
+        budget.shares = False
     if cls is not SellerAccounts:
         read, problems = _alone(document, tuple(map(_unheld, unheld)), cls, budget)
     else:
         read = _collection(document, type(text) is not bytes or b"\\" in text, budget)
         if unheld:
             _note_unheld(read, unheld)
-        problems = (
-            (*read.problems, *(each for account in read for each in account.problems)) if strict else ()
-        )
+        if strict:
+            problems = (*read.problems, *(each for account in read for each in account.problems))
     if budget.inexact and text is not None:
         return _read(*parse_exactly(text), cls, strict, None)
     if strict and problems:

@@ -109,7 +109,7 @@ _NODE = _Form("dict", "", "read_{0}(v, budget)")
 _MANY = (
     "((read_{0}(v[0], budget),) if len(v) == 1"
     " else (read_{0}(v[0], budget), read_{0}(v[1], budget)) if len(v) == 2"
-    " else tuple([read_{0}(each, budget) for each in v]))"
+    " else read_each(read_{0}, v, budget))"
 )
 _NODES = _Form("list", "type(v) is list and v", _MANY)
 _ITEMS = _Form("list", "", "read_{0}(v, budget)")
@@ -175,6 +175,10 @@ def _look_through(members: dict[str, Any], budget: Budget) -> None:
     raise Odd
 
 
+def _read_each(read: Reader, values: Any, budget: Budget) -> tuple[Any, ...]:
+    return tuple([read(each, budget) for each in values])
+
+
 _NAMES: dict[str, Any] = {
     "date": datetime.fromisoformat if sys.version_info < (3, 14) else date_without_24,
     "STATUSES": {status.value: status for status in ActionStatus},
@@ -188,6 +192,7 @@ _NAMES: dict[str, Any] = {
     "dumps": orjson.dumps,
     "links": _Links(),
     "look_through": _look_through,
+    "read_each": _read_each,
 }
 
 
@@ -330,14 +335,16 @@ def node_reader(cls: Any, converter: Any, careful: Any, escapes: bool = True) ->
     """
     code = _Code(cls, converter, careful, escapes)
     without, keywords = _UNDOCUMENTED.get(cls, {"id"}), ("id", "type")
+    own = code.own_form(without) + "el" + code.own_form(()) + code.some_members()
+    other = code.own_form(without, keywords) + "el" + code.own_form((), keywords)
+    # Two functions, since a comprehension makes the names that it uses slower in the whole of its function.
     source = (
         "def read(o, budget):\n    self = Twin()\n    try:\n        count = len(o)\n"
-        f"{indent(code.own_form(without) + 'el' + code.own_form(()) + code.some_members(), ' ' * 8)}"
-        "    except UNLIKE: pass\n"
-        "    if type(o) is not dict: raise Odd\n    if 'type' in o:\n        try:\n"
-        f"{indent(code.own_form(without, keywords) + 'el' + code.own_form((), keywords), ' ' * 12)}"
-        "        except UNLIKE: pass\n"
-        f"    try:\n{indent(code.any_form(), ' ' * 8)}    except UNLIKE: pass\n    raise Odd\n"
+        f"{indent(own, ' ' * 8)}    except UNLIKE: pass\n    return read_other(o, budget)\n\n"
+        "def read_other(o, budget):\n    if type(o) is not dict: raise Odd\n    self = Twin()\n"
+        f"    if 'type' in o:\n        count = len(o)\n        try:\n{indent(other, ' ' * 12)}"
+        f"        except UNLIKE: pass\n    try:\n{indent(code.any_form(), ' ' * 8)}"
+        "    except UNLIKE: pass\n    raise Odd\n"
     )
     # Under a name of its own, and known to linecache, its lines show in a traceback and in a debugger.
     file = f"<imin_accounts: reader of {cls.__name__}{'' if escapes else ', no escapes'}>"

@@ -39,8 +39,9 @@ from imin_accounts.cli._output import console, json_option, line, print_json, sa
 def accounts(ctx: click.Context, customer: str, redirect_uri: str | None, as_json: bool) -> None:
     """List a customer's account with each seller.
 
-    CUSTOMER is imin's identifier for them, as Create Customer Account returned it. With --redirect-uri the links to connect an account are
-    shown: each holds a token that is good once and for a short time, for that customer's browser only.
+    CUSTOMER is imin's identifier for them, as Create Customer Account returned it. With --redirect-uri the
+    links to connect an account are shown: each holds a token that is good once and for a short time, for
+    that customer's browser only.
 
     --json prints imin's reply, which `imin-accounts read` takes.
     """
