@@ -15,6 +15,7 @@ import orjson
 
 from imin_accounts.errors import Problem
 
+
 def read_problem(body: bytes) -> Problem:
     """Type, name and description out of any of the body shapes met in imin's family, else nothing.
 
@@ -87,7 +88,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _asked_for(headers: Mapping[str, str]) -> datetime | float | None:
-    # Servers write "30.0", and proxies add a field of their own: "5, 5" is the two of them. The longest counts.
+    # Servers write "30.0", and a proxy adds a field of its own: "5, 5" is both. The longest counts.
     text = headers.get("retry-after", "")
     numbers = [part for each in text.split(",") if _NUMBER.fullmatch(part := each.strip(" \t"))]
     if numbers:
@@ -99,7 +100,7 @@ _NUMBER = re.compile(r"\+?[0-9]{1,15}(?:\.[0-9]{0,15})?")
 
 
 def _http_date(text: str) -> datetime | None:
-    """A date in any of the forms of RFC 9110, section 5.6.7, of an email, or of ISO 8601; without a zone it is GMT's."""
+    """A date as in RFC 9110, section 5.6.7, an email or ISO 8601; without a zone it is GMT's."""
     for parse in (parsedate_to_datetime, datetime.fromisoformat):
         with suppress(ValueError, TypeError, IndexError, OverflowError):  # what nonsense makes them raise
             date = parse(text.strip(" \t"))

@@ -23,6 +23,11 @@ class ApiKey:
         assert isinstance(self._text, str)
         return self._text
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ApiKey) and self._text == other._text
+
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
         return "***"
 

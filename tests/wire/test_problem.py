@@ -83,7 +83,7 @@ RETRY_AFTER = [
 
 @pytest.mark.parametrize(("value", "seconds"), RETRY_AFTER)
 def test_retry_after(value: str, seconds: float | None) -> None:
-    """Whatever can only mean one time is read, rounded up to a whole second; how long it is does not matter."""
+    """Whatever can only mean one time is read, rounded up to a whole second, however long it is."""
     assert retry_after({"retry-after": value}, NOW) == seconds
 
 
