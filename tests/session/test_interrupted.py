@@ -2,18 +2,23 @@
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from types import FrameType
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from imin_accounts.errors import IminError, OutcomeUnknown, SessionStateError, TransportError
+from imin_accounts.errors import (
+    DeadlineExceeded,
+    IminError,
+    OutcomeUnknown,
+    SessionStateError,
+    TransportError,
+)
 from imin_accounts.session import AccountsSession, RetryPolicy
 from imin_accounts.testing._playback import Playback
-from imin_accounts.transports import Request, Response
+from imin_accounts.transports import AiohttpTransport, Request, Response
 from tests.scripted import SELLER, ScriptedTransport
 
 SECRET = "canary-key-5ca1ab1e"
@@ -33,15 +38,13 @@ def frames(error: BaseException | None) -> Iterator[FrameType]:
 
 
 def shown(error: BaseException) -> str:
-    """What a crash reporter finds: each local's repr, and what is in dicts and what looks like one."""
+    """What a crash reporter finds: each local's repr, and what is in whatever is like a dict."""
     found = []
     for frame in frames(error):
         for name, value in frame.f_locals.items():
             found.append(f"{name}={value!r}")
-            with suppress(Exception):
+            if isinstance(value, Mapping):
                 found.append(repr({**value}))
-            with suppress(Exception):
-                found.append(repr(list(value)))
     return "\n".join(found)
 
 
@@ -118,11 +121,12 @@ async def test_the_key_is_in_no_frame(
     assert SECRET not in shown(caught.value)
 
 
-async def test_the_key_is_seen_where_it_is() -> None:
-    """This file's search finds it in a frame that holds it: a transport's, called without a session."""
-    request = Request(method="GET", url="https://imin.invalid/", headers={"X-Api-Key": SECRET})
-    with pytest.raises(StopIteration) as caught:
-        await asyncio.gather(ScriptedTransport([]).send(request, timeout=1), return_exceptions=False)
+async def test_the_key_is_found_where_it_is(stalled: Playback) -> None:
+    """The search of these tests finds it in frames that hold it: a transport's, without a session around."""
+    request = Request(method="GET", url=stalled.origin, headers={"X-Api-Key": SECRET})
+    async with AiohttpTransport() as transport:
+        with pytest.raises(TimeoutError) as caught:
+            await by_timeout(transport.send(request, timeout=5), stalled)
     assert SECRET in shown(caught.value)
 
 
@@ -180,7 +184,7 @@ async def test_a_vaults_frames_are_left_out_where_it_is_interrupted() -> None:
         with pytest.raises(asyncio.CancelledError, match="enough") as caught:
             await task
     assert SECRET not in shown(caught.value)
-    assert "vault" not in str([*traceback.walk_tb(caught.value.__traceback__)])
+    assert "code vault" not in str([*traceback.walk_tb(caught.value.__traceback__)])
 
 
 # --- The interruption is still what it was ----------------------------------------------------------
@@ -188,7 +192,7 @@ async def test_a_vaults_frames_are_left_out_where_it_is_interrupted() -> None:
 
 async def test_a_cancelled_call_keeps_the_message_and_the_count(stalled: Playback) -> None:
     """``asyncio.timeout`` and task groups go by the count, others by the message."""
-    counts = []
+    counts: list[int] = []
 
     async def use() -> None:
         try:
@@ -215,8 +219,8 @@ async def test_a_timeout_is_taken_back_where_it_was_set(stalled: Playback) -> No
         task = asyncio.current_task()
         assert task is not None
         assert task.cancelling() == 0
-        with pytest.raises(TransportError):
-            await AccountsSession.get_seller_accounts(session, "1234", timeout=0.1)
+        with pytest.raises(DeadlineExceeded):
+            await session.get_seller_accounts("1234", timeout=0.1)
 
 
 async def test_an_outer_timeout_is_not_taken_for_an_inner_one(stalled: Playback) -> None:
