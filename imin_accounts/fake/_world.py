@@ -58,9 +58,18 @@ class World:
         return self._clock() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for the service: entitlements and links may expire."""
+        """Let time pass for the service: entitlements and links may expire.
+
+        Raises:
+            ValueError: It would be after the year 9999, or before the year 1.
+        """
         with self.lock:
-            self._ahead += timedelta(seconds=seconds)
+            try:
+                ahead = self._ahead + timedelta(seconds=seconds)
+                self._clock() + ahead
+            except OverflowError:
+                raise ValueError("no datetime is so far away") from None
+            self._ahead = ahead
 
     # -- who there is
 

@@ -7,6 +7,7 @@ import logging
 from asyncio import CancelledError
 from collections.abc import Callable
 from functools import partial
+from inspect import iscoroutine
 
 from imin_accounts.errors import Attempt, DeadlineExceeded, IminError, ResponseError, TransportError
 from imin_accounts.session._key import ApiKey
@@ -80,7 +81,9 @@ class Call:
         self.attempts.append(attempt)
         if hook is not None:
             try:
-                hook(attempt())
+                if iscoroutine(answer := hook(attempt())):
+                    answer.close()
+                    raise TypeError("on_attempt must not be async: nobody awaits it")
             except Exception:  # whatever it is: a broken hook must not break a call
                 logger.exception("on_attempt raised")
 

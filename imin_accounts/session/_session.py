@@ -7,9 +7,10 @@ from asyncio import CancelledError
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from inspect import isasyncgenfunction, iscoroutinefunction
 from itertools import count
 from types import TracebackType
-from typing import Literal, Self, TypedDict, TypeVar, Unpack, cast
+from typing import Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast
 
 import attrs
 from yarl import URL
@@ -78,7 +79,7 @@ class AccountsSession:
         max_connections: How many requests may be under way at once; further ones wait their turn.
         verify_customer: Refuse a reply whose ``@id`` names another customer than the one asked for. What
             is to prove a disconnection is checked in any case.
-        on_attempt: Called with an ``Attempt`` after each request. What it raises is logged.
+        on_attempt: Called with an ``Attempt`` after each request, so not async. What it raises is logged.
         runtime: Clock, sleep and dice, for tests.
 
     Raises:
@@ -149,6 +150,9 @@ class AccountsSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def __reduce__(self) -> NoReturn:
+        raise SessionStateError("a session can't be copied or pickled: make one where it is used")
 
     async def aclose(self) -> None:
         """Close the session, and its transport if that is its own. Closing twice is fine.
@@ -403,7 +407,14 @@ def _check_types(*, transport: object, retry: object, on_attempt: object, runtim
         raise InvalidRequest("transport must have `async send()`")
     if not isinstance(retry, RetryPolicy):
         raise InvalidRequest("retry must be a RetryPolicy")
-    if on_attempt is not None and not callable(on_attempt):
-        raise InvalidRequest("on_attempt must be callable")
+    if on_attempt is not None and (not callable(on_attempt) or _is_async(on_attempt)):
+        raise InvalidRequest("on_attempt must be callable, and not async: nobody awaits it")
     if not isinstance(runtime, Runtime):
         raise InvalidRequest("runtime must be a Runtime")
+
+
+def _is_async(hook: object) -> bool:
+    while isinstance(hook, partial):
+        hook = hook.func
+    called = (hook, type(hook).__call__)
+    return any(iscoroutinefunction(each) or isasyncgenfunction(each) for each in called)

@@ -20,7 +20,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from imin_accounts.errors import SessionStateError, TransportError
+from imin_accounts.errors import InvalidRequest, SessionStateError, TransportError
 from imin_accounts.transports._resolver import DaemonResolver
 from imin_accounts.transports.base import Headers, Request, Response
 
@@ -46,7 +46,10 @@ class AiohttpTransport:
         resolver: Looks host names up instead of ``socket.getaddrinfo`` in a thread that the process does
             not wait for when it ends.
         trace_configs: aiohttp's hooks, for tracing. What they are handed includes the API key.
-        max_body: Bytes of a decoded body, at most.
+        max_body: Bytes of a decoded body, at most; from 1.
+
+    Raises:
+        InvalidRequest: ``max_body`` is no such number.
     """
 
     def __init__(
@@ -58,6 +61,8 @@ class AiohttpTransport:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         max_body: int = MAX_BODY,
     ) -> None:
+        if isinstance(max_body, bool) or not isinstance(max_body, int) or max_body < 1:
+            raise InvalidRequest("max_body must be an int of at least 1")
         self._ssl = ssl
         self._proxy = proxy
         self._resolver = resolver
