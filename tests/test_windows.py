@@ -114,5 +114,5 @@ def test_a_bulk_disconnection_works(tmp_path: Path, fake_imin: FakeImin, imin_se
     """With its journal, which is fsynced as far as Windows can."""
     add_crowd(fake_imin, sellers=1, customers=3)
     ids, journal = write_ids(tmp_path / "ids.txt", 3), tmp_path / "journal.jsonl"
-    ran = run(COMMAND, "disconnect-all", ids, "--journal", journal, "--yes", base_url=imin_server)
+    ran = run(COMMAND, "disconnect-all", "--ids", ids, "--journal", journal, "--yes", base_url=imin_server)
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
