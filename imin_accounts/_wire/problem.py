@@ -88,15 +88,19 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _asked_for(headers: Mapping[str, str]) -> datetime | float | None:
-    # Servers write "30.0", and a proxy adds a field of its own: "5, 5" is both. The longest counts.
+    # Servers write "30.0" and "1m0s" (https://github.com/urllib3/urllib3/issues/1822), and a proxy adds a
+    # field of its own: "5, 5" is both. The longest counts.
     text = headers.get("retry-after", "")
-    numbers = [part for each in text.split(",") if _NUMBER.fullmatch(part := each.strip(" \t"))]
-    if numbers:
-        return float(max(math.ceil(float(number)) for number in numbers))
+    found = [_DURATION.fullmatch(part.strip(" \t")) for part in text.split(",")]
+    durations = [[float(number or 0) for number in match.groups()] for match in found if match]
+    if durations:
+        return float(max(math.ceil(h * 3600 + m * 60 + s) for h, m, s in durations))
     return _http_date(text)
 
 
-_NUMBER = re.compile(r"\+?[0-9]{1,15}(?:\.[0-9]{0,15})?")
+_DURATION = re.compile(
+    r"(?=.*[0-9])\+?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,15}(?:\.[0-9]{0,15})?)s?)?"
+)
 
 
 def _http_date(text: str) -> datetime | None:

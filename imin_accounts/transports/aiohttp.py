@@ -229,6 +229,7 @@ class _Connector(aiohttp.TCPConnector):
                 raise
             reason = "cancelled"  # by a resolver, or because the connector was closed: not by the caller
         except Exception as error:  # noqa: BLE001 - a resolver's own too: whatever it was, nothing was sent
+            self.clear_dns_cache()  # the service may have moved: the next attempt is not to go there again
             reason = _why_not_connected(error)
         raise TransportError(reason, maybe_sent=False)
 

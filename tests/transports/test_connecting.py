@@ -1,12 +1,14 @@
 """What fails before there is a connection: a network's failure is told from a program's mistake."""
 
 import asyncio
+import socket
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from imin_accounts.errors import SessionStateError, TransportError
 from imin_accounts.session import AccountsSession
+from imin_accounts.testing._playback import Playback
 from imin_accounts.transports import AiohttpTransport, Request
 
 
@@ -97,3 +99,29 @@ async def test_a_caller_may_cancel_during_a_look_up() -> None:
         assert (first.cancelled(), second.done()) == (True, False)
         second.cancel()
         await asyncio.wait([second])
+
+
+class MovedService(AbstractResolver):
+    """Knows at first where nobody listens, and then where somebody does."""
+
+    def __init__(self) -> None:
+        self._hosts = ["127.0.0.2", "127.0.0.1"]
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        address = self._hosts.pop(0)
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_a_service_that_moved_is_found_at_the_second_attempt(fresh: bool) -> None:
+    """An address that did not answer is not remembered: a container that was restarted has another one."""
+    async with Playback() as server, AiohttpTransport(resolver=MovedService()) as transport:
+        request = Request(method="GET", url=f"http://localhost:{server.port}/", headers={}, fresh=fresh)
+        with pytest.raises(TransportError, match="refused"):
+            await transport.send(request, timeout=20)
+        assert (await transport.send(request, timeout=20)).status == 200
