@@ -36,7 +36,7 @@ def test_a_stuck_look_up_does_not_hold_the_process(program: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", STUCK + program], env=environment, capture_output=True, text=True, timeout=50
     )
-    assert "no reply (connect timeout); the request was not sent" in ended.stderr
+    assert "was not sent" in ended.stderr or "nothing was sent" in ended.stderr, ended.stderr
 
 
 async def test_a_name_is_looked_up() -> None:
