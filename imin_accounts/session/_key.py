@@ -26,8 +26,6 @@ class ApiKey:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ApiKey) and self._text == other._text
 
-    __hash__ = object.__hash__
-
     def __repr__(self) -> str:
         return "***"
 

@@ -8,7 +8,7 @@ request.
 import asyncio
 import errno
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from types import TracebackType
@@ -240,16 +240,15 @@ class _Connector(aiohttp.TCPConnector):
             self._used.add(transport)
         if is_ssl or self.force_close:
             # aiohttp calls it just before it closes the connection, or gives it back to the pool.
-            to.add_callback(partial(_soon, self._end_if_closed, transport))
+            to.add_callback(partial(self._end_soon_if_closed, transport))
+
+    def _end_soon_if_closed(self, transport: asyncio.Transport) -> None:
+        asyncio.get_running_loop().call_soon(self._end_if_closed, transport)
 
     def _end_if_closed(self, transport: asyncio.Transport) -> None:
         if transport.is_closing():
             transport.abort()
             self._used.discard(transport)
-
-
-def _soon(callback: Callable[[asyncio.Transport], None], transport: asyncio.Transport) -> None:
-    asyncio.get_running_loop().call_soon(callback, transport)
 
 
 def _why_not_connected(error: Exception) -> str:
