@@ -18,7 +18,7 @@ import os, subprocess, sys, tempfile, threading, warnings  # the standard librar
 for name in (
     "O_CLOEXEC O_DIRECTORY O_DSYNC O_NOFOLLOW O_SYNC chown chroot fchdir fchmod fchown fork forkpty getegid "
     "geteuid getgid getgroups getloadavg getpgid getsid getuid killpg lchown lockf mkfifo nice openpty "
-    "posix_fadvise posix_fallocate posix_spawn pread pwrite register_at_fork sched_getaffinity sendfile "
+    "posix_fadvise posix_fallocate posix_spawn pread pwrite register_at_fork sendfile "
     "setgid setsid setuid statvfs sync sysconf uname wait3 wait4"
 ).split():
     if hasattr(os, name):
