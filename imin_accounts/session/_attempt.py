@@ -62,7 +62,7 @@ class Sender:
             # A DELETE leaves half of the time, so that a re-read fits.
             limit = min(self._attempt_timeout, remaining / 2 if request.method == "DELETE" else remaining)
             started = self._clock()
-            reply = await self._send(request, key, limit)
+            reply = await self._send(with_key(request, key), limit)
             seconds = self._clock() - started
         finally:
             self._gate.leave()
@@ -132,12 +132,12 @@ class Sender:
         await self._gate.enter(call.deadline)
         return key
 
-    async def _send(self, request: Request, key: ApiKey, limit: float) -> Response | IminError:
+    async def _send(self, request: Request, limit: float) -> Response | IminError:
         assert self.transport is not None
         timeout = self._watch.start(limit)
         try:
             async with timeout:
-                reply = await self.transport.send(with_key(request, key), timeout=limit)
+                reply = await self.transport.send(request, timeout=limit)
             if isinstance(reply, Response) and type(reply.status) is int:
                 return reply
             reason, maybe_sent = "malformed", True

@@ -104,6 +104,12 @@ async def test_the_conformance_kit_takes_a_number(value: Any) -> None:
         await check_transport(AiohttpTransport, patience=value)
 
 
+def test_a_pace_has_an_interval() -> None:
+    """One that is too slow for a number is refused: it would wait for no time at all."""
+    with pytest.raises(InvalidRequest, match="rate_limit"):
+        AccountsSession("test-key", rate_limit=5e-324)
+
+
 async def test_the_largest_and_the_smallest_numbers_work() -> None:
     """Time is then as good as endless, or over at once; a pace so slow lets the first one through."""
     largest, smallest = sys.float_info.max, sys.float_info.min

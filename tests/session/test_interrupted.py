@@ -26,11 +26,10 @@ Call = Callable[[AccountsSession], Awaitable[object]]
 
 
 def frames(error: BaseException | None) -> Iterator[FrameType]:
-    """Every frame that ``error`` or what it hangs on holds, but for this test's own."""
+    """Every frame that ``error`` or what it hangs on holds."""
     if error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):
-            if frame.f_code.co_filename != __file__:
-                yield frame
+            yield frame
         yield from frames(error.__cause__)
         yield from frames(error.__context__)
         for one in getattr(error, "exceptions", ()):

@@ -3,9 +3,11 @@
 import asyncio
 import sys
 
+import aiohttp
 import pytest
 
 from imin_accounts.transports import AiohttpTransport, Request
+from imin_accounts.transports.aiohttp import _Connector
 from tests.transports.deaf_peer import DeafPeer, descriptors
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
@@ -53,6 +55,21 @@ async def test_a_connection_ends_with_a_request_that_is_given_up(reply: bytes, f
             await asyncio.wait([task])
             await settle()
         assert descriptors() - before < ROUNDS
+
+
+async def test_closing_ends_what_is_being_closed() -> None:
+    """A connection that was idle for too long says goodbye to a deaf peer: closing does not wait for that."""
+    async with DeafPeer(KEEP) as peer:
+        before = descriptors()
+        connector = _Connector(ssl=peer.trusting, keepalive_timeout=0.05)
+        async with aiohttp.ClientSession(connector=connector) as client:
+            async with client.get(peer.origin):
+                pass
+            while connector._conns:  # until its time is over
+                await asyncio.sleep(0.01)
+            assert descriptors() > before
+        await settle()
+        assert descriptors() == before
 
 
 async def test_closing_leaves_no_connection() -> None:
