@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
@@ -232,6 +233,14 @@ class _Connector(aiohttp.TCPConnector):
             self.clear_dns_cache()  # the service may have moved: the next attempt is not to go there again
             reason = _why_not_connected(error)
         raise TransportError(reason, maybe_sent=False)
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        protocol = await super()._create_connection(req, traces, timeout)
+        if self.closed:  # while it was being made; aiohttp would close it politely
+            protocol.abort()
+        return protocol
 
     def _note(self, to: Connection, transport: asyncio.Transport, *, is_new: bool, is_ssl: bool) -> None:
         if is_new and not self.force_close:

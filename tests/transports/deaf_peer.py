@@ -25,7 +25,11 @@ class DeafPeer(LoopbackServer):
         """What a client has to have."""
         authority.configure_trust(self.trusting)
         self._reply = reply
+        self.reached = asyncio.Event()
         self.asked = asyncio.Event()
+        self.gate = asyncio.Event()
+        """Hands are not shaken until this is set; it is from the start."""
+        self.gate.set()
 
     @property
     def origin(self) -> str:
@@ -33,11 +37,15 @@ class DeafPeer(LoopbackServer):
 
     async def converse(self, connection: Connection) -> None:
         """Shake hands, read a request, answer it, and be deaf."""
+        self.reached.set()
+        await self.gate.wait()
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = self._serving.wrap_bio(incoming, outgoing, server_side=True)
         head = b""
         while b"\r\n\r\n" not in head:
-            incoming.write(await connection.reader.read(65536))
+            if not (received := await connection.reader.read(65536)):
+                return
+            incoming.write(received)
             try:
                 head += tls.read(65536)  # shakes hands first
             except ssl.SSLWantReadError:

@@ -6,6 +6,7 @@ import sys
 import aiohttp
 import pytest
 
+from imin_accounts.errors import SessionStateError
 from imin_accounts.transports import AiohttpTransport, Request
 from imin_accounts.transports.aiohttp import _Connector
 from tests.transports.deaf_peer import DeafPeer, descriptors
@@ -68,6 +69,22 @@ async def test_closing_ends_what_is_being_closed() -> None:
             while connector._conns:  # until its time is over
                 await asyncio.sleep(0.01)
             assert descriptors() > before
+        await settle()
+        assert descriptors() == before
+
+
+async def test_closing_ends_what_is_being_opened() -> None:
+    """A transport that was closed during a handshake has no use for the connection, and leaves none."""
+    async with DeafPeer() as peer:
+        before = descriptors()
+        peer.gate.clear()
+        transport = AiohttpTransport(ssl=peer.trusting)
+        sending = asyncio.create_task(transport.send(ask(peer, fresh=False), timeout=20))
+        await peer.reached.wait()
+        await transport.aclose()
+        peer.gate.set()
+        with pytest.raises(SessionStateError):
+            await sending
         await settle()
         assert descriptors() == before
 
