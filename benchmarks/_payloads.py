@@ -87,7 +87,8 @@ class _Maker:
         }
         if self._full:
             members["entitlement"] = [self.entitlement()]
-            members["accessPass"] |= {"url": f"https://{self.token(9)}.example.com/", "beta:codeType": "code128"}
+            picture = f"https://id.example.com/{self.token(9)}.png"
+            members["accessPass"] |= {"url": picture, "beta:codeType": "code128"}
         elif self._random.random() < 0.5:
             del members["imin:entitlementUpdateErrors"]
         return members

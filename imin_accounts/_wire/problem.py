@@ -3,6 +3,7 @@
 imin documents none of the three for these endpoints, so all are read leniently and none is relied on.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,9 +15,6 @@ import orjson
 
 from imin_accounts.errors import Problem
 from imin_accounts.transports.base import Response
-
-MAX_RETRY_AFTER = 3600.0
-"""Seconds; a longer ``Retry-After`` is taken for nonsense. One reply must not stop a session for days."""
 
 
 def read_problem(body: bytes) -> Problem:
@@ -84,43 +82,51 @@ def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
     kept = {}
     if date := _http_date(headers.get("date", "")):
         kept["date"] = format_datetime(date, usegmt=True)
-    wait = headers.get("retry-after", "").strip(" \t")
-    if _DIGITS.fullmatch(wait):
-        kept["retry-after"] = wait
-    elif until := _http_date(wait):
-        kept["retry-after"] = format_datetime(until, usegmt=True)
+    match _asked_for(headers):
+        case datetime() as until:
+            kept["retry-after"] = format_datetime(until, usegmt=True)
+        case float(seconds):
+            kept["retry-after"] = f"{seconds:.0f}"
     media_type = headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
     return kept | ({"content-type": media_type} if media_type in _MEDIA_TYPES else {})
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait, as ``Retry-After`` says; None where it says nothing usable.
+    """Whole seconds to wait, rounded up, as ``Retry-After`` says; None where it says nothing usable.
 
-    Usable are ASCII digits and dates, up to ``MAX_RETRY_AFTER``. A date is measured against the reply's
-    own ``Date``, so that neither side's clock has to be right; a date in the past is 0.
+    A date is measured against the reply's own ``Date``, so that neither side's clock has to be right; a
+    date in the past is 0.
 
     Args:
         now: Seconds since the epoch, for a reply without ``Date``.
     """
-    text = headers.get("retry-after", "").strip(" \t")
-    if _DIGITS.fullmatch(text):
-        seconds = float(text)
-    elif until := _http_date(text):
+    asked_for = _asked_for(headers)
+    if isinstance(asked_for, datetime):
         since = _http_date(headers.get("date", ""))
-        seconds = max(0.0, until.timestamp() - (since.timestamp() if since else now))
-    else:
-        return None
-    return seconds if seconds <= MAX_RETRY_AFTER else None
+        return max(0.0, float(math.ceil(asked_for.timestamp() - (since.timestamp() if since else now))))
+    return asked_for
 
 
-_DIGITS = re.compile(r"[0-9]{1,9}")
+def _asked_for(headers: Mapping[str, str]) -> datetime | float | None:
+    # Servers write "30.0" and "1m0s" (https://github.com/urllib3/urllib3/issues/1822), and a proxy adds a
+    # field of its own: "5, 5" is both. The longest counts.
+    text = headers.get("retry-after", "")
+    found = [_DURATION.fullmatch(part.strip(" \t")) for part in text.split(",")]
+    durations = [[float(number or 0) for number in match.groups()] for match in found if match]
+    if durations:
+        return float(max(math.ceil(h * 3600 + m * 60 + s) for h, m, s in durations))
+    return _http_date(text)
+
+
+_DURATION = re.compile(
+    r"(?=.*[0-9])\+?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,15}(?:\.[0-9]{0,15})?)s?)?"
+)
 
 
 def _http_date(text: str) -> datetime | None:
-    """A date in any of the forms of RFC 9110, section 5.6.7, or of an email; without a zone it is GMT's."""
-    with suppress(
-        ValueError, TypeError, IndexError, OverflowError
-    ):  # the last three are what nonsense makes it raise
-        date = parsedate_to_datetime(text)
-        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    """A date as in RFC 9110, section 5.6.7, an email or ISO 8601; without a zone it is GMT's."""
+    for parse in (parsedate_to_datetime, datetime.fromisoformat):
+        with suppress(ValueError, TypeError, IndexError, OverflowError):  # what nonsense makes them raise
+            date = parse(text.strip(" \t"))
+            return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     return None

@@ -58,8 +58,11 @@ class FakeImin(Service):
             A context manager that gives the base URL, without a slash at its end.
 
         Raises:
+            ValueError: ``port`` is not a whole number from 0 to 65535.
             OSError: On entering, where ``host`` and ``port`` can't be listened on.
         """
+        if type(port) is not int or not 0 <= port <= 65_535:
+            raise ValueError("port must be a whole number from 0 to 65535")
         from imin_accounts.fake._http import serving  # aiohttp's server takes long to import
 
         return serving(self, host=host, port=port, admin=admin)

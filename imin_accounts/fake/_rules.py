@@ -117,7 +117,7 @@ def _is_effect(rule: object, field: "attrs.Attribute[Any]", value: object) -> No
 
 
 def _counts(nth: int | Iterable[int] | None) -> frozenset[int] | None:
-    return None if nth is None else frozenset([nth] if isinstance(nth, int) else nth)
+    return None if nth is None else frozenset(nth if isinstance(nth, Iterable) else [nth])
 
 
 def _from_one(rule: object, field: object, nth: frozenset[int] | None) -> None:

@@ -66,8 +66,12 @@ class World:
             ValueError: There is no such time any more, or soon none.
         """
         with self.lock:
-            ahead = self._ahead + timedelta(seconds=seconds)
-            if ahead > _LAST - self._clock():
+            try:
+                ahead = self._ahead + timedelta(seconds=seconds)
+                ends = self._clock() + ahead > _LAST
+            except OverflowError:
+                ends = True
+            if ends:
                 raise ValueError(f"the calendar ends: the latest time is {_LAST:%Y-%m-%d}")
             self._ahead = ahead
 

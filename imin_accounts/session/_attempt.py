@@ -10,7 +10,7 @@ from imin_accounts.session._call import Call, OnAttempt
 from imin_accounts.session._gate import Gate
 from imin_accounts.session._key import ApiKey
 from imin_accounts.session._runtime import Runtime
-from imin_accounts.session._watch import Watch
+from imin_accounts.session._watch import Watch, was_cancelled
 from imin_accounts.transports.base import Headers, Request, Response, Transport
 
 T = TypeVar("T")
@@ -72,6 +72,18 @@ class Sender:
             return call.expired()
         return outcome
 
+    async def has_another_key(self, call: Call) -> bool:
+        """Ask for the key once more in this call: whether it is another one, which the next attempt has.
+
+        Raises:
+            DeadlineExceeded, SessionStateError: As ``within`` does.
+        """
+        if isinstance(self._key, ApiKey) or call.was_rekeyed:
+            return False
+        call.was_rekeyed = True
+        call.next_key = await self.within(call, _ask(self._key))
+        return call.next_key != call.key
+
     async def within(self, call: Call, work: Awaitable[T]) -> T:
         """Await ``work`` for as long as the call has time.
 
@@ -110,7 +122,11 @@ class Sender:
             await asyncio.sleep(0)
 
     async def _admit(self, call: Call) -> ApiKey:
-        key = self._key if isinstance(self._key, ApiKey) else await _ask(self._key)
+        if isinstance(self._key, ApiKey):
+            key = self._key
+        else:
+            call.key = key = call.next_key or await _ask(self._key)
+            call.next_key = None
         if key.fault is not None:
             raise InvalidRequest(key.fault)
         await self._gate.enter(call.deadline)
@@ -128,9 +144,13 @@ class Sender:
         except TransportError as error:  # made anew below: a transport's own may hang on what quotes the key
             reason, maybe_sent = error.reason, error.maybe_sent
         except SessionStateError as error:
-            return error
+            return SessionStateError(str(error))
         except TimeoutError:
             reason, maybe_sent = "closed" if self._interrupted else "timeout", True
+        except asyncio.CancelledError:
+            if was_cancelled():
+                raise
+            reason, maybe_sent = "cancelled", True
         except Exception as error:  # noqa: BLE001 - of a transport that breaks its contract no more is known
             reason, maybe_sent = type(error).__name__, True
         finally:

@@ -4,10 +4,13 @@ Only allow-listed facts: no URL, no header, no identifier and no word of a reply
 """
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Callable
 from functools import partial
+from inspect import iscoroutine
 
 from imin_accounts.errors import Attempt, DeadlineExceeded, IminError, ResponseError, TransportError
+from imin_accounts.session._key import ApiKey
 from imin_accounts.transports.base import Response
 
 logger = logging.getLogger("imin_accounts")
@@ -25,9 +28,14 @@ class Call:
         deadline: On the session's clock.
         refund: What the retry quota gets back if the call succeeds.
         in_doubt: A DELETE may have had an effect: unless the call comes to a result, nobody knows.
+        key: What a callable gave for the last attempt; ``next_key`` what it gave for the next one already.
+        was_rekeyed: It was asked once more because imin refused the key.
     """
 
-    __slots__ = ("attempts", "deadline", "in_doubt", "method", "refund", "route", "started", "timeout")
+    __slots__ = (
+        *("attempts", "deadline", "in_doubt", "key", "method", "next_key", "refund"),
+        *("route", "started", "timeout", "was_rekeyed"),
+    )
 
     def __init__(self, method: str, route: str, *, timeout: float, started: float, refund: int) -> None:
         self.method = method
@@ -36,7 +44,9 @@ class Call:
         self.started = started
         self.deadline = started + timeout
         self.refund = refund
-        self.in_doubt = False
+        self.in_doubt = self.was_rekeyed = False
+        self.key: ApiKey | None = None
+        self.next_key: ApiKey | None = None
         self.attempts: list[Callable[[], Attempt]] = []
 
     def expired(self) -> DeadlineExceeded:
@@ -71,7 +81,9 @@ class Call:
         self.attempts.append(attempt)
         if hook is not None:
             try:
-                hook(attempt())
+                if iscoroutine(answer := hook(attempt())):
+                    answer.close()
+                    raise TypeError("on_attempt must not be async: nobody awaits it")
             except Exception:  # whatever it is: a broken hook must not break a call
                 logger.exception("on_attempt raised")
 
@@ -87,6 +99,20 @@ class Call:
                 len(self.attempts),
                 (now - self.started) * 1000,
             )
+
+
+def without_frames(error: BaseException) -> BaseException:
+    """An interruption (``CancelledError``, ``KeyboardInterrupt``) without the frames that it came through.
+
+    The key is a local of an HTTP client's, and crash reporters capture locals.
+    """
+    if isinstance(error, CancelledError):
+        bare = CancelledError(*error.args)
+        if isinstance(error.__context__, CancelledError):  # anyio looks there for the one that it began
+            bare.__context__ = without_frames(error.__context__)
+        return bare
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _error_type(error: IminError) -> str:

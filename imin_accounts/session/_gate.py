@@ -2,10 +2,13 @@
 
 import asyncio
 import math
+import sys
 from typing import Protocol
 
 from imin_accounts.errors import InvalidRequest, RateLimited
 from imin_accounts.session._runtime import Runtime
+
+_MIN, _MAX = sys.float_info.min, sys.float_info.max  # 1 / 5e-324 is infinite, and 10**400 no float
 
 
 class Limiter(Protocol):
@@ -25,7 +28,7 @@ class Pacer:
     """
 
     def __init__(self, rate: float, runtime: Runtime) -> None:
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not _MIN <= rate <= _MAX:
             raise InvalidRequest("rate_limit must be a positive number or have `async acquire()`")
         self._interval = 1.0 / rate
         self._clock = runtime.clock

@@ -23,6 +23,9 @@ class ApiKey:
         assert isinstance(self._text, str)
         return self._text
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ApiKey) and self._text == other._text
+
     def __repr__(self) -> str:
         return "***"
 

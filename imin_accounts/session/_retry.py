@@ -5,7 +5,7 @@ overshoot a deadline (0.3 s became 1.0 s, since they look at the clock only betw
 neither has a quota that all calls share.
 """
 
-import math
+import sys
 from enum import Enum
 from typing import Any
 
@@ -35,6 +35,7 @@ class Step(Enum):
     FRESH = "try again on a connection of its own"
     DISCARD = "drop the idle connections, try again on a new one"
     HOLD = "hold the session back, try again"
+    REKEY = "ask for the key once more, try again with another one"
     VERIFY = "verify"
     """Read the accounts again: only they tell what became of a DELETE."""
 
@@ -54,8 +55,9 @@ class Event(Enum):
 
     NOT_SENT = "not sent: refused, unknown host, no connection in time", Step.AGAIN, Step.AGAIN
     NOT_TRUSTED = "not sent: the certificate does not fit", Step.RAISE, Step.RAISE
-    LOST = "lost after it may have been sent; attempt timed out", Step.AGAIN, Step.VERIFY
-    NOT_ALLOWED = "401, 403", Step.RAISE, Step.RAISE
+    LOST = "lost after it may have been sent; attempt timed out", Step.DISCARD, Step.VERIFY
+    NOT_KNOWN = "401", Step.REKEY, Step.REKEY
+    NOT_ALLOWED = "403", Step.RAISE, Step.RAISE
     NOT_FOUND = "404", Step.RAISE, Step.RAISE
     THROTTLED = "429; 503 with Retry-After", Step.HOLD, Step.HOLD
     FAILED = "408, any other 5xx", Step.AGAIN, Step.VERIFY
@@ -81,8 +83,8 @@ def event_of(error: IminError) -> Event:
             return Event.NOT_TRUSTED
         case TransportError():
             return Event.NOT_SENT
-        case AuthenticationError():
-            return Event.NOT_ALLOWED
+        case AuthenticationError(status=status):
+            return Event.NOT_KNOWN if status == 401 else Event.NOT_ALLOWED
         case NotFound():
             return Event.NOT_FOUND
         case RateLimited() | ResponseError(status=503, retry_after=float()):
@@ -103,6 +105,9 @@ def event_of(error: IminError) -> Event:
 
 # --- When to try again ----------------------------------------------------------------------------
 
+MAX_HOLD = 3600.0
+"""Seconds that a session is held back at most, whatever ``Retry-After`` says: not for days by one reply."""
+
 
 def check_seconds(name: str, value: object) -> float:
     """``value`` as a positive, finite number of seconds.
@@ -110,9 +115,12 @@ def check_seconds(name: str, value: object) -> float:
     Raises:
         InvalidRequest: It is not one.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LARGEST:
         raise InvalidRequest(f"{name} must be a positive, finite number of seconds")
     return float(value)
+
+
+_LARGEST = sys.float_info.max  # an int may be larger: 10**400 is below infinity, and no float
 
 
 def _seconds(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -135,7 +143,8 @@ class RetryPolicy:
             half of the call's remaining time if that is less, so that a re-read still fits.
         base: Upper bound of the wait before the second attempt; it doubles with each further one.
         throttled_base: The same after a 429.
-        maximum: Upper bound of any wait of our own choosing; imin's ``Retry-After`` may be longer.
+        maximum: Upper bound of any wait of our own choosing; imin's ``Retry-After`` may be longer, and is
+            obeyed up to an hour.
 
     Raises:
         InvalidRequest: A number is out of its range.
@@ -151,7 +160,8 @@ class RetryPolicy:
 def next_delay(policy: RetryPolicy, attempt: int, error: IminError, random: float) -> float:
     """Seconds to wait after ``attempt`` ended in ``error``.
 
-    What imin asked for, else full jitter: ``random`` times a bound that doubles with each attempt.
+    What imin asked for, up to ``MAX_HOLD``; else full jitter: ``random`` times a bound that doubles with
+    each attempt.
     (Full jitter spreads the callers of one outage best; see
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.)
 
@@ -160,7 +170,7 @@ def next_delay(policy: RetryPolicy, attempt: int, error: IminError, random: floa
         random: From 0 to below 1.
     """
     if isinstance(error, ResponseError) and error.retry_after is not None:
-        return error.retry_after
+        return min(error.retry_after, MAX_HOLD)
     base = policy.throttled_base if isinstance(error, RateLimited) else policy.base
     return random * min(policy.maximum, base * 2.0 ** min(attempt - 1, 64))
 
@@ -174,17 +184,18 @@ class RetryQuota:
 
     CAPACITY = 500
     COST = 14
-    COST_HELD = 5
-    """Of a retry after a hold: imin said when to come back, so it is likely to succeed."""
+    COST_LIKELY = 5
+    """Of a retry that is likely to succeed: imin said when to come back, or a pooled connection was lost, of
+    which a balancer may have forgotten all at once. A hundred fit, which is how many a session has."""
     REFUND = 1
     """Given back by a call that needed no retry."""
 
     def __init__(self) -> None:
         self.available = self.CAPACITY
 
-    def take(self, *, held: bool) -> int | None:
+    def take(self, *, likely: bool) -> int | None:
         """Pay for a retry; None where the quota does not allow it."""
-        cost = self.COST_HELD if held else self.COST
+        cost = self.COST_LIKELY if likely else self.COST
         if cost > self.available:
             return None
         self.available -= cost

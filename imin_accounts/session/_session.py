@@ -3,18 +3,21 @@
 Everything below moves bytes or reads them; nothing below knows of a second attempt.
 """
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from inspect import isasyncgenfunction, iscoroutinefunction
 from itertools import count
 from types import TracebackType
-from typing import Literal, Self, TypedDict, TypeVar, Unpack, cast
+from typing import Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast
 
 import attrs
 from yarl import URL
 
 from imin_accounts._wire import replies, requests
 from imin_accounts.errors import (
+    DeadlineExceeded,
     DecodeError,
     IminError,
     InvalidRequest,
@@ -28,12 +31,13 @@ from imin_accounts.results import Deleted, Deletion, Failed, Fetched
 from imin_accounts.session import _env
 from imin_accounts.session._attempt import KeySource, Sender
 from imin_accounts.session._bulk import Outcomes, deleted, fetched
-from imin_accounts.session._call import Call, OnAttempt
+from imin_accounts.session._call import Call, OnAttempt, without_frames
 from imin_accounts.session._gate import Gate, Limiter, Pacer
 from imin_accounts.session._key import ApiKey
 from imin_accounts.session._lifetime import Lifetime
 from imin_accounts.session._retry import RetryPolicy, RetryQuota, Step, check_seconds, event_of, next_delay
 from imin_accounts.session._runtime import Runtime
+from imin_accounts.session._watch import was_cancelled
 from imin_accounts.transports.aiohttp import AiohttpTransport
 from imin_accounts.transports.base import Request, Response, Transport
 
@@ -73,8 +77,9 @@ class AccountsSession:
         rate_limit: Requests per second, retries counted, or any object with ``async acquire()``; what
             that raises reaches the caller as the key callable's exceptions do.
         max_connections: How many requests may be under way at once; further ones wait their turn.
-        verify_customer: Refuse a reply whose ``@id`` names another customer than the one asked for.
-        on_attempt: Called with an ``Attempt`` after each request. What it raises is logged.
+        verify_customer: Refuse a reply whose ``@id`` names another customer than the one asked for. What
+            is to prove a disconnection is checked in any case.
+        on_attempt: Called with an ``Attempt`` after each request, so not async. What it raises is logged.
         runtime: Clock, sleep and dice, for tests.
 
     Raises:
@@ -146,6 +151,9 @@ class AccountsSession:
     ) -> None:
         await self.aclose()
 
+    def __reduce__(self) -> NoReturn:
+        raise SessionStateError("a session can't be copied or pickled: make one where it is used")
+
     async def aclose(self) -> None:
         """Close the session, and its transport if that is its own. Closing twice is fine.
 
@@ -186,7 +194,8 @@ class AccountsSession:
         self._lifetime.check()
         request = requests.accounts_request(self._base_url, customer, redirect_uri)
         call = self._call("GET", requests.ROUTE, timeout)
-        return await self._run(call, self._read(call, request, partial(self._accounts, customer)))
+        asked_for = customer if self._verify_customer else None
+        return await self._run(call, self._read(call, request, partial(self._accounts, asked_for)))
 
     async def delete_seller_account(
         self, customer: str, seller: str, *, timeout: float | None = None
@@ -289,13 +298,16 @@ class AccountsSession:
         """Await the work of a call; its error goes out complete: attempts, and doubt where there is any."""
         try:
             result = await work
-        except Exception as error:  # noqa: BLE001 - raised below; the key callable's and the limiter's too
+        except BaseException as error:  # noqa: BLE001 - raised below; the key callable's and the limiter's too
             failure = error
         else:
             self._quota.give(call.refund)
             return result
         finally:
             call.log(self._runtime.clock())
+        is_own = isinstance(failure, CancelledError) and not was_cancelled()  # of the key callable or limiter
+        if not isinstance(failure, Exception) and not is_own:
+            raise without_frames(failure)
         if call.in_doubt:
             failure = OutcomeUnknown(type(failure).__name__)
         elif self._lifetime.is_over and isinstance(failure, TransportError):
@@ -311,12 +323,12 @@ class AccountsSession:
             if not isinstance(outcome, IminError):
                 return outcome
             step = event_of(outcome).get
-            if step is Step.DISCARD:
+            if step is Step.DISCARD or isinstance(outcome, DeadlineExceeded):
                 await self._sender.within(call, self._discard_idle())
             if step in (Step.DISCARD, Step.FRESH):  # that connection's next reply can't be trusted
                 request = attrs.evolve(request, fresh=True)
             goes_on = step is not Step.RAISE and tries < self._retry.attempts
-            await self._wait_or_raise(call, tries, outcome, held=step is Step.HOLD, goes_on=goes_on)
+            await self._wait_or_raise(call, tries, outcome, step, goes_on=goes_on)
         raise AssertionError("unreachable")
 
     async def _disconnect(
@@ -332,9 +344,11 @@ class AccountsSession:
                 return "confirmed"
             step = event_of(outcome).delete
             call.in_doubt = call.in_doubt or step is Step.VERIFY
+            if call.in_doubt and step is not Step.HOLD:
+                step = Step.VERIFY
             is_last = tries >= self._retry.attempts
             goes_on = call.in_doubt or (step is not Step.RAISE and not is_last)
-            await self._wait_or_raise(call, tries, outcome, held=step is Step.HOLD, goes_on=goes_on)
+            await self._wait_or_raise(call, tries, outcome, step, goes_on=goes_on)
             if call.in_doubt:
                 if not await self._read(call, look, is_connected):
                     return "verified"
@@ -343,21 +357,26 @@ class AccountsSession:
         raise AssertionError("unreachable")
 
     async def _wait_or_raise(
-        self, call: Call, tries: int, error: IminError, *, held: bool, goes_on: bool
+        self, call: Call, tries: int, error: IminError, step: Step, *, goes_on: bool
     ) -> None:
         """Wait before the call's next request; raise ``error`` where there is to be none.
 
         A throttled session is held back even if this call goes no further: imin asked everybody.
         """
         delay = next_delay(self._retry, tries, error, self._runtime.random())
+        held = step is Step.HOLD
         if held:
             assert isinstance(error, ResponseError)
             self._gate.hold(delay, error.status)
         if not goes_on:
             raise error
+        if step is Step.REKEY:  # nothing is tried again: the request has yet to go out with the right key
+            if not await self._sender.has_another_key(call):
+                raise error
+            return
         if delay > self._sender.remaining(call):
             raise error if held else call.expired()
-        cost = self._quota.take(held=held)
+        cost = self._quota.take(likely=step in (Step.HOLD, Step.DISCARD))
         if cost is None:
             raise error
         call.refund = cost
@@ -366,9 +385,8 @@ class AccountsSession:
 
     # --- Readers of replies -----------------------------------------------------------------------
 
-    def _accounts(self, customer: str, reply: Response) -> SellerAccounts:
-        asked_for = customer if self._verify_customer else None
-        return replies.read_accounts(reply, asked_for, now=self._runtime.wall_clock())
+    def _accounts(self, customer: str | None, reply: Response) -> SellerAccounts:
+        return replies.read_accounts(reply, customer, now=self._runtime.wall_clock())
 
     def _check_disconnected(self, reply: Response) -> None:
         replies.check_disconnected(reply, now=self._runtime.wall_clock())
@@ -389,7 +407,14 @@ def _check_types(*, transport: object, retry: object, on_attempt: object, runtim
         raise InvalidRequest("transport must have `async send()`")
     if not isinstance(retry, RetryPolicy):
         raise InvalidRequest("retry must be a RetryPolicy")
-    if on_attempt is not None and not callable(on_attempt):
-        raise InvalidRequest("on_attempt must be callable")
+    if on_attempt is not None and (not callable(on_attempt) or _is_async(on_attempt)):
+        raise InvalidRequest("on_attempt must be callable, and not async: nobody awaits it")
     if not isinstance(runtime, Runtime):
         raise InvalidRequest("runtime must be a Runtime")
+
+
+def _is_async(hook: object) -> bool:
+    while isinstance(hook, partial):
+        hook = hook.func
+    called = (hook, type(hook).__call__)
+    return any(iscoroutinefunction(each) or isasyncgenfunction(each) for each in called)

@@ -4,6 +4,15 @@ import asyncio
 import math
 
 
+def was_cancelled() -> bool:
+    """Whether somebody cancelled the running task: a ``CancelledError`` may be somebody else's.
+
+    Such as that of a look-up that several requests wait for.
+    """
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 class Watch:
     """Hands out timeouts that share one timer.
 

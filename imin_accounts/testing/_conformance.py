@@ -10,13 +10,14 @@ It listens on loopback, sends a few dozen requests and takes about a second.
 
 import asyncio
 import gzip
+import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from imin_accounts.errors import TransportError
+from imin_accounts.errors import InvalidRequest, TransportError
 from imin_accounts.fake import Drop, FakeImin, Malformed, Rule, Status, add_rosie
 from imin_accounts.testing._playback import DROP, OK, Playback, Reply
 from imin_accounts.transports import Request, Response, Transport
@@ -52,8 +53,12 @@ async def check_transport(factory: Callable[[], Transport], *, patience: float =
         patience: Seconds that each promise may take before it counts as broken.
 
     Raises:
+        InvalidRequest: ``patience`` is not a positive, finite number.
         BrokenPromises: It breaks some; says which.
     """
+    is_number = isinstance(patience, int | float) and not isinstance(patience, bool)
+    if not is_number or not 0 < patience <= sys.float_info.max:
+        raise InvalidRequest("patience must be a positive, finite number of seconds")
     broken = []
     for promise in _PROMISES:
         try:

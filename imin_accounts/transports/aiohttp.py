@@ -10,19 +10,19 @@ import errno
 import ssl
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Any, Self
-from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from aiohttp.base_protocol import BaseProtocol
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from imin_accounts.errors import SessionStateError, TransportError
+from imin_accounts.errors import InvalidRequest, SessionStateError, TransportError
+from imin_accounts.transports._resolver import DaemonResolver
 from imin_accounts.transports.base import Headers, Request, Response
 
 __all__ = ["AiohttpTransport"]
@@ -44,9 +44,13 @@ class AiohttpTransport:
         ssl: A context for TLS, e.g. one that trusts a private authority; True for the usual checks.
         proxy: A proxy's URL. The environment's proxies are not used unless passed here, e.g. as
             ``urllib.request.getproxies().get("https")``.
-        resolver: Looks host names up instead of aiohttp's own resolver.
+        resolver: Looks host names up instead of ``socket.getaddrinfo`` in a thread that the process does
+            not wait for when it ends.
         trace_configs: aiohttp's hooks, for tracing. What they are handed includes the API key.
-        max_body: Bytes of a decoded body, at most.
+        max_body: Bytes of a decoded body, at most; from 1.
+
+    Raises:
+        InvalidRequest: ``max_body`` is no such number.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class AiohttpTransport:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         max_body: int = MAX_BODY,
     ) -> None:
+        if isinstance(max_body, bool) or not isinstance(max_body, int) or max_body < 1:
+            raise InvalidRequest("max_body must be an int of at least 1")
         self._ssl = ssl
         self._proxy = proxy
         self._resolver = resolver
@@ -101,7 +107,8 @@ class AiohttpTransport:
 
         Raises:
             TransportError: No usable reply.
-            SessionStateError: The transport is closed, or another event loop's.
+            SessionStateError: The transport is closed, was closed before anything was sent, or is another
+                event loop's.
         """
         lane = self._lane(request.fresh)
         lane.in_use += 1
@@ -115,6 +122,8 @@ class AiohttpTransport:
             lane.in_use -= 1
             if lane in self._retired:
                 await self._close_if_unused(lane)
+        if self._closed and not maybe_sent:
+            raise SessionStateError("the transport was closed during the request")
         raise TransportError(reason, maybe_sent=maybe_sent)
 
     async def _exchange(self, client: aiohttp.ClientSession, request: Request, timeout: float) -> Response:
@@ -150,7 +159,8 @@ class AiohttpTransport:
 
     def _open(self, *, force_close: bool) -> "_Lane":
         # limit=0: waiting for a connection must not burn an attempt's time; the session counts requests.
-        connector = _Connector(limit=0, force_close=force_close, ssl=self._ssl, resolver=self._resolver)
+        resolver = self._resolver or DaemonResolver()
+        connector = _Connector(limit=0, force_close=force_close, ssl=self._ssl, resolver=resolver)
         client = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -179,11 +189,21 @@ class _Lane:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Knows what failed before anything was sent, and trusts no connection that spoke unasked."""
+    """Knows what failed before anything was sent, and trusts no connection that spoke unasked.
+
+    A connection is over when it is closed. aiohttp closes one politely, and a peer that never answers TLS's
+    close_notify keeps the socket for 30 seconds, when the connector may be long gone.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._used = WeakSet[BaseProtocol]()
+        self._used = set[asyncio.Transport]()
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """Close every connection, those too that are being closed."""
+        while self._used:
+            self._used.pop().abort()
+        await super().close(abort_ssl=True)
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
@@ -191,20 +211,53 @@ class _Connector(aiohttp.TCPConnector):
         try:
             while True:
                 connection = await super().connect(req, traces, timeout)
-                protocol = connection.protocol
+                protocol, transport = connection.protocol, connection.transport
+                is_new = transport not in self._used
+                if transport is not None:
+                    self._note(connection, transport, is_new=is_new, is_ssl=req.is_ssl())
                 # aiohttp would take what came before the request for the reply to it.
                 if protocol is not None and not protocol.should_close:
-                    self._used.add(protocol)
                     return connection
                 connection.close()
-                if protocol not in self._used:  # a server that speaks first will do so on the next one too
+                if is_new:  # a server that speaks first will do so on the next one too
                     reason = "malformed"
                     break
         except (AttributeError, NameError, TypeError):
             raise  # a mistake in a program, such as in a resolver, is not to pass for a network's failure
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            reason = "cancelled"  # by a resolver, or because the connector was closed: not by the caller
         except Exception as error:  # noqa: BLE001 - a resolver's own too: whatever it was, nothing was sent
+            self.clear_dns_cache()  # the service may have moved: the next attempt is not to go there again
             reason = _why_not_connected(error)
         raise TransportError(reason, maybe_sent=False)
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        protocol = await super()._create_connection(req, traces, timeout)
+        if self.closed:  # while it was being made; aiohttp would close it politely
+            protocol.abort()
+        return protocol
+
+    def _note(self, to: Connection, transport: asyncio.Transport, *, is_new: bool, is_ssl: bool) -> None:
+        if is_new and not self.force_close:
+            for each in [*self._used]:
+                self._end_if_closed(each)
+            self._used.add(transport)
+        if is_ssl or self.force_close:
+            # aiohttp calls it just before it closes the connection, or gives it back to the pool.
+            to.add_callback(partial(self._end_soon_if_closed, transport))
+
+    def _end_soon_if_closed(self, transport: asyncio.Transport) -> None:
+        asyncio.get_running_loop().call_soon(self._end_if_closed, transport)
+
+    def _end_if_closed(self, transport: asyncio.Transport) -> None:
+        if transport.is_closing():
+            transport.abort()
+            self._used.discard(transport)
 
 
 def _why_not_connected(error: Exception) -> str:

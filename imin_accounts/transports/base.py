@@ -60,7 +60,7 @@ class Transport(Protocol):
     """Whatever can send one request once.
 
     A transport may also have ``async discard_idle()``, which drops pooled connections: the session
-    calls it after a reply for another customer.
+    calls it after a reply that was lost, or is for another customer.
     """
 
     async def send(self, request: Request, *, timeout: float) -> Response:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -357,3 +358,28 @@ async def test_a_rule_shows_no_customer() -> None:
     fake = with_rosie()
     fake.faults.add(rule)
     assert "rosie" not in repr(fake) + repr(fake.faults)
+
+
+@pytest.mark.parametrize("nth", [1.0, float("nan"), float("inf"), 1j, Decimal(1), object()], ids=repr)
+def test_a_rule_counts_in_whole_numbers(nth: Any) -> None:
+    """Any other number is refused as what it is, not by whatever it broke."""
+    with pytest.raises(ValueError, match="nth"):
+        Rule(Drop(), nth=nth)
+
+
+@pytest.mark.parametrize("seconds", [10**400, -(10**400), 1e308, 1e12, float("nan"), float("inf")], ids=repr)
+def test_time_does_not_pass_beyond_the_calendar(seconds: float) -> None:
+    """A service that was advanced too far could answer nobody: it stays where it was."""
+    fake = FakeImin()
+    with pytest.raises(ValueError):
+        fake.advance(seconds)
+    assert fake.now().year < 9999
+
+
+@pytest.mark.parametrize(
+    "port", [-1, 65_536, 10**400, 80.0, True, "80", None], ids=lambda port: repr(port)[:9]
+)
+def test_a_port_is_one(port: Any) -> None:
+    """Refused when it is named, not when it is listened on."""
+    with pytest.raises(ValueError, match="port"):
+        FakeImin().serve(port=port)

@@ -134,6 +134,14 @@ async def test_disconnect(steps: Sequence[Step], outcome: str) -> None:
     assert len(transport.requests) == len(steps)
 
 
+async def test_proof_is_checked_though_reads_are_not() -> None:
+    """A re-read about somebody else proves nothing, even where a gateway's ids are not looked at."""
+    transport = ScriptedTransport([DROPPED, *[OTHERS] * 3])
+    assert await disconnect(transport, verify_customer=False) == "OutcomeUnknown"
+    transport = ScriptedTransport([DROPPED, OTHERS, GONE])
+    assert await disconnect(transport, verify_customer=False) == "verified"
+
+
 async def test_requests_of_a_disconnect_are_fresh() -> None:
     """Neither a DELETE nor its re-read may take a pooled connection's stray reply for its own."""
     transport = ScriptedTransport([DROPPED, CONNECTED, NO_CONTENT])

@@ -159,11 +159,14 @@ async def test_call_too_short_for_the_hold_sends_nothing() -> None:
     assert (caught.value.attempts, len(scripted.transport.requests)) == ((), 1)
 
 
-async def test_hold_over_an_hour_is_ignored() -> None:
-    """One absurd header must not stop a session for days."""
+async def test_a_hold_lasts_an_hour_at_most() -> None:
+    """One absurd header must not stop a session for days; the error says what was asked."""
     scripted = ScriptedSession([reply(429, headers={"retry-after": "86400"}), CONNECTED])
-    await scripted.get()
-    assert scripted.clock.slept == [0.5]
+    async with scripted.session as session:
+        with pytest.raises(RateLimited) as caught:
+            await session.get_seller_accounts("1234")
+        await session.get_seller_accounts("1234", timeout=3601)
+    assert (caught.value.retry_after, scripted.clock.slept) == (86_400.0, [3600.0])
 
 
 async def test_outage_sends_few_retries() -> None:

@@ -29,17 +29,17 @@ from imin_accounts.session._retry import (
 )
 from tests.paths import DOCS
 
-RAISE, AGAIN, FRESH, DISCARD, HOLD, VERIFY = Step
+RAISE, AGAIN, FRESH, DISCARD, HOLD, REKEY, VERIFY = Step
 
 ERRORS: list[tuple[IminError, Event, Step, Step]] = [
     # error, event, what a GET does, what a DELETE does
     (TransportError("refused", maybe_sent=False), Event.NOT_SENT, AGAIN, AGAIN),
     (TransportError("dns", maybe_sent=False), Event.NOT_SENT, AGAIN, AGAIN),
     (TransportError("tls", maybe_sent=False), Event.NOT_TRUSTED, RAISE, RAISE),
-    (TransportError("tls", maybe_sent=True), Event.LOST, AGAIN, VERIFY),
-    (TransportError("timeout", maybe_sent=True), Event.LOST, AGAIN, VERIFY),
-    (TransportError("dropped", maybe_sent=True), Event.LOST, AGAIN, VERIFY),
-    (AuthenticationError(401), Event.NOT_ALLOWED, RAISE, RAISE),
+    (TransportError("tls", maybe_sent=True), Event.LOST, DISCARD, VERIFY),
+    (TransportError("timeout", maybe_sent=True), Event.LOST, DISCARD, VERIFY),
+    (TransportError("dropped", maybe_sent=True), Event.LOST, DISCARD, VERIFY),
+    (AuthenticationError(401), Event.NOT_KNOWN, REKEY, REKEY),
     (AuthenticationError(403), Event.NOT_ALLOWED, RAISE, RAISE),
     (NotFound(404), Event.NOT_FOUND, RAISE, RAISE),
     (ResponseError(400), Event.REFUSED, RAISE, RAISE),
@@ -96,6 +96,7 @@ def test_the_documentation_has_the_table() -> None:
         pytest.param(1, RateLimited(429, retry_after=7.0), 0.5, 7.0, id="Retry-After as it is"),
         pytest.param(1, RateLimited(429, retry_after=0.0), 0.5, 0.0, id="Retry-After at once"),
         pytest.param(1, ResponseError(503, retry_after=60.0), 0.5, 60.0, id="Retry-After over the maximum"),
+        pytest.param(1, RateLimited(429, retry_after=7200.0), 0.5, 3600.0, id="Retry-After over an hour"),
     ],
 )
 def test_next_delay(attempt: int, error: IminError, random: float, seconds: float) -> None:
@@ -133,20 +134,20 @@ def test_check_seconds_refuses(value: object) -> None:
 def test_quota_allows_35_retries() -> None:
     """In a full outage a session sends 35 retries, then none."""
     quota = RetryQuota()
-    taken = [quota.take(held=False) for _ in range(40)]
+    taken = [quota.take(likely=False) for _ in range(40)]
     assert taken == [14] * 35 + [None] * 5
 
 
-def test_retries_after_a_hold_are_cheaper() -> None:
-    """A retry after throttling costs 5, so that 100 of them fit."""
+def test_likely_retries_are_cheaper() -> None:
+    """A retry that is likely to succeed costs 5, so that 100 of them fit."""
     quota = RetryQuota()
-    assert [quota.take(held=True) for _ in range(101)] == [5] * 100 + [None]
+    assert [quota.take(likely=True) for _ in range(101)] == [5] * 100 + [None]
 
 
 def test_quota_never_exceeds_its_capacity() -> None:
     """Successes fill the quota up to where it began and no further."""
     quota = RetryQuota()
-    cost = quota.take(held=False)
+    cost = quota.take(likely=False)
     assert cost is not None
     quota.give(cost + RetryQuota.REFUND)
     assert quota.available == RetryQuota.CAPACITY

@@ -37,35 +37,59 @@ def test_unreadable_body_is_no_problem(body: bytes) -> None:
 RETRY_AFTER = [
     pytest.param("0", 0.0, id="zero"),
     pytest.param("7", 7.0, id="seconds"),
-    pytest.param(" 7 ", 7.0, id="white space around"),
-    pytest.param("3600", 3600.0, id="an hour"),
+    pytest.param(" \t7 ", 7.0, id="white space around"),
+    pytest.param("+7", 7.0, id="sign"),
+    pytest.param("007", 7.0, id="zeros before"),
+    pytest.param("30.0", 30.0, id="fraction that is none"),
+    pytest.param("30.", 30.0, id="point without a fraction"),
+    pytest.param("30.2", 31.0, id="fraction is rounded up"),
+    pytest.param("0.0001", 1.0, id="fraction of the first second"),
+    pytest.param("30s", 30.0, id="unit"),
+    pytest.param("1m0s", 60.0, id="Go's minutes"),
+    pytest.param("1h2m3.5s", 3724.0, id="Go's hours"),
+    pytest.param("5, 5", 5.0, id="sent twice"),
+    pytest.param("5,60 , 10", 60.0, id="sent three times: the longest"),
+    pytest.param("5, soon", 5.0, id="one of two is readable"),
+    pytest.param("7200", 7200.0, id="over an hour"),
+    pytest.param("1611748830", 1611748830.0, id="somebody's clock"),
     pytest.param("Wed, 27 Jan 2021 12:00:30 GMT", 30.0, id="IMF-fixdate"),
+    pytest.param("wed, 27 jan 2021 12:00:30 gmt", 30.0, id="lower case"),
     pytest.param("Wednesday, 27-Jan-21 12:00:30 GMT", 30.0, id="RFC 850"),
+    pytest.param("Wed, 27-Jan-2021 12:00:30 GMT", 30.0, id="RFC 850 with a whole year"),
     pytest.param("Wed Jan 27 12:00:30 2021", 30.0, id="asctime"),
+    pytest.param("27 Jan 2021 12:00:30 GMT", 30.0, id="no day's name"),
+    pytest.param("Wed, 27 Jan 2021 12:00:30 UTC", 30.0, id="UTC"),
+    pytest.param("Wed, 27 Jan 2021 12:00:30 +0000", 30.0, id="zone of GMT"),
+    pytest.param("Wed, 27 Jan 2021 13:00:30 +0100", 30.0, id="zone other than GMT"),
+    pytest.param("Wed, 27 Jan 2021 12:00:30", 30.0, id="no zone"),
+    pytest.param("2021-01-27T12:00:30Z", 30.0, id="ISO 8601"),
+    pytest.param("2021-01-27T13:00:29.5+01:00", 30.0, id="ISO 8601, rounded up"),
+    pytest.param(2 * "Wed, 27 Jan 2021 12:00:30 GMT, ", 30.0, id="date sent twice"),
+    pytest.param("Wed, 27 Jan 2021 14:00:30 GMT", 7230.0, id="date after an hour"),
     pytest.param("Tue, 26 Jan 2021 12:00:30 GMT", 0.0, id="date in the past"),
-    pytest.param("3601", None, id="over an hour"),
     pytest.param("9" * 400, None, id="huge"),
     pytest.param("-1", None, id="negative"),
+    pytest.param("-0", None, id="negative zero"),
     pytest.param("NaN", None, id="NaN"),
     pytest.param("inf", None, id="infinity"),
-    pytest.param("1.5", None, id="fraction"),
+    pytest.param("1e3", None, id="exponent"),
     pytest.param("1_0", None, id="Python's digits"),
     pytest.param("\u0661", None, id="Arabic digit"),
-    pytest.param("5, 10", None, id="sent twice"),
     pytest.param("", None, id="empty"),
+    pytest.param("+", None, id="sign alone"),
+    pytest.param("ms", None, id="units alone"),
+    pytest.param("5 minutes", None, id="words"),
+    pytest.param(", ,", None, id="commas"),
     pytest.param("soon", None, id="word"),
-    pytest.param("Wed, 27 Jan 2021 13:00:30 +0100", 30.0, id="zone other than GMT"),
-    pytest.param("Wed, 27 Jan 2021 12:00:30 UTC", 30.0, id="UTC"),
     pytest.param("Fri, 31 Dec 9999 23:59:59 -1400", None, id="after the last year"),
     pytest.param("Wed, 31 Feb 2021 12:00:30 GMT", None, id="day that does not exist"),
     pytest.param("Wed, 27 Jan 2021 24:00:30 GMT", None, id="hour that does not exist"),
-    pytest.param("Wed, 27 Jan 2031 12:00:30 GMT", None, id="date in years"),
 ]
 
 
 @pytest.mark.parametrize(("value", "seconds"), RETRY_AFTER)
 def test_retry_after(value: str, seconds: float | None) -> None:
-    """ASCII digits and dates up to an hour are believed, nothing else."""
+    """Whatever can only mean one time is read, rounded up to a whole second, however long it is."""
     assert retry_after({"retry-after": value}, NOW) == seconds
 
 
@@ -76,6 +100,11 @@ def test_retry_after_date_counts_from_the_replys_own_date() -> None:
         "retry-after": "Wed, 27 Jan 2021 12:00:05 GMT",
     }
     assert retry_after(headers, NOW + 86_400 * 365) == 5.0
+
+
+def test_a_date_is_rounded_up_too() -> None:
+    """Whoever comes back within the second before it is throttled again."""
+    assert retry_after({"retry-after": "Wed, 27 Jan 2021 12:00:30 GMT"}, NOW + 0.9) == 30.0
 
 
 def test_no_retry_after() -> None:
@@ -94,6 +123,12 @@ def test_safe_headers_keep_shapes_not_secrets() -> None:
         "location": "https://broker.example/",
     }
     assert safe_headers(headers) == {"retry-after": "7", "content-type": "application/json"}
+
+
+@pytest.mark.parametrize(("value", "kept"), [("30.5", "31"), ("5, 10", "10"), ("7; rosie@example.com", None)])
+def test_a_safe_wait_is_written_anew(value: str, kept: str | None) -> None:
+    """It is kept as what was read of it, and not at all where nothing was."""
+    assert safe_headers({"retry-after": value}).get("retry-after") == kept
 
 
 def test_safe_dates_are_written_anew() -> None:
