@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from imin_accounts.errors import IminError, InvalidRequest, SessionStateError, TransportError
+from imin_accounts.errors import IminError, InvalidRequest, ResponseError, SessionStateError, TransportError
 from imin_accounts.session._call import Call, OnAttempt
 from imin_accounts.session._gate import Gate
 from imin_accounts.session._key import ApiKey
@@ -67,6 +67,8 @@ class Sender:
         finally:
             self._gate.leave()
         outcome: T | IminError = reply if isinstance(reply, IminError) else _value_of(read, reply)
+        if isinstance(outcome, ResponseError) and key.reveal() in (outcome.request_id or ""):
+            outcome.request_id = None  # a gateway that echoes what it got
         call.record(request.method, reply, outcome, seconds, self._on_attempt)
         if limit == remaining and isinstance(reply, TransportError) and reply.reason == "timeout":
             return call.expired()

@@ -42,6 +42,19 @@ def test_request_and_response_show_nothing_private() -> None:
     assert SECRET not in repr(request) + str(request.headers) + repr(response)
 
 
+@pytest.mark.parametrize("quoted", [SECRET, f"Root={SECRET}"])
+async def test_a_gateway_that_echoes_the_key(quoted: str) -> None:
+    """A request id that quotes the key is dropped; the instance is kept out of a pickle."""
+    clock = ManualClock()
+    body = {"requestId": quoted, "instance": f"https://x.example/{SECRET}"}
+    transport = ScriptedTransport([reply(400, body, {"x-request-id": quoted})])
+    async with AccountsSession(SECRET, transport=transport, runtime=runtime(clock)) as session:
+        with pytest.raises(IminError) as caught:
+            await session.get_seller_accounts("1234")
+    assert SECRET.encode() not in pickle.dumps(caught.value)
+    assert SECRET not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
+
+
 def test_pickled_key_opens_nothing() -> None:
     """A key that went through a pickle has lost its text, and a session says so."""
     stored = pickle.dumps(ApiKey(SECRET))

@@ -3,8 +3,9 @@
 import orjson
 import pytest
 
-from imin_accounts._wire.problem import read_problem, retry_after, safe_headers
+from imin_accounts._wire.problem import read_problem, request_id, retry_after, safe_headers
 from imin_accounts.errors import Problem
+from imin_accounts.transports.base import Response
 
 NOW = 1_611_748_800.0  # Wed, 27 Jan 2021 12:00:00 GMT
 
@@ -32,6 +33,29 @@ def test_read_problem(body: object, type: str | None, name: str | None, descript
 def test_unreadable_body_is_no_problem(body: bytes) -> None:
     """A body that is not JSON says nothing, and never fails."""
     assert read_problem(body) == Problem()
+
+
+REQUEST_IDS = [
+    pytest.param({"requestId": "4f1c-9"}, {}, "4f1c-9", id="body"),
+    pytest.param({}, {"x-request-id": " 4f1c "}, "4f1c", id="header"),
+    pytest.param({}, {"x-amzn-trace-id": "Root=1-67891233-abcdef"}, "Root=1-67891233-abcdef", id="trace"),
+    pytest.param({"requestId": "a"}, {"x-request-id": "b"}, "a", id="body before header"),
+    pytest.param({"requestId": "of rosie"}, {"x-correlation-id": "b"}, "b", id="no token in the body"),
+    pytest.param({"requestId": "x" * 128}, {}, "x" * 128, id="128 characters"),
+    pytest.param({"requestId": "x" * 129}, {}, None, id="129 characters"),
+    pytest.param({"requestId": "rosie@example.com"}, {}, None, id="an address"),
+    pytest.param({"requestId": 7}, {}, None, id="number"),
+    pytest.param(["requestId"], {}, None, id="array"),
+    pytest.param({}, {"x-request-id": "https://x/?a=b"}, None, id="URL"),
+    pytest.param({}, {"x-request-id": ""}, None, id="empty"),
+]
+
+
+@pytest.mark.parametrize(("body", "headers", "found"), REQUEST_IDS)
+def test_request_id(body: object, headers: dict[str, str], found: str | None) -> None:
+    """It is a token of the body or of a usual header; any other text might quote the request."""
+    response = Response(status=500, headers=headers, body=orjson.dumps(body))
+    assert request_id(response) == found
 
 
 RETRY_AFTER = [
