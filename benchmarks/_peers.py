@@ -50,8 +50,12 @@ def _rebuilt(build: Build, union: bool = False) -> Any:
         fields = {}
         for field in attrs.fields(cls):
             if keys := field.metadata["keys"]:
-                one = field.name == "context" and cls is not models.SellerAccounts
-                type_ = str | None if one else translated(field.type)
+                # What the documented reply shows as one, though there may be several.
+                ones: dict[str, Any] = {"access_passes": models.AccessPass}
+                if cls is not models.SellerAccounts:
+                    ones["context"] = str
+                one = field.name in ones
+                type_ = translated(ones[field.name]) | None if one else translated(field.type)
                 default = attrs.NOTHING if field.name == needed else None if one else field.default
                 fields[field.name] = (keys[0], type_, default)
         return fields
