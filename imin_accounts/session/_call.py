@@ -24,18 +24,32 @@ class Call:
             of most calls nobody does, and making one takes as long as reading a seller.
         deadline: On the session's clock.
         refund: What the retry quota gets back if the call succeeds.
+        in_bulk: Nobody waits for it, so it waits for as long as imin refuses everybody.
         in_doubt: A DELETE may have had an effect: unless the call comes to a result, nobody knows.
     """
 
-    __slots__ = ("attempts", "deadline", "in_doubt", "method", "refund", "route", "started", "timeout")
+    __slots__ = (
+        "attempts",
+        "deadline",
+        "in_bulk",
+        "in_doubt",
+        "method",
+        "refund",
+        "route",
+        "started",
+        "timeout",
+    )
 
-    def __init__(self, method: str, route: str, *, timeout: float, started: float, refund: int) -> None:
+    def __init__(
+        self, method: str, route: str, *, timeout: float, started: float, refund: int, in_bulk: bool = False
+    ) -> None:
         self.method = method
         self.route = route
         self.timeout = timeout
         self.started = started
         self.deadline = started + timeout
         self.refund = refund
+        self.in_bulk = in_bulk
         self.in_doubt = False
         self.attempts: list[Callable[[], Attempt]] = []
 

@@ -3,12 +3,12 @@
 Everything below moves bytes or reads them; nothing below knows of a second attempt.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from itertools import count
 from types import TracebackType
-from typing import Literal, Self, TypedDict, TypeVar, Unpack, cast
+from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack, cast
 
 import attrs
 from yarl import URL
@@ -32,6 +32,7 @@ from imin_accounts.session._call import Call, OnAttempt
 from imin_accounts.session._gate import Gate, Limiter, Pacer
 from imin_accounts.session._key import ApiKey
 from imin_accounts.session._lifetime import Lifetime
+from imin_accounts.session._pace import PacedSender
 from imin_accounts.session._retry import RetryPolicy, RetryQuota, Step, check_seconds, event_of, next_delay
 from imin_accounts.session._runtime import Runtime
 from imin_accounts.transports.aiohttp import AiohttpTransport
@@ -111,6 +112,7 @@ class AccountsSession:
         self._sender = Sender(
             runtime, key=key, gate=self._gate, attempt_timeout=retry.attempt_timeout, on_attempt=on_attempt
         )
+        self._paced = PacedSender(self._sender, self._gate, retry, runtime)
         self._quota = RetryQuota()
         self._verify_customer = verify_customer
         self._runtime = runtime
@@ -183,9 +185,14 @@ class AccountsSession:
             UnexpectedResponse: imin answered what the API does not document; ``DecodeError`` where the
                 reply can't be read, ``WrongCustomer`` where it is about somebody else.
         """
+        return await self._get(customer, redirect_uri=redirect_uri, timeout=timeout)
+
+    async def _get(
+        self, customer: str, *, redirect_uri: str | URL | None, timeout: float | None, in_bulk: bool = False
+    ) -> SellerAccounts:
         self._lifetime.check()
         request = requests.accounts_request(self._base_url, customer, redirect_uri)
-        call = self._call("GET", requests.ROUTE, timeout)
+        call = self._call("GET", requests.ROUTE, timeout, in_bulk)
         return await self._run(call, self._read(call, request, partial(self._accounts, customer)))
 
     async def delete_seller_account(
@@ -210,10 +217,15 @@ class AccountsSession:
             NotFound: imin knows no such account, and no earlier attempt can have removed it.
             IminError: Any other one, as for ``get_seller_accounts``. The account was not touched.
         """
+        return await self._delete(customer, seller, timeout=timeout)
+
+    async def _delete(
+        self, customer: str, seller: str, *, timeout: float | None, in_bulk: bool = False
+    ) -> Deletion:
         self._lifetime.check()
         delete = requests.disconnect_request(self._base_url, customer, seller)
         look = requests.accounts_request(self._base_url, customer, fresh=True)
-        call = self._call("DELETE", requests.ROUTE, timeout)
+        call = self._call("DELETE", requests.ROUTE, timeout, in_bulk)
         work = self._disconnect(call, delete, look, partial(self._is_connected, customer, seller))
         return Deletion(await self._run(call, work), call.told())
 
@@ -250,8 +262,8 @@ class AccountsSession:
             check_seconds("timeout", timeout)
         if redirect_uri is not None:
             requests.check_redirect_uri(self._base_url, redirect_uri)
-        get = partial(self.get_seller_accounts, redirect_uri=redirect_uri, timeout=timeout)
-        return Outcomes(customers, partial(fetched, get), concurrency=concurrency, sleep=self._runtime.sleep)
+        get = partial(self._get, redirect_uri=redirect_uri, timeout=timeout, in_bulk=True)
+        return Outcomes(customers, partial(fetched, get), concurrency=concurrency)
 
     def delete_many(
         self,
@@ -275,15 +287,24 @@ class AccountsSession:
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
-        delete = partial(self.delete_seller_account, timeout=timeout)
-        return Outcomes(pairs, partial(deleted, delete), concurrency=concurrency, sleep=self._runtime.sleep)
+        delete = partial(self._delete, timeout=timeout, in_bulk=True)
+        return Outcomes(pairs, partial(deleted, delete), concurrency=concurrency)
+
+    def stop_waiting(self) -> None:
+        """Let no ``get_many`` or ``delete_many`` of this session wait for throttling any more.
+
+        What is under way is finished. Then those that would wait end with ``RateLimited``, which a job that
+        is to stop in an orderly way can expect. Single calls are not concerned.
+        """
+        self._paced.stop_waiting()
 
     # --- One call ---------------------------------------------------------------------------------
 
-    def _call(self, method: str, route: str, timeout: float | None) -> Call:
+    def _call(self, method: str, route: str, timeout: float | None, in_bulk: bool) -> Call:
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
         started = self._runtime.clock()
-        return Call(method, route, timeout=seconds, started=started, refund=RetryQuota.REFUND)
+        refund = RetryQuota.REFUND
+        return Call(method, route, timeout=seconds, started=started, refund=refund, in_bulk=in_bulk)
 
     async def _run(self, call: Call, work: Awaitable[T]) -> T:
         """Await the work of a call; its error goes out complete: attempts, and doubt where there is any."""
@@ -304,10 +325,15 @@ class AccountsSession:
             failure.attempts = call.told()
         raise failure
 
+    def _attempt(
+        self, call: Call, request: Request, read: Callable[[Response], T]
+    ) -> Coroutine[Any, Any, T | IminError]:
+        return (self._paced if call.in_bulk else self._sender).attempt(call, request, read)
+
     async def _read(self, call: Call, request: Request, read: Callable[[Response], T]) -> T:
         """GET until a reply can be read; raises the last error once no further try is allowed."""
         for tries in count(1):
-            outcome = await self._sender.attempt(call, request, read)
+            outcome = await self._attempt(call, request, read)
             if not isinstance(outcome, IminError):
                 return outcome
             step = event_of(outcome).get
@@ -327,7 +353,7 @@ class AccountsSession:
         Only a re-read that shows the account connected sends a DELETE in doubt again.
         """
         for tries in count(1):
-            outcome = await self._sender.attempt(call, delete, self._check_disconnected)
+            outcome = await self._attempt(call, delete, self._check_disconnected)
             if outcome is None:
                 return "confirmed"
             step = event_of(outcome).delete

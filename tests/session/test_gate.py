@@ -60,9 +60,9 @@ async def test_hold_beyond_the_deadline_fails_at_once() -> None:
     clock = ManualClock()
     gate = make_gate(clock)
     gate.hold(7.0, 429)
-    with pytest.raises(RateLimited) as caught:
-        await gate.enter(clock.now + 5)
-    assert (caught.value.retry_after, clock.slept) == (7.0, [])
+    refusal = await gate.enter(clock.now + 5)
+    assert isinstance(refusal, RateLimited)
+    assert (refusal.retry_after, clock.slept) == (7.0, [])
 
 
 async def test_who_is_refused_is_told_what_the_hold_came_from() -> None:
@@ -71,9 +71,29 @@ async def test_who_is_refused_is_told_what_the_hold_came_from() -> None:
     gate = make_gate(clock)
     gate.hold(7.0, 503)
     gate.hold(1.0, 429)
-    with pytest.raises(RateLimited) as caught:
-        await gate.enter(clock.now + 5)
-    assert caught.value.status == 503
+    refusal = await gate.enter(clock.now + 5)
+    assert refusal is not None
+    assert refusal.status == 503
+
+
+@pytest.mark.parametrize(
+    ("holds", "told"),
+    [
+        pytest.param([10.0], 0, id="not long"),
+        pytest.param([60.0, 60.004, 59.9], 1, id="told to many at once"),
+        pytest.param([60.0, 600.0], 2, id="prolonged a lot"),
+    ],
+)
+async def test_a_long_hold_is_logged_once(
+    holds: list[float], told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing else shows why nothing happens: a warning with its length."""
+    gate = make_gate(ManualClock())
+    for seconds in holds:
+        gate.hold(seconds, 429)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * told
+    assert all(record.name == "imin_accounts" for record in caplog.records)
+    assert caplog.messages[-1:] == [f"imin holds this session back for {max(holds):.0f} s"][:told]
 
 
 async def test_hold_that_begins_in_the_queue_counts() -> None:

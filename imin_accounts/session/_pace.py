@@ -1,0 +1,212 @@
+"""What a bulk does when imin throttles it: wait, however long, then go at the rate that imin lets through.
+
+A single call has somebody who waits for it, and so a deadline; a bulk has only to get done.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+from imin_accounts.errors import IminError, ResponseError
+from imin_accounts.session._attempt import Sender
+from imin_accounts.session._call import Call
+from imin_accounts.session._gate import Gate
+from imin_accounts.session._retry import Event, RetryPolicy, event_of, next_delay
+from imin_accounts.session._runtime import Runtime
+from imin_accounts.transports.base import Request, Response
+
+T = TypeVar("T")
+
+PATIENCE = 900.0
+"""Seconds for which a bulk waits while nobody gets through."""
+
+_NO_REPLY = {Event.NOT_SENT, Event.NOT_TRUSTED, Event.LOST, Event.ENDED}
+
+
+class Rate:
+    """Requests per second, as far as refusals have shown what imin lets through: unlimited before the first.
+
+    After a refusal it is 0.9 of what was let through just before. That is reckoned by the hold where it was
+    longer than the sending: 25 at once and then "wait for 1 s" are 25 a second. From there it rises with the
+    square of the time, so slowly at first, and is doubled after ``SLOW`` seconds, or after ``FAST`` where the
+    figure was rough.
+    """
+
+    SHARE = 0.9
+    SLOW, FAST = 30.0, 4.0
+    SHORT_HOLD = 2.0
+    """Seconds; to reckon by a shorter one is rough, since ``Retry-After`` has whole seconds."""
+    ENOUGH = 5
+    """Replies to measure by. Where fewer came, the time before the last refusal counts too."""
+    AT_FIRST = 10.0
+    """Where that is not enough either."""
+    RECENT = 2.0
+    """Seconds that a moving average looks back: the rate may have risen a lot since the last refusal."""
+
+    def __init__(self) -> None:
+        self._base = math.inf
+        self._since = 0.0  # when that was
+        self._doubled_after = self.SLOW
+        self._through, self._seconds = 0, 0.0
+        self._before = self._through, self._seconds
+        self._recent = self._counted = 0.0
+
+    def __call__(self, now: float) -> float:
+        """The rate at ``now``."""
+        return self._base * (1 + ((now - self._since) / self._doubled_after) ** 2)
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether nothing was refused yet."""
+        return self._base == math.inf
+
+    def count(self, now: float) -> None:
+        """A request was let through."""
+        self._through += 1
+        self._recent = self._recent * math.exp((self._counted - now) / self.RECENT) + 1 / self.RECENT
+        self._counted = now
+
+    def pass_time(self, seconds: float) -> None:
+        """For so long there was something to send."""
+        self._seconds += seconds
+
+    def is_shown_by(self, sent: float) -> bool:
+        """Whether the refusal of a request sent then says anything of the rate in force."""
+        return self.is_unlimited or sent >= self._since
+
+    def adapt(self, now: float, held: float) -> None:
+        """Take on what was measured up to now; for the last ``held`` seconds nothing was to be sent."""
+        through, seconds, sending = self._through, self._seconds, self._seconds - held
+        is_rough = held < self.SHORT_HOLD
+        if through < self.ENOUGH:
+            through, seconds = through + self._before[0], seconds + self._before[1]
+            is_rough = is_rough or through < self.ENOUGH
+            measured = through / max(seconds, 0.001) if through >= self.ENOUGH else self.AT_FIRST
+        elif sending < held:
+            measured = through / held
+        else:
+            is_rough = False
+            measured = max(through / max(sending, 0.001), self._recent)
+        self._doubled_after = self.FAST if is_rough else self.SLOW
+        self._base, self._since = self.SHARE * measured, now
+        self._before = through, seconds
+        self._through, self._seconds = 0, 0.0
+
+
+class PacedSender:
+    """Sends the requests of a session's bulks: in turn, at one ``Rate``, and again after a refusal."""
+
+    def __init__(self, sender: Sender, gate: Gate, policy: RetryPolicy, runtime: Runtime) -> None:
+        self._sender = sender
+        self._gate = gate
+        self._policy = policy
+        self._clock = runtime.clock
+        self._sleep = runtime.sleep
+        self._random = runtime.random
+        self._rate = Rate()
+        self._turn = asyncio.Lock()
+        self._due = -math.inf
+        self._under_way = 0
+        self._timed_until = 0.0
+        self._refused_at: float | None = None  # by which the rate is to be adapted
+        self._refusals = 0  # in a row
+        self._shut_since: float | None = None  # nobody has got through since then
+        self._is_patient = True
+        self._nap: asyncio.Timeout | None = None
+
+    async def attempt(self, call: Call, request: Request, read: Callable[[Response], T]) -> T | IminError:
+        """As ``Sender.attempt``, but refusals are waited out, for which the call's time stands still.
+
+        Raises:
+            RateLimited: Nobody gets through for ``PATIENCE``, or ``stop_waiting`` was called.
+        """
+        self._pass_time()
+        self._under_way += 1
+        try:
+            while True:
+                await self._wait(call)
+                sent, before = self._clock(), len(call.attempts)
+                outcome = await self._sender.attempt(call, request, read)
+                event = event_of(outcome) if isinstance(outcome, IminError) else None
+                if event is not Event.THROTTLED:
+                    if event not in _NO_REPLY:
+                        self._rate.count(self._clock())
+                        self._shut_since, self._refusals = None, 0
+                    return outcome
+                if len(call.attempts) > before:  # else it met a hold at the gate
+                    assert isinstance(outcome, ResponseError)
+                    self._hold(outcome, sent)
+        finally:
+            self._pass_time()
+            self._under_way -= 1
+            if not self._under_way:
+                self._shut_since = None
+
+    def _hold(self, refusal: ResponseError, sent: float) -> None:
+        delay = next_delay(self._policy, self._refusals + 1, refusal, self._random())
+        self._gate.hold(delay, refusal.status)
+        if self._refused_at is None and self._rate.is_shown_by(sent):
+            self._refused_at = self._clock()
+
+    def stop_waiting(self) -> None:
+        """Let nobody wait for a turn any more."""
+        self._is_patient = False
+        if self._nap is not None and not self._nap.expired():
+            self._nap.reschedule(asyncio.get_running_loop().time())
+
+    async def _wait(self, call: Call) -> None:
+        if self._refused_at is None and self._rate.is_unlimited and self._gate.held_until <= self._clock():
+            return
+        left = call.deadline - self._clock()
+        call.deadline = math.inf
+        try:
+            await self._sender.within(call, self._wait_for_turn())
+        finally:
+            call.deadline = self._clock() + left
+
+    async def _wait_for_turn(self) -> None:
+        async with self._turn:
+            outwaited = -math.inf
+            while (until := self._next_turn()) > outwaited:  # it may be put off while we sleep
+                if (seconds := until - self._clock()) > 0:
+                    await self._rest(seconds)
+                outwaited = until
+            self._pass_time()
+            now = self._clock()
+            if self._refused_at is not None:
+                self._rate.adapt(now, now - self._refused_at)
+                self._refused_at, self._due = None, now
+                self._refusals += 1
+            interval = 1 / self._rate(now)
+            self._due = max(self._due, now - interval / 2) + interval  # as ``Pacer`` does
+
+    def _next_turn(self) -> float:
+        """When it comes; raises ``RateLimited`` where that is not to be waited for."""
+        now, held_until = self._clock(), self._gate.held_until
+        if self._shut_since is None and (self._refused_at is not None or held_until > now):
+            self._shut_since = now
+        opens = max(now, held_until)
+        if self._shut_since is not None and opens - self._shut_since > PATIENCE:
+            raise self._gate.refusal(f"nobody gets through for {PATIENCE / 60:.0f} minutes")
+        until = max(held_until, self._due)
+        if until > now and not self._is_patient:
+            raise self._gate.refusal("nobody was to wait any longer")
+        return until
+
+    async def _rest(self, seconds: float) -> None:
+        self._nap = nap = asyncio.timeout(None)
+        try:
+            async with nap:
+                await self._sleep(seconds)
+        except TimeoutError:
+            if not nap.expired():
+                raise
+        finally:
+            self._nap = None
+
+    def _pass_time(self) -> None:
+        now = self._clock()
+        if self._under_way:
+            self._rate.pass_time(now - self._timed_until)
+        self._timed_until = now
