@@ -87,7 +87,7 @@ class Rate:
             measured = through / held
         else:
             is_rough = False
-            measured = max(through / max(sending, 0.001), self._recent)
+            measured = max(through / max(sending, 0.001), self._recent - 0.5 / self.RECENT)
         self._doubled_after = self.FAST if is_rough else self.SLOW
         self._base, self._since = self.SHARE * measured, now
         self._before = through, seconds
@@ -111,7 +111,7 @@ class PacedSender:
         self._timed_until = 0.0
         self._refused_at: float | None = None  # by which the rate is to be adapted
         self._refusals = 0  # in a row
-        self._shut_since: float | None = None  # nobody has got through since then
+        self._open_at = -math.inf  # when a request was last not refused, or the first one of a bulk came
         self._is_patient = True
         self._nap: asyncio.Timeout | None = None
 
@@ -121,18 +121,23 @@ class PacedSender:
         Raises:
             RateLimited: Nobody gets through for ``PATIENCE``, or ``stop_waiting`` was called.
         """
-        self._pass_time()
+        now = self._pass_time()
+        if not self._under_way:
+            self._open_at = now
         self._under_way += 1
+        left = call.deadline - now
         try:
             while True:
+                call.deadline = math.inf
                 await self._wait(call)
                 sent, before = self._clock(), len(call.attempts)
+                call.deadline = sent + left
                 outcome = await self._sender.attempt(call, request, read)
                 event = event_of(outcome) if isinstance(outcome, IminError) else None
                 if event is not Event.THROTTLED:
+                    self._open_at, self._refusals = self._clock(), 0
                     if event not in _NO_REPLY:
-                        self._rate.count(self._clock())
-                        self._shut_since, self._refusals = None, 0
+                        self._rate.count(self._open_at)
                     return outcome
                 if len(call.attempts) > before:  # else it met a hold at the gate
                     assert isinstance(outcome, ResponseError)
@@ -140,14 +145,6 @@ class PacedSender:
         finally:
             self._pass_time()
             self._under_way -= 1
-            if not self._under_way:
-                self._shut_since = None
-
-    def _hold(self, refusal: ResponseError, sent: float) -> None:
-        delay = next_delay(self._policy, self._refusals + 1, refusal, self._random())
-        self._gate.hold(delay, refusal.status)
-        if self._refused_at is None and self._rate.is_shown_by(sent):
-            self._refused_at = self._clock()
 
     def stop_waiting(self) -> None:
         """Let nobody wait for a turn any more."""
@@ -155,25 +152,22 @@ class PacedSender:
         if self._nap is not None and not self._nap.expired():
             self._nap.reschedule(asyncio.get_running_loop().time())
 
+    def _hold(self, refusal: ResponseError, sent: float) -> None:
+        self._gate.hold(next_delay(self._policy, self._refusals + 1, refusal, self._random()), refusal.status)
+        if self._refused_at is None and self._rate.is_shown_by(sent):
+            self._refused_at = self._clock()
+
     async def _wait(self, call: Call) -> None:
         if self._refused_at is None and self._rate.is_unlimited and self._gate.held_until <= self._clock():
             return
-        left = call.deadline - self._clock()
-        call.deadline = math.inf
-        try:
-            await self._sender.within(call, self._wait_for_turn())
-        finally:
-            call.deadline = self._clock() + left
+        await self._sender.within(call, self._wait_for_turn())
 
     async def _wait_for_turn(self) -> None:
         async with self._turn:
             outwaited = -math.inf
-            while (until := self._next_turn()) > outwaited:  # it may be put off while we sleep
-                if (seconds := until - self._clock()) > 0:
-                    await self._rest(seconds)
-                outwaited = until
-            self._pass_time()
-            now = self._clock()
+            while (until := max(self._gate.held_until, self._due)) > outwaited:  # a hold may be prolonged
+                outwaited = await self._rest_until(until)
+            now = self._pass_time()
             if self._refused_at is not None:
                 self._rate.adapt(now, now - self._refused_at)
                 self._refused_at, self._due = None, now
@@ -181,18 +175,16 @@ class PacedSender:
             interval = 1 / self._rate(now)
             self._due = max(self._due, now - interval / 2) + interval  # as ``Pacer`` does
 
-    def _next_turn(self) -> float:
-        """When it comes; raises ``RateLimited`` where that is not to be waited for."""
-        now, held_until = self._clock(), self._gate.held_until
-        if self._shut_since is None and (self._refused_at is not None or held_until > now):
-            self._shut_since = now
-        opens = max(now, held_until)
-        if self._shut_since is not None and opens - self._shut_since > PATIENCE:
-            raise self._gate.refusal(f"nobody gets through for {PATIENCE / 60:.0f} minutes")
-        until = max(held_until, self._due)
-        if until > now and not self._is_patient:
-            raise self._gate.refusal("nobody was to wait any longer")
-        return until
+    async def _rest_until(self, until: float) -> float:
+        """Return until when that slept, at most as said; raises ``RateLimited`` where one can no longer wait."""
+        now, vain = self._clock(), self._open_at + PATIENCE
+        if (seconds := min(until, vain) - now) > 0:
+            if not self._is_patient:
+                raise self._gate.refusal("nobody was to wait any longer")
+            await self._rest(seconds)
+        if vain <= until and vain == self._open_at + PATIENCE:
+            raise self._gate.refusal(f"nobody got through for {PATIENCE / 60:.0f} minutes")
+        return min(until, vain)
 
     async def _rest(self, seconds: float) -> None:
         self._nap = nap = asyncio.timeout(None)
@@ -202,11 +194,13 @@ class PacedSender:
         except TimeoutError:
             if not nap.expired():
                 raise
+            raise self._gate.refusal("nobody was to wait any longer") from None
         finally:
             self._nap = None
 
-    def _pass_time(self) -> None:
+    def _pass_time(self) -> float:
         now = self._clock()
         if self._under_way:
             self._rate.pass_time(now - self._timed_until)
         self._timed_until = now
+        return now
