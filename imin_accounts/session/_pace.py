@@ -176,7 +176,7 @@ class PacedSender:
             self._due = max(self._due, now - interval / 2) + interval  # as ``Pacer`` does
 
     async def _rest_until(self, until: float) -> float:
-        """Return until when that slept, at most as said; raises ``RateLimited`` where one can no longer wait."""
+        """Return until when that slept; raises ``RateLimited`` where nobody is to wait as long."""
         now, vain = self._clock(), self._open_at + PATIENCE
         if (seconds := min(until, vain) - now) > 0:
             if not self._is_patient:
