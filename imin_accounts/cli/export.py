@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import click
 
-from imin_accounts import AuthenticationError, Failed, Fetched
+from imin_accounts import AuthenticationError, Failed, Fetched, RateLimited
 from imin_accounts.cli._connection import connection_options, session
 from imin_accounts.cli._export.sinks import SUFFIXES, Sink, open_sink, suffix_in
 from imin_accounts.cli._files import CannotWrite
@@ -89,7 +89,7 @@ def export(
                 sink.append(rows_of(outcome, datetime.now(UTC)))
 
             asyncio.run(read_all(imin, pending, take, result, concurrency=concurrency, tally=tally))
-        except (CannotWrite, AuthenticationError):
+        except (CannotWrite, AuthenticationError, RateLimited):
             click.echo(f"{output} is whole up to here: repeat the command with --resume to go on.", err=True)
             raise
         finally:
