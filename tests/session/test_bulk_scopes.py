@@ -14,10 +14,12 @@ from imin_accounts.session import AccountsSession
 from tests.session.bulk_transport import (
     BulkTransport,
     CustomerIds,
+    ReadIds,
     collect,
     make_session,
     other_tasks,
     settle,
+    sync_and_async,
 )
 
 
@@ -46,10 +48,11 @@ async def read(session: AccountsSession, taken: list[Any] | None = None) -> list
         return await collect(outcomes, taken)
 
 
-async def test_a_scope_cancelled_in_the_body(session: AccountsSession) -> None:
+@sync_and_async
+async def test_a_scope_cancelled_in_the_body(read: ReadIds, session: AccountsSession) -> None:
     """``scope.cancel(); break``: the scope takes the cancellation, and what follows goes on."""
     with anyio.CancelScope() as scope:
-        async with session.get_many(CustomerIds(50).asynchronous(), concurrency=4) as outcomes:
+        async with session.get_many(read(CustomerIds(50))) as outcomes:
             async for _ in outcomes:
                 scope.cancel()
                 break
@@ -238,27 +241,42 @@ async def eager() -> AsyncIterator[None]:
 
 
 class Refusing:
-    """A limiter that refuses at once."""
+    """A limiter that refuses at once, all but the first ``well`` requests."""
+
+    def __init__(self, well: int) -> None:
+        self.well = well
 
     async def acquire(self) -> None:
-        raise LookupError("at once")
+        self.well -= 1
+        if self.well < 0:
+            raise LookupError("at once")
 
 
-def refusing_key() -> str:
-    raise LookupError("at once")
+class RefusingKey:
+    """The same as a key."""
+
+    def __init__(self, well: int) -> None:
+        self.well = well
+
+    def __call__(self) -> str:
+        self.well -= 1
+        if self.well < 0:
+            raise LookupError("at once")
+        return "test-key"
 
 
 @needs_eager
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize(
-    ("key", "options"), [("test-key", {"rate_limit": Refusing()}), (refusing_key, {})], ids=["limiter", "key"]
-)
-@pytest.mark.parametrize("concurrency", [1, 64])
-async def test_an_eager_call_that_fails_at_once(key: Any, options: Any, concurrency: int) -> None:
-    """A call's task may be over before its making returns: the iteration ends all the same."""
+@pytest.mark.parametrize("refuses", ["limiter", "key"])
+@pytest.mark.parametrize("well", [0, 3], ids=["all", "all but those that hang"])
+@pytest.mark.parametrize("concurrency", [4, 64])
+async def test_an_eager_call_that_fails_at_once(refuses: str, well: int, concurrency: int) -> None:
+    """A call's task may be over before its making returns: the iteration ends at once all the same."""
+    key: Any = RefusingKey(well) if refuses == "key" else "test-key"
+    limiter = Refusing(well) if refuses == "limiter" else None
     async with (
         asyncio.timeout(1),
-        AccountsSession(key, transport=BulkTransport(), **options) as session,
+        AccountsSession(key, transport=BulkTransport("0", "1", "2"), rate_limit=limiter) as session,
         session.get_many(CustomerIds(100).sync(), concurrency=concurrency) as outcomes,
     ):
         with pytest.raises(LookupError, match="at once"):
@@ -272,7 +290,8 @@ async def test_eager_calls_come_to_the_same() -> None:
     before = other_tasks()
     async with make_session(BulkTransport()) as session:
         assert len(await read(session)) == 50
-        async with session.get_many([None, *map(str, range(20))], concurrency=3) as outcomes:  # type: ignore[list-item]
+        inputs: list[Any] = [None, *map(str, range(20))]
+        async with session.get_many(inputs, concurrency=3) as outcomes:
             async for _ in outcomes:
                 break
     assert other_tasks() == before
