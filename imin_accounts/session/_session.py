@@ -240,12 +240,16 @@ class AccountsSession:
         """The accounts of many customers: ``async with`` it, and iterate over what that gives.
 
         Each customer has exactly one outcome, in the order in which the calls end, and one's error is
-        no other's. Leaving early cancels what is under way and waits for it. A hold that no call could
-        outlast makes customers wait, not fail.
+        no other's. Leaving early cancels what is under way and waits for it.
+
+        Where imin throttles (429, or 503 with ``Retry-After``) everybody waits, for which no call's time
+        passes, and is asked for again until let through. From then on the session's bulks go at about 0.9 of
+        the rate that was let through, which rises slowly again.
 
         Args:
             customers: Identifiers. Read lazily, at most ``concurrency`` ahead of the outcomes taken,
-                and closed on leaving. If reading fails, its error is raised after the outcomes.
+                and closed on leaving, all of it in one task and context. If reading fails, its error is
+                raised after the outcomes; if closing fails, on leaving.
             redirect_uri: As for ``get_seller_accounts``.
             concurrency: Calls under way at most, outcomes not yet taken counted; from 1. With a
                 ``rate_limit`` keep it well below rate times ``timeout``, since a call's wait for its
@@ -256,6 +260,10 @@ class AccountsSession:
             InvalidRequest: An argument is unusable; a customer that is has a ``Failed``.
             AuthenticationError: From the iteration, after the outcomes so far: imin answered 401, so no
                 further call could succeed. (A 403 is a ``Failed``: it may be one customer's.)
+            RateLimited: From the iteration likewise: for 15 minutes imin let nobody through, or
+                ``stop_waiting`` was called.
+            Exception: From the iteration likewise: what the key callable or the ``rate_limit`` raised, a
+                ``RateLimited`` too; neither is asked again.
             SessionStateError: From the iteration likewise, where the session is not open, or closes.
         """
         if timeout is not None:
@@ -283,7 +291,7 @@ class AccountsSession:
             timeout: Seconds for each call; the session's if not given.
 
         Raises:
-            InvalidRequest, AuthenticationError, SessionStateError: As for ``get_many``.
+            InvalidRequest, AuthenticationError, RateLimited, SessionStateError: As for ``get_many``.
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
@@ -293,8 +301,9 @@ class AccountsSession:
     def stop_waiting(self) -> None:
         """Let no ``get_many`` or ``delete_many`` of this session wait for throttling any more.
 
-        What is under way is finished. Then those that would wait end with ``RateLimited``, which a job that
-        is to stop in an orderly way can expect. Single calls are not concerned.
+        For a job that is to stop in an orderly way, and soon: what is under way is finished, then the
+        iteration that would have to wait raises ``RateLimited``. It can't be taken back. Single calls are
+        not concerned.
         """
         self._paced.stop_waiting()
 
