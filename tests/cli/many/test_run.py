@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from imin_accounts.cli._many.run import Result, read_all, stopping
 from imin_accounts.errors import TransportError
 from imin_accounts.fake import FakeImin, Rule, Status, add_crowd
 from imin_accounts.transports import Request, Response
+from tests.cli.processes import signal_when, start, write_ids
 from tests.scripted import ManualClock, runtime
 
 
@@ -172,6 +174,19 @@ async def test_an_interrupt_during_a_hold_ends_the_run_at_once(fake_imin: FakeIm
         async with asyncio.timeout(30):
             await read_all(session, pending, lambda _: None, result, concurrency=1, tally=Tally())
     assert (result.read, result.failed, result.left, result.exit_code) == (5, 0, 15, 3)
+
+
+def test_sigterm_ends_an_export_that_is_held_back(
+    tmp_path: Path, fake_imin: FakeImin, imin_server: str
+) -> None:
+    """The process ends with what it has, instead of waiting for ten minutes first."""
+    fake_imin.faults.add(Rule(Status(429, retry_after=600), nth=range(11, 999)))
+    ids = write_ids(tmp_path / "ids.txt", 20)
+    process = start(imin_server, "export", ids, "-o", tmp_path / "accounts.jsonl", "--concurrency", "2")
+    ended = signal_when(process, lambda: len(fake_imin.requests) > 10, signal.SIGTERM)
+    assert ended.code == 3
+    assert "10 are left: repeat the command with --resume to go on." in ended.err
+    assert "imin holds this session back for 600 s" in ended.err
 
 
 async def test_a_hold_makes_everybody_wait(fake_imin: FakeImin) -> None:
