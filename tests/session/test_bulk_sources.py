@@ -287,6 +287,31 @@ async def test_an_error_of_closing_comes_out_on_leaving() -> None:
                 await anext(outcomes)
 
 
+async def test_what_comes_of_breaking_a_read_off_comes_out_on_leaving() -> None:
+    """The source was waiting for its next input, and says what became of that."""
+
+    async def ids() -> AsyncIterator[str]:
+        yield "1"
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise LookupError("connection lost")
+
+    async with make_session(BulkTransport()) as session:
+        with pytest.raises(LookupError, match="lost"):
+            async with session.get_many(ids()) as outcomes:
+                await anext(outcomes)
+
+
+async def test_tasks_that_somebody_else_cancels() -> None:
+    """Before they began even: the iteration does not look as if it had come to its end."""
+    async with make_session(BulkTransport()) as session, session.get_many(["1", "2"]) as outcomes:
+        for task in other_tasks():
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await anext(outcomes)
+
+
 async def test_a_source_that_waits_for_ever_keeps_nobody() -> None:
     """Where calls end everything, a source that has nothing to give is not waited for."""
     closed = []

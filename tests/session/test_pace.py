@@ -10,7 +10,7 @@ import pytest
 
 from imin_accounts.errors import RateLimited, SessionStateError
 from imin_accounts.results import Deleted, Failed, Fetched
-from imin_accounts.session import RetryPolicy
+from imin_accounts.session import AccountsSession, RetryPolicy
 from imin_accounts.session._pace import Rate
 from imin_accounts.transports.base import Request, Response
 from tests.scripted import NO_CONTENT, SELLER, accounts_of, reply
@@ -238,6 +238,74 @@ def test_who_waits_at_the_gate_waits_on_for_their_turn() -> None:
     outcomes = run(read_many(imin, 1_000, concurrency=500, max_connections=10, timeout=5.0))
     assert [type(outcome) for outcome in outcomes] == [Fetched] * 1_000
     assert imin.requests <= 1_150
+
+
+class SlowKey:
+    """A key that takes half a second to get, but for the first time."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    async def __call__(self) -> str:
+        self._asked += 1
+        await asyncio.sleep(0.5 if self._asked > 1 else 0.0)
+        return "test-key"
+
+
+def test_a_hold_that_begins_between_turn_and_request_is_no_loss_of_time() -> None:
+    """Who meets it at the gate goes back to wait for a turn."""
+    imin = Answers(refused(3))
+
+    async def main() -> list[Any]:
+        async with (
+            AccountsSession(SlowKey(), transport=imin, runtime=virtual_runtime(), timeout=3.15) as session,
+            session.get_many(["1", "2"]) as outcomes,
+        ):
+            return await collect(outcomes)
+
+    assert [type(outcome) for outcome in run(main())] == [Fetched] * 2
+
+
+def test_a_hold_that_is_met_at_the_gate_is_no_refusal() -> None:
+    """A single call's: nothing of the bulk's was refused, so nothing is known of a rate."""
+    imin = Answers(refused(3))
+
+    async def main() -> None:
+        async with AccountsSession(SlowKey(), transport=imin, runtime=virtual_runtime()) as session:
+            single = asyncio.create_task(session.get_seller_accounts("1", timeout=1))
+            await asyncio.sleep(0)
+            async with session.get_many(map(str, range(20))) as outcomes:
+                await collect(outcomes)
+            assert isinstance(single.exception(), RateLimited)
+
+    run(main())
+    assert len({round(at, 3) for at in imin.sent_at[1:]}) == 1
+
+
+def test_late_refusals_change_nothing_and_turns_are_even() -> None:
+    """Of a request from before the hold, answered when others had been let through for long."""
+
+    class Late(Answers):
+        async def send(self, request: Request, *, timeout: float) -> Response:
+            if len(self.sent_at) == 11:
+                self.sent_at.append(now())
+                await asyncio.sleep(3)
+                return refused(1)
+            return await super().send(request, timeout=timeout)
+
+    imin = Late(*[accounts_of(str(n), seller=True) for n in range(10)], refused(1))
+    run(read_many(imin, 200, concurrency=12))
+    after = [at for at in imin.sent_at if at > 1]
+    assert after[0] == pytest.approx(1.1)
+    assert after[1] - after[0] == pytest.approx(1 / 9, rel=0.01)
+    assert sum(4 < at <= 5 for at in imin.sent_at) >= 13
+
+
+def test_without_a_time_to_wait_the_pauses_grow() -> None:
+    """As long as nobody gets through, by the policy: up to 5 s, here half of it by lot."""
+    imin = Shut(600.0, None)
+    run(read_many(imin, 16, concurrency=16))
+    assert 600 / 2.5 < imin.requests < 600 / 2.5 + 60
 
 
 def test_a_re_read_waits_too() -> None:
