@@ -179,9 +179,7 @@ class Outcomes(Generic[Input, Outcome]):
             self._reader = None
 
     async def _wait_for_room(self) -> None:
-        if (
-            self._ahead % 256 == 0
-        ):  # a source that never waits, and room for a million, must not stall the loop
+        if self._ahead % 256 == 0:  # with room for a million, a source that never waits would stall the loop
             await asyncio.sleep(0)
         while self._ahead >= self._concurrency:
             self._room.clear()

@@ -1,17 +1,11 @@
 """What every request of a session passes before it goes out: the hold, a free place, the pace."""
 
 import asyncio
-import logging
 import math
 from typing import Protocol
 
 from imin_accounts.errors import InvalidRequest, RateLimited
 from imin_accounts.session._runtime import Runtime
-
-logger = logging.getLogger("imin_accounts")
-
-LONG_HOLD = 10.0
-"""Seconds; of a longer hold the log tells, since nothing else shows why nothing happens."""
 
 
 class Limiter(Protocol):
@@ -67,8 +61,6 @@ class Gate:
     def hold(self, seconds: float, status: int) -> None:
         """Let nobody in for ``seconds``, because imin answered ``status``. Never shortens a hold."""
         until = self._clock() + seconds
-        if seconds > LONG_HOLD and until > self.held_until + LONG_HOLD:  # once, however many are told to wait
-            logger.warning("imin holds this session back for %.0f s", seconds)
         if until > self.held_until:
             self.held_until = until
             self._held_by = status

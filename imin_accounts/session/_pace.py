@@ -4,6 +4,7 @@ A single call has somebody who waits for it, and so a deadline; a bulk has only 
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,6 +18,10 @@ from imin_accounts.session._runtime import Runtime
 from imin_accounts.transports.base import Request, Response
 
 T = TypeVar("T")
+logger = logging.getLogger("imin_accounts")
+
+LONG_HOLD = 10.0
+"""Seconds; of a longer hold the log tells, since nothing else shows why nothing happens."""
 
 PATIENCE = 900.0
 """Seconds for which a bulk waits while nobody gets through."""
@@ -112,6 +117,7 @@ class PacedSender:
         self._refused_at: float | None = None  # by which the rate is to be adapted
         self._refusals = 0  # in a row
         self._open_at = -math.inf  # when a request was last not refused, or the first one of a bulk came
+        self._told_until = -math.inf  # of which hold the log has told
         self._is_patient = True
         self._nap: asyncio.Timeout | None = None
 
@@ -178,6 +184,7 @@ class PacedSender:
     async def _rest_until(self, until: float) -> float:
         """Return until when that slept; raises ``RateLimited`` where nobody is to wait as long."""
         now, vain = self._clock(), self._open_at + PATIENCE
+        self._tell_of_hold(now)
         if (seconds := min(until, vain) - now) > 0:
             if not self._is_patient:
                 raise self._gate.refusal("nobody was to wait any longer")
@@ -197,6 +204,12 @@ class PacedSender:
             raise self._gate.refusal("nobody was to wait any longer") from None
         finally:
             self._nap = None
+
+    def _tell_of_hold(self, now: float) -> None:
+        until = self._gate.held_until
+        if until > max(now, self._told_until) + LONG_HOLD:  # once, however many refusals prolong it a little
+            self._told_until = until
+            logger.warning("imin holds this session back for %.0f s", until - now)
 
     def _pass_time(self) -> float:
         now = self._clock()

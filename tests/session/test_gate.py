@@ -76,26 +76,6 @@ async def test_who_is_refused_is_told_what_the_hold_came_from() -> None:
     assert refusal.status == 503
 
 
-@pytest.mark.parametrize(
-    ("holds", "told"),
-    [
-        pytest.param([10.0], 0, id="not long"),
-        pytest.param([60.0, 60.004, 59.9], 1, id="told to many at once"),
-        pytest.param([60.0, 600.0], 2, id="prolonged a lot"),
-    ],
-)
-async def test_a_long_hold_is_logged_once(
-    holds: list[float], told: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Nothing else shows why nothing happens: a warning with its length."""
-    gate = make_gate(ManualClock())
-    for seconds in holds:
-        gate.hold(seconds, 429)
-    assert [record.levelname for record in caplog.records] == ["WARNING"] * told
-    assert all(record.name == "imin_accounts" for record in caplog.records)
-    assert caplog.messages[-1:] == [f"imin holds this session back for {max(holds):.0f} s"][:told]
-
-
 async def test_hold_that_begins_in_the_queue_counts() -> None:
     """A hold set while a request waits for its pace is obeyed before it goes out."""
     clock = ManualClock()

@@ -359,14 +359,22 @@ def test_a_single_calls_hold_makes_a_bulk_wait() -> None:
     assert imin.sent_at[1] == pytest.approx(60.1)
 
 
-def test_a_long_wait_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """One warning, however many wait; it says for how long, and of nobody."""
-
-    async def main() -> None:
-        await read_many(Answers(*[refused(60)] * 16), 100, concurrency=16)
-
-    run(main())
-    assert caplog.messages == ["imin holds this session back for 60 s"]
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        pytest.param([refused(10)] * 16, [], id="not long"),
+        pytest.param([refused(n) for n in (60, 58, 61, 60)] * 4, [60], id="told to many at once"),
+        pytest.param([*[refused(60)] * 16, refused(300)], [60, 300], id="one after the other"),
+    ],
+)
+def test_a_long_wait_is_logged(
+    first: list[Response], told: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning for each, however many wait; it says for how long, and of nobody."""
+    run(read_many(Answers(*first), 100, concurrency=16))
+    assert {record.levelname for record in caplog.records} <= {"WARNING"}
+    assert {record.name for record in caplog.records} <= {"imin_accounts"}
+    assert caplog.messages == [f"imin holds this session back for {seconds} s" for seconds in told]
 
 
 # --- Waiting in vain ------------------------------------------------------------------------------
