@@ -238,7 +238,8 @@ class RateLimited(ResponseError):
     """429: too many requests, or a call that could not outlast the session's hold.
 
     Where ``attempts`` is empty nothing was sent: the whole session was being held back, and the
-    call's deadline would have passed first.
+    call's deadline would have passed first. From ``get_many`` and ``delete_many`` it comes where imin let
+    nobody through for 15 minutes.
     """
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import click
 
-from imin_accounts import AuthenticationError, Failed, Fetched
+from imin_accounts import AuthenticationError, Failed, Fetched, RateLimited
 from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._export.sinks import SUFFIXES, Sink, open_sink, suffix_in
 from imin_accounts.cli._files import CannotWrite, refuse_same
@@ -94,7 +94,7 @@ def export(
 
             asyncio.run(read_all(imin, pending, take, result, concurrency=concurrency, tally=tally))
         except BaseException as error:
-            if isinstance(error, CannotWrite | AuthenticationError):
+            if isinstance(error, CannotWrite | AuthenticationError | RateLimited):
                 whole = f"{output} is whole up to here: repeat the command with --resume to go on."
                 click.echo(whole, err=True)
             with suppress(CannotWrite):  # the first error says why

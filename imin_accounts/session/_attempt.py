@@ -2,10 +2,18 @@
 
 import asyncio
 import inspect
+import math
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from imin_accounts.errors import IminError, InvalidRequest, ResponseError, SessionStateError, TransportError
+from imin_accounts.errors import (
+    IminError,
+    InvalidRequest,
+    RateLimited,
+    ResponseError,
+    SessionStateError,
+    TransportError,
+)
 from imin_accounts.session._call import Call, OnAttempt
 from imin_accounts.session._gate import Gate
 from imin_accounts.session._key import ApiKey
@@ -47,16 +55,20 @@ class Sender:
         """Send ``request`` once and ``read`` the reply.
 
         Returns:
-            What ``read`` returned, or the error that the attempt ended in. It is returned and not raised,
+            What ``read`` returned, or the error that the attempt ended in: ``RateLimited`` too where nothing
+            was sent, since the hold outlasts the call. It is returned and not raised,
             so that Python does not chain it to what the transport raised, which may quote the key.
 
         Raises:
-            DeadlineExceeded, SessionStateError, RateLimited, InvalidRequest: Before anything was sent.
+            DeadlineExceeded, SessionStateError, InvalidRequest: Before anything was sent.
         """
         if isinstance(self._key, ApiKey) and await self._gate.enter_at_once():
             key = self._key  # nothing was waited for, so no timeout was needed either
         else:
-            key = await self.within(call, self._admit(call))
+            admitted = await self.within(call, self._admit(call))
+            if isinstance(admitted, RateLimited):
+                return admitted
+            key = admitted
         try:
             remaining = self.remaining(call)
             # A DELETE leaves half of the time, so that a re-read fits.
@@ -123,7 +135,7 @@ class Sender:
                 break
             await asyncio.sleep(0)
 
-    async def _admit(self, call: Call) -> ApiKey:
+    async def _admit(self, call: Call) -> ApiKey | RateLimited:
         if isinstance(self._key, ApiKey):
             key = self._key
         else:
@@ -131,8 +143,7 @@ class Sender:
             call.next_key = None
         if key.fault is not None:
             raise InvalidRequest(key.fault)
-        await self._gate.enter(call.deadline)
-        return key
+        return await self._gate.enter(-math.inf if call.in_bulk else call.deadline) or key
 
     async def _send(self, request: Request, limit: float) -> Response | IminError:
         assert self.transport is not None

@@ -27,23 +27,27 @@ class Call:
             of most calls nobody does, and making one takes as long as reading a seller.
         deadline: On the session's clock.
         refund: What the retry quota gets back if the call succeeds.
+        in_bulk: Nobody waits for it, so it waits for as long as imin refuses everybody.
         in_doubt: A DELETE may have had an effect: unless the call comes to a result, nobody knows.
         key: What a callable gave for the last attempt; ``next_key`` what it gave for the next one already.
         was_rekeyed: It was asked once more because imin refused the key.
     """
 
     __slots__ = (
-        *("attempts", "deadline", "in_doubt", "key", "method", "next_key", "refund"),
+        *("attempts", "deadline", "in_bulk", "in_doubt", "key", "method", "next_key", "refund"),
         *("route", "started", "timeout", "was_rekeyed"),
     )
 
-    def __init__(self, method: str, route: str, *, timeout: float, started: float, refund: int) -> None:
+    def __init__(
+        self, method: str, route: str, *, timeout: float, started: float, refund: int, in_bulk: bool = False
+    ) -> None:
         self.method = method
         self.route = route
         self.timeout = timeout
         self.started = started
         self.deadline = started + timeout
         self.refund = refund
+        self.in_bulk = in_bulk
         self.in_doubt = self.was_rekeyed = False
         self.key: ApiKey | None = None
         self.next_key: ApiKey | None = None

@@ -45,7 +45,11 @@ class Pacer:
 
 
 class Gate:
-    """Admits a session's requests one by one."""
+    """Admits a session's requests one by one.
+
+    Attributes:
+        held_until: Nobody is let in before that, on the session's clock.
+    """
 
     def __init__(self, runtime: Runtime, *, places: int, limiter: Limiter | None) -> None:
         if isinstance(places, bool) or not isinstance(places, int) or places < 1:
@@ -54,52 +58,60 @@ class Gate:
         self._limiter = limiter
         self._clock = runtime.clock
         self._sleep = runtime.sleep
-        self._held_until = -math.inf
+        self.held_until = -math.inf
         self._held_by = 429
 
     def hold(self, seconds: float, status: int) -> None:
         """Let nobody in for ``seconds``, because imin answered ``status``. Never shortens a hold."""
         until = self._clock() + seconds
-        if until > self._held_until:
-            self._held_until = until
+        if until > self.held_until:
+            self.held_until = until
             self._held_by = status
+
+    def refusal(self, note: str = "the session is held back") -> RateLimited:
+        """The error of a caller whom the hold keeps out."""
+        wait = max(0.0, self.held_until - self._clock())
+        return RateLimited(self._held_by, retry_after=wait, note=note)
 
     async def enter_at_once(self) -> bool:
         """Take a place, without waiting for anything; False where that can't be. ``leave`` gives it back."""
-        if self._limiter is not None or self._places.locked() or self._held_until > self._clock():
+        if self._limiter is not None or self._places.locked() or self.held_until > self._clock():
             return False
         await self._places.acquire()  # without waiting: one is free
         return True
 
-    async def enter(self, deadline: float) -> None:
+    async def enter(self, deadline: float) -> RateLimited | None:
         """Wait for the hold, a free place and the pace; ``leave`` gives the place back.
 
-        Raises:
-            RateLimited: The hold lasts longer than the caller can wait.
+        Returns:
+            None, or the error of a caller who did not get in: the hold lasts until after ``deadline``.
         """
         entered = False
         while not entered:
             outwaited = await self._outwait_hold(deadline)
+            if outwaited is None:
+                return self.refusal()
             await self._places.acquire()
             try:
                 if self._limiter is not None:
                     await self._limiter.acquire()
-                entered = self._held_until == outwaited
+                entered = self.held_until == outwaited
             finally:
                 if not entered:
                     self._places.release()
+        return None
 
     def leave(self) -> None:
         """Give the place back that ``enter`` took."""
         self._places.release()
 
-    async def _outwait_hold(self, deadline: float) -> float:
-        """Sleep until nobody is held back any more; returns the end of the last hold."""
+    async def _outwait_hold(self, deadline: float) -> float | None:
+        """Sleep until nobody is held back any more; returns the end of the last hold, or None: too late."""
         outwaited = -math.inf
-        while (until := self._held_until) != outwaited:  # it may be extended while we sleep
+        while (until := self.held_until) != outwaited:  # it may be extended while we sleep
             if (wait := until - self._clock()) > 0:
                 if until > deadline:
-                    raise RateLimited(self._held_by, retry_after=wait, note="the session is held back")
+                    return None
                 await self._sleep(wait)
             outwaited = until
         return outwaited

@@ -4,13 +4,13 @@ Everything below moves bytes or reads them; nothing below knows of a second atte
 """
 
 from asyncio import CancelledError
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from inspect import isasyncgenfunction, iscoroutinefunction
 from itertools import count
 from types import TracebackType
-from typing import Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast
+from typing import Any, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast
 
 import attrs
 from yarl import URL
@@ -35,6 +35,7 @@ from imin_accounts.session._call import Call, OnAttempt, without_frames
 from imin_accounts.session._gate import Gate, Limiter, Pacer
 from imin_accounts.session._key import ApiKey
 from imin_accounts.session._lifetime import Lifetime
+from imin_accounts.session._pace import PacedSender
 from imin_accounts.session._retry import RetryPolicy, RetryQuota, Step, check_seconds, event_of, next_delay
 from imin_accounts.session._runtime import Runtime
 from imin_accounts.session._watch import was_cancelled
@@ -116,6 +117,7 @@ class AccountsSession:
         self._sender = Sender(
             runtime, key=key, gate=self._gate, attempt_timeout=retry.attempt_timeout, on_attempt=on_attempt
         )
+        self._paced = PacedSender(self._sender, self._gate, retry, runtime)
         self._quota = RetryQuota()
         self._verify_customer = verify_customer
         self._runtime = runtime
@@ -191,9 +193,14 @@ class AccountsSession:
             UnexpectedResponse: imin answered what the API does not document; ``DecodeError`` where the
                 reply can't be read, ``WrongCustomer`` where it is about somebody else.
         """
+        return await self._get(customer, redirect_uri=redirect_uri, timeout=timeout)
+
+    async def _get(
+        self, customer: str, *, redirect_uri: str | URL | None, timeout: float | None, in_bulk: bool = False
+    ) -> SellerAccounts:
         self._lifetime.check()
         request = requests.accounts_request(self._base_url, customer, redirect_uri)
-        call = self._call("GET", requests.ROUTE, timeout)
+        call = self._call("GET", requests.ROUTE, timeout, in_bulk)
         asked_for = customer if self._verify_customer else None
         return await self._run(call, self._read(call, request, partial(self._accounts, asked_for)))
 
@@ -219,10 +226,15 @@ class AccountsSession:
             NotFound: imin knows no such account, and no earlier attempt can have removed it.
             IminError: Any other one, as for ``get_seller_accounts``. The account was not touched.
         """
+        return await self._delete(customer, seller, timeout=timeout)
+
+    async def _delete(
+        self, customer: str, seller: str, *, timeout: float | None, in_bulk: bool = False
+    ) -> Deletion:
         self._lifetime.check()
         delete = requests.disconnect_request(self._base_url, customer, seller)
         look = requests.accounts_request(self._base_url, customer, fresh=True)
-        call = self._call("DELETE", requests.ROUTE, timeout)
+        call = self._call("DELETE", requests.ROUTE, timeout, in_bulk)
         work = self._disconnect(call, delete, look, partial(self._is_connected, customer, seller))
         return Deletion(await self._run(call, work), call.told())
 
@@ -237,12 +249,16 @@ class AccountsSession:
         """The accounts of many customers: ``async with`` it, and iterate over what that gives.
 
         Each customer has exactly one outcome, in the order in which the calls end, and one's error is
-        no other's. Leaving early cancels what is under way and waits for it. A hold that no call could
-        outlast makes customers wait, not fail.
+        no other's. Leaving early cancels what is under way and waits for it.
+
+        Where imin throttles (429, or 503 with ``Retry-After``) everybody waits, for which no call's time
+        passes, and is asked for again until let through. From then on the session's bulks go at about 0.9 of
+        the rate that was let through, which rises slowly again.
 
         Args:
             customers: Identifiers. Read lazily, at most ``concurrency`` ahead of the outcomes taken,
-                and closed on leaving. If reading fails, its error is raised after the outcomes.
+                and closed on leaving, all of it in one task and context. If reading fails, its error is
+                raised after the outcomes; if closing fails, on leaving.
             redirect_uri: As for ``get_seller_accounts``.
             concurrency: Calls under way at most, outcomes not yet taken counted; from 1. With a
                 ``rate_limit`` keep it well below rate times ``timeout``, since a call's wait for its
@@ -253,14 +269,18 @@ class AccountsSession:
             InvalidRequest: An argument is unusable; a customer that is has a ``Failed``.
             AuthenticationError: From the iteration, after the outcomes so far: imin answered 401, so no
                 further call could succeed. (A 403 is a ``Failed``: it may be one customer's.)
+            RateLimited: From the iteration likewise: for 15 minutes imin let nobody through, or
+                ``stop_waiting`` was called.
+            Exception: From the iteration likewise: what the key callable or the ``rate_limit`` raised, a
+                ``RateLimited`` too; neither is asked again.
             SessionStateError: From the iteration likewise, where the session is not open, or closes.
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
         if redirect_uri is not None:
             requests.check_redirect_uri(self._base_url, redirect_uri)
-        get = partial(self.get_seller_accounts, redirect_uri=redirect_uri, timeout=timeout)
-        return Outcomes(customers, partial(fetched, get), concurrency=concurrency, sleep=self._runtime.sleep)
+        get = partial(self._get, redirect_uri=redirect_uri, timeout=timeout, in_bulk=True)
+        return Outcomes(customers, partial(fetched, get), concurrency=concurrency)
 
     def delete_many(
         self,
@@ -280,19 +300,29 @@ class AccountsSession:
             timeout: Seconds for each call; the session's if not given.
 
         Raises:
-            InvalidRequest, AuthenticationError, SessionStateError: As for ``get_many``.
+            InvalidRequest, AuthenticationError, RateLimited, SessionStateError: As for ``get_many``.
         """
         if timeout is not None:
             check_seconds("timeout", timeout)
-        delete = partial(self.delete_seller_account, timeout=timeout)
-        return Outcomes(pairs, partial(deleted, delete), concurrency=concurrency, sleep=self._runtime.sleep)
+        delete = partial(self._delete, timeout=timeout, in_bulk=True)
+        return Outcomes(pairs, partial(deleted, delete), concurrency=concurrency)
+
+    def stop_waiting(self) -> None:
+        """Let no ``get_many`` or ``delete_many`` of this session wait for throttling any more.
+
+        For a job that is to stop in an orderly way, and soon: what is under way is finished, then the
+        iteration that would have to wait raises ``RateLimited``. It can't be taken back. Single calls are
+        not concerned.
+        """
+        self._paced.stop_waiting()
 
     # --- One call ---------------------------------------------------------------------------------
 
-    def _call(self, method: str, route: str, timeout: float | None) -> Call:
+    def _call(self, method: str, route: str, timeout: float | None, in_bulk: bool) -> Call:
         seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
         started = self._runtime.clock()
-        return Call(method, route, timeout=seconds, started=started, refund=RetryQuota.REFUND)
+        refund = RetryQuota.REFUND
+        return Call(method, route, timeout=seconds, started=started, refund=refund, in_bulk=in_bulk)
 
     async def _run(self, call: Call, work: Awaitable[T]) -> T:
         """Await the work of a call; its error goes out complete: attempts, and doubt where there is any."""
@@ -316,10 +346,15 @@ class AccountsSession:
             failure.attempts = call.told()
         raise failure
 
+    def _attempt(
+        self, call: Call, request: Request, read: Callable[[Response], T]
+    ) -> Coroutine[Any, Any, T | IminError]:
+        return (self._paced if call.in_bulk else self._sender).attempt(call, request, read)
+
     async def _read(self, call: Call, request: Request, read: Callable[[Response], T]) -> T:
         """GET until a reply can be read; raises the last error once no further try is allowed."""
         for tries in count(1):
-            outcome = await self._sender.attempt(call, request, read)
+            outcome = await self._attempt(call, request, read)
             if not isinstance(outcome, IminError):
                 return outcome
             step = event_of(outcome).get
@@ -339,7 +374,7 @@ class AccountsSession:
         Only a re-read that shows the account connected sends a DELETE in doubt again.
         """
         for tries in count(1):
-            outcome = await self._sender.attempt(call, delete, self._check_disconnected)
+            outcome = await self._attempt(call, delete, self._check_disconnected)
             if outcome is None:
                 return "confirmed"
             step = event_of(outcome).delete

@@ -10,7 +10,7 @@ from imin_accounts.errors import AuthenticationError, InvalidRequest, OutcomeUnk
 from imin_accounts.results import Deleted, Failed, Fetched
 from imin_accounts.session import AccountsSession
 from imin_accounts.transports.base import Request, Response
-from tests.scripted import SELLER, ManualClock, ScriptedTransport, accounts_of, reply, runtime
+from tests.scripted import SELLER, ScriptedTransport, accounts_of, reply
 from tests.session.bulk_transport import (
     BulkTransport,
     CustomerIds,
@@ -116,20 +116,6 @@ async def test_session_that_is_not_open() -> None:
     async with make_session(BulkTransport()).get_many(["1", "2"]) as outcomes:
         with pytest.raises(SessionStateError, match="not open"):
             await anext(outcomes)
-
-
-async def test_hold_makes_customers_wait() -> None:
-    """Where imin holds the session back for longer than a call may take, only who was asked fails."""
-    clock = ManualClock()
-    transport = BulkTransport(answers={"0": reply(429, headers={"retry-after": "60"})})
-    async with (
-        make_session(transport, runtime=runtime(clock), timeout=10) as session,
-        session.get_many(CustomerIds(20).sync(), concurrency=1) as outcomes,
-    ):
-        failed, *rest = await collect(outcomes)
-    assert isinstance(failed, Failed)
-    assert [type(outcome) for outcome in rest] == [Fetched] * 19
-    assert clock.slept == [60.0]
 
 
 async def test_closed_while_disconnecting() -> None:

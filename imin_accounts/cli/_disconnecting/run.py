@@ -7,8 +7,11 @@ import attrs
 from imin_accounts import (
     AccountsSession,
     AuthenticationError,
+    Failed,
     IminError,
     NotFound,
+    RateLimited,
+    SellerAccounts,
     UnexpectedResponse,
 )
 from imin_accounts.cli._disconnecting.journal import Journal
@@ -23,13 +26,16 @@ from imin_accounts.cli._many.run import stopping
 class Disconnecting:
     """Disconnects customers' accounts, customer by customer, and counts. Counts are of customers.
 
+    Each request is a bulk call for one, which waits for as long as imin holds everybody back.
+
     Attributes:
         cleared: Customers who certainly have no connected account.
         open: Customers of whom that can't be said.
         unknown: Customers whom imin does not know (404), so that there is nothing to see.
         unreachable: Customers among the open about whom no reply came.
         left: Customers who were not begun with, since the run was interrupted.
-        error: What nobody can go on with: a refused key, or a journal that can't be written.
+        error: What nobody can go on with: a refused key, an imin that lets nobody through, or a journal that
+            can't be written.
     """
 
     imin: AccountsSession
@@ -39,7 +45,7 @@ class Disconnecting:
     unknown: int = 0
     unreachable: int = 0
     left: int = 0
-    error: AuthenticationError | CannotWrite | None = None
+    error: AuthenticationError | RateLimited | CannotWrite | None = None
 
     @property
     def has_acted(self) -> bool:
@@ -70,11 +76,12 @@ class Disconnecting:
     async def run(self, pending: Pending, *, concurrency: int, tally: Tally) -> None:
         """Disconnect everything, so many customers at a time, until an interrupt or an ``error``.
 
-        Those under way are finished then. A customer's accounts are disconnected one after another.
+        Those under way are finished then, but nobody waits for a hold of imin's after an interrupt. A
+        customer's accounts are disconnected one after another.
         """
         tally.start(len(pending))
         each = iter(pending)
-        async with stopping() as stop, self.imin:
+        async with stopping(self.imin.stop_waiting) as stop, self.imin:
 
             async def work() -> None:
                 while not stop.is_set() and self.error is None and (customer := next(each, None)) is not None:
@@ -85,6 +92,8 @@ class Disconnecting:
                 for _ in range(concurrency):
                     group.create_task(work())
         self.left = tally.total - tally.done
+        if stop.is_set() and isinstance(self.error, RateLimited):
+            self.error = None
 
     async def _is_cleared(self, customer: str) -> bool:
         try:
@@ -106,13 +115,13 @@ class Disconnecting:
         return cleared
 
     async def _disconnect_all(self, customer: str) -> bool:
-        accounts = await self.imin.get_seller_accounts(customer)
+        accounts = await self._read(customer)
         connected = dict.fromkeys(account.seller.id for account in accounts.connected)
         if connected:
             await self.journal.intend(customer, connected)
             for seller in connected:
                 await self._disconnect(customer, seller)
-            accounts = await self.imin.get_seller_accounts(customer)
+            accounts = await self._read(customer)
         for seller in self.journal.open_sellers(customer):
             if accounts.is_connected(seller) is False:
                 self.journal.disconnect(customer, seller, "verified")
@@ -123,16 +132,27 @@ class Disconnecting:
         self.journal.clear(customer)
         return True
 
+    async def _read(self, customer: str) -> SellerAccounts:
+        async with self.imin.get_many([customer]) as outcomes:
+            outcome = await anext(outcomes)
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        return outcome.accounts
+
     async def _disconnect(self, customer: str, seller: str) -> None:
         try:
-            deletion = await self.imin.delete_seller_account(customer, seller)
+            async with self.imin.delete_many([(customer, seller)]) as outcomes:
+                outcome = await anext(outcomes)
+            if isinstance(outcome, Failed):
+                raise outcome.error
         except IminError as error:
             self._note(error)
             self.journal.fail(customer, seller, error)
         else:
-            self.journal.disconnect(customer, seller, deletion.outcome)
+            self.journal.disconnect(customer, seller, outcome.deletion.outcome)
 
     def _note(self, error: IminError) -> None:
-        if isinstance(error, AuthenticationError) and error.status == 401:
-            self.error = self.error or error
+        match error:
+            case AuthenticationError(status=401) | RateLimited():
+                self.error = self.error or error
         self.unreachable += explain(error)[0] == UNREACHABLE

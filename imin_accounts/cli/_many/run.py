@@ -9,7 +9,7 @@ from typing import TypeAlias
 import attrs
 import click
 
-from imin_accounts import AccountsSession, Failed, Fetched
+from imin_accounts import AccountsSession, Failed, Fetched, RateLimited
 from imin_accounts.cli._exit_codes import FAILED, PARTLY_DONE, UNREACHABLE, explain
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
@@ -59,7 +59,8 @@ async def read_all(
     """Read every customer and hand each outcome to ``take``, in the order in which they come.
 
     No more than ``concurrency`` customers are ever asked for whom ``take`` has not had: so many reads a
-    killed process loses, at most. After an interrupt no further customer is asked for.
+    killed process loses, at most. After an interrupt no further customer is asked for, and who would have to
+    wait for a hold of imin's is left.
 
     Args:
         imin: Opened and closed here.
@@ -68,9 +69,10 @@ async def read_all(
 
     Raises:
         AuthenticationError: imin takes the key for nobody (401). What was finished has been taken.
+        RateLimited: For 15 minutes imin let nobody through. The same holds.
     """
     tally.start(len(pending))
-    async with stopping() as stop, imin:
+    async with stopping(imin.stop_waiting) as stop, imin:
 
         async def until_stopped() -> AsyncIterator[str]:
             for customer in pending:
@@ -78,17 +80,25 @@ async def read_all(
                     return
                 yield customer
 
-        async with imin.get_many(until_stopped(), concurrency=concurrency) as outcomes:
-            async for outcome in outcomes:
-                take(outcome)
-                result.add(outcome)
-                tally.count(failed=isinstance(outcome, Failed))
+        try:
+            async with imin.get_many(until_stopped(), concurrency=concurrency) as outcomes:
+                async for outcome in outcomes:
+                    take(outcome)
+                    result.add(outcome)
+                    tally.count(failed=isinstance(outcome, Failed))
+        except RateLimited:
+            if not stop.is_set():
+                raise
     result.left = tally.total - tally.done
 
 
 @asynccontextmanager
-async def stopping() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGINT or SIGTERM sets. A second one ends the block where it is, without an error."""
+async def stopping(then: Callable[[], object] = lambda: None) -> AsyncIterator[asyncio.Event]:
+    """An event that SIGINT or SIGTERM sets. A second one ends the block where it is, without an error.
+
+    Args:
+        then: Called at the first one.
+    """
     stop = asyncio.Event()
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
@@ -103,6 +113,7 @@ async def stopping() -> AsyncIterator[asyncio.Event]:
         else:
             click.echo("Finishing what is under way; interrupt again not to wait.", err=True)
             stop.set()
+            then()
 
     with suppress(NotImplementedError):  # on Windows an interrupt cancels the task by itself
         for signum in _SIGNALS:

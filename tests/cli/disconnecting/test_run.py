@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imin_accounts import AccountsSession, RetryPolicy
+from imin_accounts import AccountsSession, RateLimited, RetryPolicy
 from imin_accounts.cli._disconnecting.journal import Journal
 from imin_accounts.cli._disconnecting.run import Disconnecting
 from imin_accounts.cli._many.ids import Pending
@@ -299,6 +299,25 @@ async def test_the_progress_tells_who_was_not_cleared(last: Response, failed: in
     assert (tally.done, tally.failed) == (1, failed)
 
 
+@pytest.mark.parametrize("endpoint", ["get_seller_accounts", "delete_seller_account"])
+async def test_a_hold_leaves_nobody_open(endpoint: Any, runs: Runs) -> None:
+    """Imin says to wait for a minute, longer than a call may take: everybody waits, and is cleared."""
+    runs.fake.faults.add(Rule(Status(429, retry_after=60), endpoint=endpoint, nth=range(20, 25)))
+    work = await runs.run()
+    assert (work.exit_code, work.cleared, work.open) == (0, CUSTOMERS, 0)
+    assert not runs.pairs("failed")
+
+
+async def test_nobody_through_for_long_ends_everything(runs: Runs) -> None:
+    """It does not fail for everybody: the run ends, and says why."""
+    runs.fake.faults.add(Rule(Status(429, retry_after=60), nth=range(20, 9_999)))
+    work = await runs.run()
+    assert isinstance(work.error, RateLimited)
+    assert work.open <= 16
+    assert len(runs.fake.requests) < 300
+    runs.check_journal()
+
+
 async def test_a_refused_key_ends_everything(runs: Runs) -> None:
     """It does not fail for everybody; nothing was intended, nothing done."""
     work = await runs.run(key="another-key")
@@ -348,6 +367,23 @@ def test_an_interrupt_finishes_whom_it_has_begun_with(tmp_path: Path, journal: P
     cleared = {customer for event, customer, _ in told if event == "cleared"}
     assert (ended.code, begun <= cleared, len(cleared) < 120) == (3, True, True)
     assert "Repeat the command with --resume to go on." in ended.err
+
+
+def test_an_interrupt_during_a_hold_ends_it_at_once(
+    tmp_path: Path, journal: Path, imin_server: str, fake_imin: FakeImin
+) -> None:
+    """Nothing is under way, so nobody is waited for; what was done is written down, and --resume goes on."""
+    add_crowd(fake_imin, sellers=3, customers=60)
+    fake_imin.faults.add(Rule(Status(429, retry_after=3_000), nth=range(50, 999)))
+    ids = write_ids(tmp_path / "ids.txt", 60)
+    command = ("disconnect-all", "--ids", ids, "--journal", journal, "--yes")
+    process = start(imin_server, *command)
+    ended = signal_when(process, lambda: len(fake_imin.requests) > 50, signal.SIGTERM)
+    assert (ended.code, "Error" in ended.err) == (3, False)
+    assert "Repeat the command with --resume to go on." in ended.err
+    fake_imin.faults.clear()
+    assert run_to_end(imin_server, *command, "--resume").code == 0
+    assert connected(fake_imin) == set()
 
 
 def test_nothing_is_done_that_can_not_be_written_down(

@@ -3,15 +3,19 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
-from imin_accounts import AccountsSession, AuthenticationError, Failed, Fetched
+from imin_accounts import AccountsSession, AuthenticationError, Failed, Fetched, RateLimited
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
 from imin_accounts.cli._many.run import Result, read_all, stopping
 from imin_accounts.errors import TransportError
 from imin_accounts.fake import FakeImin, Rule, Status, add_crowd
+from imin_accounts.transports import Request, Response
+from tests.cli.processes import signal_when, start, write_ids
+from tests.scripted import ManualClock, runtime
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +147,69 @@ async def test_a_cancellation_from_outside_is_no_interrupt() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class HoldingTransport:
+    """A transport that answers ``well`` requests, then says to wait for ten minutes, and sends SIGTERM."""
+
+    def __init__(self, fake: FakeImin, well: int) -> None:
+        self._fake = fake
+        self._well = well
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        reply = await self._fake.send(request, timeout=timeout)
+        self._well -= 1
+        if self._well >= 0:
+            return reply
+        asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
+        return Response(status=429, headers={"retry-after": "600"}, body=b"")
+
+
+async def test_an_interrupt_during_a_hold_ends_the_run_at_once(fake_imin: FakeImin) -> None:
+    """Nothing is under way: whoever would have to wait is left."""
+    result = Result()
+    with Pending() as pending:
+        pending.add(EVERYBODY)
+        session = AccountsSession("test-key", transport=HoldingTransport(fake_imin, well=5))
+        async with asyncio.timeout(30):
+            await read_all(session, pending, lambda _: None, result, concurrency=1, tally=Tally())
+    assert (result.read, result.failed, result.left, result.exit_code) == (5, 0, 15, 3)
+
+
+def test_sigterm_ends_an_export_that_is_held_back(
+    tmp_path: Path, fake_imin: FakeImin, imin_server: str
+) -> None:
+    """The process ends with what it has, instead of waiting for ten minutes first."""
+    fake_imin.faults.add(Rule(Status(429, retry_after=600), nth=range(11, 999)))
+    ids = write_ids(tmp_path / "ids.txt", 20)
+    process = start(imin_server, "export", ids, "-o", tmp_path / "accounts.jsonl", "--concurrency", "2")
+    ended = signal_when(process, lambda: len(fake_imin.requests) > 10, signal.SIGTERM)
+    assert ended.code == 3
+    assert "10 are left: repeat the command with --resume to go on." in ended.err
+    assert "imin holds this session back for 600 s" in ended.err
+
+
+async def test_a_hold_makes_everybody_wait(fake_imin: FakeImin) -> None:
+    """It fails nobody, even where it is longer than a call may take."""
+    fake_imin.faults.add(Rule(Status(429, retry_after=60), nth=range(5, 12)))
+    clock, result = ManualClock(), Result()
+    with Pending() as pending:
+        pending.add(EVERYBODY)
+        session = AccountsSession("test-key", transport=fake_imin, runtime=runtime(clock))
+        await read_all(session, pending, lambda _: None, result, concurrency=4, tally=Tally())
+    assert (result.read, result.failed, clock.now >= 1060) == (20, 0, True)
+
+
+async def test_nobody_through_for_long_ends_the_run(fake_imin: FakeImin) -> None:
+    """With what imin says, and what was read before is kept."""
+    fake_imin.faults.add(Rule(Status(429, retry_after=60), nth=range(5, 999)))
+    result = Result()
+    with Pending() as pending:
+        pending.add(EVERYBODY)
+        session = AccountsSession("test-key", transport=fake_imin, runtime=runtime(ManualClock()))
+        with pytest.raises(RateLimited):
+            await read_all(session, pending, lambda _: None, result, concurrency=4, tally=Tally())
+    assert (result.read, result.failed) == (4, 0)
 
 
 async def test_a_refused_key_ends_it(fake_imin: FakeImin) -> None:
