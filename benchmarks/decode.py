@@ -140,5 +140,5 @@ def _odd(quick: bool) -> Table:
     return Table(
         "decode: one odd account",
         rows,
-        [Gate("of the own form, at worst", worst, limit=10 * margin(quick), target=10)],
+        [Gate("of the own form, at worst", worst, limit=15 * margin(quick), target=10)],
     )

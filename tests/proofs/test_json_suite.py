@@ -6,6 +6,7 @@ https://github.com/nst/JSONTestSuite, and skipped without it.
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ PLACES: Mapping[str, bytes] = {
     "item": b'{"@type": "imin:Collection", "imin:item": [%b]}' % (ITEM % b', "x": CASE'),
 }
 in_each_place = pytest.mark.parametrize("place", PLACES)
+
+NO_JSON = r"\$: expected (JSON|at most 64 levels)"
+"""Why a text is refused: past some hundred levels nobody looks whether they are closed."""
 
 
 def cases(kind: str) -> pytest.MarkDecorator:
@@ -83,13 +87,13 @@ def test_a_json_value_alone_is_no_reply(case: str) -> None:
 @cases("n_")
 def test_what_is_no_json_is_refused(case: str, place: str) -> None:
     """Wherever it stands, the whole reply is not JSON."""
-    assert (refusal(wrapped(case, place)) or "read").startswith("$: expected JSON")
+    assert re.match(NO_JSON, refusal(wrapped(case, place)) or "read")
 
 
 @cases("n_")
 def test_what_is_no_json_is_refused_alone(case: str) -> None:
     """And as a whole reply too."""
-    assert (refusal(CASES[case]) or "read").startswith("$: expected JSON")
+    assert re.match(NO_JSON, refusal(CASES[case]) or "read")
 
 
 @in_each_place

@@ -198,9 +198,12 @@ def test_what_means_the_same_is_equal() -> None:
         made = document(rng)
         one, other = written(made).encode(), written(respelled(made, rng)).encode()
         try:
-            items = naive_reader.read(one).get("items", [{"state": "unrecognised"}])
+            naive = naive_reader.read(one)
         except Refused:
             return
+        items, drift = naive.get("items", [{"state": "unrecognised"}]), naive.get("drift", ANY)
+        if drift is ANY or any(each.startswith("unknown member") for each in drift):
+            return  # where it has no field, the other spelling of a member is another member
         if all(item["state"] != "unrecognised" and item["problem"] is False for item in items):
             first, second = from_jsonld(one), from_jsonld(other)
             if (first, hash(first)) != (second, hash(second)):
