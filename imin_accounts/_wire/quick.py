@@ -313,7 +313,7 @@ class _Code:
             "else:\n",
             f"    reading = hook_{name}(v, budget)\n",
             "    if reading.problems: raise Odd\n",
-            f"    if reading.raw and {key!r} in o:\n",
+            f"    if reading.raw and o.get({key!r}) is not None:\n",
             f"        kept[{key!r}] = v\n",
             f"        if type(v) not in SIMPLE: look_through({{{key!r}: v}}, budget)\n",
             f"    self.{name} = reading.value\n",

@@ -201,6 +201,12 @@ SPELLINGS = [
         pytest.param(connected(entitlement=[entitlement]), f"entitlements.0.{path}", value, id=name)
         for name, entitlement, path, value in [
             ("validUntil", {"validUntil": "2021-01-27T12:00:00Z"}, "expires.year", 2021),
+            (
+                "null and fraction",
+                {"expires": None, "validUntil": "2021-01-27T12:00:00.000Z"},
+                "expires.year",
+                2021,
+            ),
             ("requestAction", {"evidenceRequestAction": {"url": "u"}}, "evidence_request.url", "u"),
             ("a type's id", {"entitlementType": ID}, "entitlement_type", EntitlementType(id=ID)),
             ("context", {"@context": "c"}, "context", ("c",)),
