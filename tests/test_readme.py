@@ -8,12 +8,15 @@ from functools import partial
 from types import CodeType
 from typing import Any
 
+import orjson
 import pytest
 
 import imin_accounts
 from imin_accounts import AccountsSession, IminError
 from imin_accounts.fake import FakeImin, add_rosie
+from imin_accounts.transports import Response
 from tests.paths import ROOT
+from tests.scripted import ScriptedTransport
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ACME = "https://id.bookingsystem.example.com/organizers/1"
@@ -35,6 +38,29 @@ def test_the_first_screen_prints_what_it_says() -> None:
     """The first code block, saved and run, prints the block below it."""
     run = [sys.executable, "-X", "utf8", "-c", blocks("python")[0]]
     assert subprocess.run(run, capture_output=True, check=True).stdout.decode() == blocks("text")[0]
+
+
+ACCOUNTS: dict[str, Any] = {
+    "linked, no date": {"seller": {"@id": ACME}, "hiddenEntitlements": False},
+    "linked, an odd date": {"seller": {"@id": ACME}, "dateLinked": "yesterday"},
+    "a seller without a name": {"seller": ACME, "imin:matchingEmailExists": True},
+    "no account, no links": {"seller": {"@id": ACME}, "imin:matchingEmailExists": False},
+    "unreadable": {"seller": 5},
+}
+
+
+@pytest.mark.parametrize("item", ACCOUNTS.values(), ids=ACCOUNTS)
+async def test_the_first_screen_takes_whatever_imin_sends(
+    item: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its loop ends well on an account of any state, whatever is missing."""
+    body = orjson.dumps({"@id": "/customers/rosie/accounts", "imin:item": [item]})
+    transport = ScriptedTransport([Response(status=200, headers={}, body=body)])
+    source = blocks("python")[0].replace("transport=imin", "transport=transport")
+    names: dict[str, Any] = {"transport": transport}
+    exec(compile(source.replace("asyncio.run(main())", ""), "README.md", "exec"), names)
+    await names["main"]()
+    assert capsys.readouterr().out.count("\n") == (item["seller"] != 5)
 
 
 async def test_the_calls_work(capsys: pytest.CaptureFixture[str]) -> None:
