@@ -13,7 +13,7 @@ from sphinx.domains.python import PyObject
 
 import imin_accounts
 from imin_accounts import IminError
-from imin_accounts._node import Node
+from imin_accounts._models.node import Node
 from imin_accounts._wire.requests import BASE_URL
 from imin_accounts.transports import Transport
 from imin_accounts.transports.aiohttp import MAX_BODY

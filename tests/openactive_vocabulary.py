@@ -1,7 +1,7 @@
 """Which members OpenActive and imin define for each type of node: run it to renew the list for the reader.
 
 git clone https://github.com/openactive/data-models
-python -m tests.openactive_vocabulary data-models > imin_accounts/openactive.json
+python -m tests.openactive_vocabulary data-models > imin_accounts/_models/openactive.json
 
 ``id``, ``type`` and ``@context`` are left out: JSON-LD defines them for every node.
 """

@@ -99,7 +99,7 @@ def test_the_text_is_json(made: Json) -> None:
 
 def test_the_shipped_list_is_the_script_s() -> None:
     """It is laid out as the script prints it, names a commit, and is small."""
-    shipped = files("imin_accounts").joinpath("openactive.json").read_text(encoding="utf-8")
+    shipped = files("imin_accounts._models").joinpath("openactive.json").read_text(encoding="utf-8")
     data = json.loads(shipped)
     assert shipped == text(data)
     assert len(data["commit"]) == 40
@@ -129,5 +129,5 @@ def test_the_shipped_list_is_the_script_s() -> None:
 )
 def test_what_pages_show_is_shipped(type: str, some: str) -> None:
     """Members that the vendor's other pages and OpenActive's examples show for a type."""
-    data = json.loads(files("imin_accounts").joinpath("openactive.json").read_bytes())
+    data = json.loads(files("imin_accounts._models").joinpath("openactive.json").read_bytes())
     assert {*some.split()} - members(data, type) == set()

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, get_args
 
 import attrs
 
-from imin_accounts._json import NOTHING_EXTRA, absent, as_received, step
-from imin_accounts._node import keys_of, plain
-from imin_accounts._urls import is_link
+from imin_accounts._models.node import keys_of, plain
+from imin_accounts._models.urls import is_link
+from imin_accounts._models.values import NOTHING_EXTRA, absent, as_received, step
 from imin_accounts._wire.limits import Budget
 from imin_accounts.models import (
     CONNECTED_ONLY,

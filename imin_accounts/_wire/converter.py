@@ -20,8 +20,8 @@ import attrs
 import cattrs
 import orjson
 
-from imin_accounts._json import MAX_DEPTH, step
-from imin_accounts._node import Context, LastMoment, Link, Node, Term
+from imin_accounts._models.node import Context, LastMoment, Link, Node, Term
+from imin_accounts._models.values import MAX_DEPTH, step
 from imin_accounts._wire import careful
 from imin_accounts._wire.careful import FLAG, Hook, Member, Reading, kind
 from imin_accounts._wire.limits import Budget

@@ -5,7 +5,7 @@ Any body within a transport's ``max_body`` is read or refused within a second.
 
 from typing import Any
 
-from imin_accounts._json import MAX_DEPTH, MAX_VALUES
+from imin_accounts._models.values import MAX_DEPTH, MAX_VALUES
 from imin_accounts.errors import DecodeError
 
 MAX_ODD = 50_000

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from imin_accounts._json import MAX_DEPTH, Copying, NotJson, step
+from imin_accounts._models.values import MAX_DEPTH, Copying, NotJson, step
 from imin_accounts.errors import DecodeError
 
 TEXT = (bytes, str, bytearray, memoryview)

@@ -21,9 +21,9 @@ from typing import Any, NamedTuple, TypeAlias, Union, get_args, get_origin
 import attrs
 import orjson
 
-from imin_accounts._json import MAX_DEPTH, NOTHING_EXTRA, as_received
-from imin_accounts._node import Context, LastMoment, Link, Private, Term, keys_of
-from imin_accounts._urls import is_link
+from imin_accounts._models.node import Context, LastMoment, Link, Private, Term, keys_of
+from imin_accounts._models.urls import is_link
+from imin_accounts._models.values import MAX_DEPTH, NOTHING_EXTRA, as_received
 from imin_accounts._wire.careful import Member
 from imin_accounts._wire.limits import SIMPLE, Budget
 from imin_accounts.errors import DecodeError

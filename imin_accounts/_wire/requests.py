@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from yarl import URL
 
-from imin_accounts._urls import MAX_URL, parsed
+from imin_accounts._models.urls import MAX_URL, parsed
 from imin_accounts._version import __version__
 from imin_accounts.errors import InvalidRequest
 from imin_accounts.transports.base import Headers, Request

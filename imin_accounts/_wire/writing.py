@@ -13,8 +13,8 @@ from typing import Any, Union, get_args, get_origin
 
 import attrs
 
-from imin_accounts._json import same
-from imin_accounts._node import Context, LastMoment, Link, Private, Term
+from imin_accounts._models.node import Context, LastMoment, Link, Private, Term
+from imin_accounts._models.values import same
 from imin_accounts._wire.careful import Member
 from imin_accounts._wire.limits import Budget
 from imin_accounts.models import (

@@ -119,7 +119,7 @@ def absent(value: Any) -> bool:
 
 # --- Vocabulary -----------------------------------------------------------------------------------
 
-_DATA = json.loads(files("imin_accounts").joinpath("openactive.json").read_text(encoding="utf-8"))
+_DATA = json.loads(files("imin_accounts._models").joinpath("openactive.json").read_text(encoding="utf-8"))
 MEMBERS: Mapping[str, set[str]] = {
     name: {*group["members"], *group["shown"]}
     for group in _DATA["types"]

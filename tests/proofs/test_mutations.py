@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from imin_accounts import DecodeError, SellerAccounts, from_jsonld, to_jsonld
-from imin_accounts._node import Node, keys_of
+from imin_accounts._models.node import Node, keys_of
 from imin_accounts.models import (
     AccessPass,
     ConnectAction,

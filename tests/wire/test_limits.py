@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from imin_accounts import DecodeError, from_jsonld
-from imin_accounts._json import MAX_VALUES
+from imin_accounts._models.values import MAX_VALUES
 from imin_accounts._wire.limits import MAX_ODD
 
 SELLER = {"@id": "s"}

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 
 from imin_accounts import SellerAccount, from_jsonld, to_jsonld
-from imin_accounts._node import Node
+from imin_accounts._models.node import Node
 from imin_accounts._wire import careful
 from imin_accounts._wire.converter import MAX_SHARED, _careful_converter, _quick
 from imin_accounts._wire.limits import Budget

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 import pytest
 from yarl import URL
 
-from imin_accounts._urls import MAX_URL
+from imin_accounts._models.urls import MAX_URL
 from imin_accounts._version import __version__
 from imin_accounts._wire.requests import accounts_request, check_base_url, disconnect_request
 from imin_accounts.errors import InvalidRequest

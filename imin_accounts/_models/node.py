@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 import attrs
 
-from imin_accounts._json import NOTHING_EXTRA, Extra, to_extra
-from imin_accounts._pydantic import InPydantic
+from imin_accounts._models.pydantic import InPydantic
+from imin_accounts._models.values import NOTHING_EXTRA, Extra, to_extra
 from imin_accounts.errors import InvalidRequest
 
 _PRIVATE = object()

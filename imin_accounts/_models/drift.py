@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
-from imin_accounts._json import shown, step
-from imin_accounts._node import Node, keys_of
+from imin_accounts._models.node import Node, keys_of
+from imin_accounts._models.values import shown, step
 
 
 @attrs.frozen
