@@ -1,5 +1,6 @@
 """Requests are exact, and checked before they are sent."""
 
+from collections.abc import Callable
 from urllib.parse import unquote
 
 import pytest
@@ -9,6 +10,7 @@ from imin_accounts._models.urls import MAX_URL
 from imin_accounts._version import __version__
 from imin_accounts._wire.requests import accounts_request, check_base_url, disconnect_request
 from imin_accounts.errors import InvalidRequest
+from imin_accounts.models import SellerAccounts
 from tests.scripted import SELLER
 
 BASE = "https://book.imin.co"
@@ -162,3 +164,31 @@ def test_base_url_refused(base_url: str) -> None:
     """Anything else would send the key where it must not go."""
     with pytest.raises(InvalidRequest, match="base_url"):
         check_base_url(base_url)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://[a]@",
+        "https://[",
+        "https://]/",
+        "https://[::1",
+        "https://a:b:c/",
+        "https://x y/",
+        "https://<",
+    ],
+)
+@pytest.mark.parametrize(
+    "use",
+    [
+        check_base_url,
+        lambda text: accounts_request(BASE, "1", text),
+        SellerAccounts(entitlement_filter="t").with_entitlement_filter,
+    ],
+    ids=["base_url", "redirect_uri", "search"],
+)
+def test_whatever_a_url_library_raises(text: str, use: Callable[[str], object]) -> None:
+    """Of a text at which yarl raises, an IndexError too, an argument is invalid, and nothing is chained."""
+    with pytest.raises(InvalidRequest) as caught:
+        use(text)
+    assert caught.value.__context__ is None
