@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import assert_never, assert_type
+from typing import Any, assert_never, assert_type
 
 from yarl import URL
 
@@ -82,6 +82,15 @@ def models_and_documents(document: bytes, entitlement: Entitlement) -> None:
     assert_type(from_jsonld(document), SellerAccounts)
     assert_type(entitlement.expires, datetime | None)
     to_jsonld(from_jsonld({}, strict=True))
+    assert_type(from_jsonld(document, Seller), Seller)
+    assert_type(from_jsonld(document, ConnectedAccount), ConnectedAccount)
+    account: SellerAccount = from_jsonld(document, SellerAccount)
+    assert_type(to_jsonld(account), dict[str, Any])
+    accounts = from_jsonld(document)
+    assert_type(accounts.customer, str | None)
+    assert_type(accounts[1:], tuple[SellerAccount, ...])
+    first: SellerAccount = accounts[0]
+    Seller(id="s", extra={"x": first.problems})
 
 
 class Own:
