@@ -253,11 +253,13 @@ class _Source(Generic[Input]):
             raise StopAsyncIteration from None
 
     async def aclose(self) -> None:
+        own: BaseException | None = None
         try:
             if self._is_async and hasattr(self._iterator, "aclose"):
                 await self._iterator.aclose()
             elif not self._is_async and hasattr(self._iterator, "close"):
                 self._iterator.close()
         except BaseExceptionGroup as group:  # a task group around a `yield` takes being closed for an error
-            if group.split(GeneratorExit)[1] is not None:
-                raise
+            own = group.split(GeneratorExit)[1]
+        if own is not None:
+            raise own

@@ -287,6 +287,30 @@ async def test_an_error_of_closing_comes_out_on_leaving() -> None:
                 await anext(outcomes)
 
 
+async def test_being_closed_is_no_error_of_a_task_group() -> None:
+    """Of what a group around a ``yield`` raises, only what its own tasks raised comes out, not GeneratorExit."""
+
+    async def fails_when_cancelled() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise LookupError("connection lost")
+
+    async def customers() -> AsyncIterator[str]:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails_when_cancelled())
+            await asyncio.sleep(0)
+            yield "1"
+            yield "2"
+
+    async with make_session(BulkTransport()) as session:
+        with pytest.raises(BaseExceptionGroup) as caught:
+            async with session.get_many(customers()) as outcomes:
+                await anext(outcomes)
+    assert caught.group_contains(LookupError)
+    assert not caught.group_contains(GeneratorExit)
+
+
 async def test_what_comes_of_breaking_a_read_off_comes_out_on_leaving() -> None:
     """The source was waiting for its next input, and says what became of that."""
 
