@@ -156,10 +156,18 @@ class ConnectedAccount(_Account):
     )
     entitlements: tuple[Entitlement, ...] = attrs.field(default=(), metadata=names("entitlement"))
 
+    def __attrs_post_init__(self) -> None:
+        telling = (field for field in attrs.fields(type(self)) if CONNECTED_ONLY & {*field.metadata["keys"]})
+        says_so = any(getattr(self, field.name) not in (None, ()) for field in telling)
+        if not (says_so or CONNECTED_ONLY & self.extra.keys() or UNCONNECTED_ONLY.isdisjoint(self.extra)):
+            raise InvalidRequest(
+                "extra must not say that the account is not connected, if nothing else tells"
+            )
+
     @property
     def access_pass(self) -> AccessPass | None:
         """The first pass with a text, else the first; None where there is none."""
-        with_text = (each for each in self.access_passes if each.text is not None)
+        with_text = (each for each in self.access_passes if each.text)
         return next(with_text, self.access_passes[0] if self.access_passes else None)
 
 
@@ -185,8 +193,10 @@ class UnrecognisedAccount(InPydantic):
         InvalidRequest: ``document`` is no JSON value, or has no place for a ``seller``.
     """
 
+    _is_of_any_json = True
+
     seller: Seller | None = None
-    _document: Any = attrs.field(repr=False, hash=False, eq=_exact, converter=_own_copy)
+    _document: Any = attrs.field(alias="document", repr=False, hash=False, eq=_exact, converter=_own_copy)
     problems: tuple[str, ...] = attrs.field(default=(), eq=False)
     extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False, init=False)
 
@@ -304,7 +314,7 @@ class SellerAccounts(Node):
         spelled = [identifiers_of(each) for each in sellers if each is not None]
         about = self._by_seller.get(seller_id, [])
         if (
-            self.id is None
+            self.customer is None
             or len(about) != 1
             or [each for each in spelled if seller_id in each] != [{seller_id}]
         ):

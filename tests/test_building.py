@@ -125,6 +125,21 @@ def test_an_account_with_nothing_to_tell(account: Any) -> None:
     assert from_jsonld(to_jsonld(SellerAccounts(item=(account,)))).item == (account,)
 
 
+def test_a_state_whose_last_member_is_taken_away() -> None:
+    """What would then read as not connected is refused, and never written."""
+    item = {"seller": {"@id": "s"}, "dateLinked": "2030-01-01T00:00:00Z", "imin:matchingEmailExists": False}
+    (account,) = from_jsonld({"imin:item": [item]})
+    with pytest.raises(InvalidRequest, match="nothing else tells"):
+        attrs.evolve(account, date_linked=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cls", [int, dict, None, list[Seller], ConnectedAccount | NoAccount], ids=str)
+def test_no_class_of_the_models(cls: Any) -> None:
+    """What is no model can't be read, and the error is the library's own."""
+    with pytest.raises(InvalidRequest, match="cls"):
+        from_jsonld(b'{"@id": "s"}', cls)
+
+
 def test_an_empty_reply() -> None:
     """That there are no sellers can be said without a type."""
     assert to_jsonld(SellerAccounts()) == {"imin:item": []}
@@ -158,6 +173,9 @@ REFUSED: dict[str, Any] = {
     "1 for true": lambda: ConnectedAccount(seller=SELLER, hidden_entitlements=1),  # type: ignore[arg-type]
     "the other state's flag": lambda: NoAccount(seller=SELLER, matching_email_exists=True),
     "another state's member": lambda: NoAccount(seller=SELLER, extra={"dateLinked": "2021"}),
+    "a state that nothing tells but the other": lambda: ConnectedAccount(
+        seller=SELLER, extra={"imin:matchingEmailExists": False}
+    ),
     "a node in the wrong place": lambda: Seller(id="s", logo=SELLER),  # type: ignore[arg-type]
     "an account as an entitlement": lambda: SellerAccounts(item=(SELLER,)),  # type: ignore[arg-type]
     "no JSON in extra": lambda: Seller(id="s", extra={"x": NOON}),
@@ -231,6 +249,8 @@ def test_a_changed_field_leaves_the_others_as_received() -> None:
     seller = from_jsonld(document, Seller)
     assert to_jsonld(attrs.evolve(seller, name="Better")) == document | {"name": "Better"}
     assert to_jsonld(attrs.evolve(seller, logo=Image(url="l"))) == document | {"logo": {"url": "l"}}
+    both = {"@id": "s", "logo": {"url": "i"}, "image": [{"url": "i"}, {"url": "j"}]}
+    assert to_jsonld(from_jsonld(both, Seller)) == both
     assert from_jsonld(to_jsonld(attrs.evolve(seller, logo=None)), Seller).logo is None
 
 

@@ -235,6 +235,14 @@ def test_a_reply_about_nobody_tells_nothing(item: dict[str, Any]) -> None:
     assert reply_about(item).is_connected(SELLER.id) is None
 
 
+@pytest.mark.parametrize("about", ["", "x", "https://x.example/other", "/customers/1/accounts?x"])
+def test_a_reply_about_nobody_in_particular(about: str) -> None:
+    """An ``@id`` that names no customer is as good as none, and so are two that name different ones."""
+    accounts = reply_about(KNOWN, **{"@id": COLLECTION, "id": about})
+    assert accounts.is_connected(SELLER.id) is None
+    assert reply_about(KNOWN, id=about).is_connected(SELLER.id) is (False if "customers" in about else None)
+
+
 @pytest.mark.parametrize("seller", [f"{SELLER.id}/", SELLER.id.upper(), ""], ids=repr)
 def test_a_seller_is_told_byte_for_byte(seller: str) -> None:
     """Of a seller whose identifier is spelled differently the reply says nothing."""

@@ -48,7 +48,8 @@ def test_an_account_of_any_state(state: str, cls: type) -> None:
     """Of the four classes an account becomes the one that its keys tell."""
     adapter = pydantic.TypeAdapter(SellerAccount)
     assert type(adapter.validate_python(json.loads(reply(state))["imin:item"][0])) is cls
-    assert adapter.validate_python({"x": 1}) == UnrecognisedAccount(document={"x": 1})
+    for document in ({"x": 1}, None, 5, "Acme"):
+        assert adapter.validate_python(document) == UnrecognisedAccount(document=document)
 
 
 @pytest.mark.parametrize("value", [{"name": "Rosie Secret"}, "Rosie Secret", 5, None], ids=repr)

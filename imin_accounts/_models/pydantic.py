@@ -5,7 +5,7 @@ pydantic calls these hooks; it is neither needed nor imported otherwise.
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 from imin_accounts.errors import DecodeError
 
@@ -14,6 +14,7 @@ class InPydantic:
     """A class that pydantic validates with ``from_jsonld`` and serialises with ``to_jsonld``."""
 
     __slots__ = ()
+    _is_of_any_json: ClassVar[bool] = False
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _: Any, __: Any) -> Any:
@@ -24,6 +25,8 @@ class InPydantic:
             if type(value) is cls:
                 return value
             if not isinstance(value, Mapping):
+                if cls._is_of_any_json:
+                    return package.UnrecognisedAccount(document=value)
                 raise ValueError("expected an object")
             try:
                 return package.from_jsonld(value, cls)

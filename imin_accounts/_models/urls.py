@@ -2,6 +2,8 @@
 
 import ipaddress
 import re
+import unicodedata
+from functools import lru_cache
 from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
 from yarl import URL
@@ -12,7 +14,7 @@ MAX_URL = 2048
 """Characters that a URL for imin may have, as its pages say: "should be at most 2,048 characters"."""
 
 _LINK = re.compile(
-    r"https?://(?:[^/?#\\@]*@)?(?P<host>\[[^\]/?#@]*\]|[^:/?#\\@\[\]]+)(?::(?P<port>\d{0,5}))?(?:[/?#].*)?",
+    r"https?://(?:[^/?#\\@]*@)?(?P<host>\[[^\]/?#@]*\]|[^:/?#\\@\[\]]+)(?::(?P<port>[0-9]{0,5}))?(?:[/?#].*)?",
     re.I,
 )
 _DOMAIN = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-]\.?")
@@ -39,25 +41,48 @@ def is_link(text: str) -> bool:
     if not text.isprintable() or text != text.strip():
         return False
     found = _LINK.fullmatch(text)
-    if found is None or not _is_host(found["host"]) or int(found["port"] or 0) > 65535:
+    if found is None or not is_host(found["host"]) or int(found["port"] or 0) > 65535:
         return False
     url = parsed(text, encoded=True)
     return url is not None and bool(url.raw_host)
 
 
-def _is_host(host: str) -> bool:
+@lru_cache(maxsize=1024)
+def is_host(host: str) -> bool:
+    """Whether browsers take it for a host: a name, an IPv4 address, or an IPv6 address in brackets."""
+    if len(host) > 253 or max(map(len, host.split("."))) > 63:  # encoding takes the square of the length
+        return False
     try:
         if host.startswith("["):
             return ipaddress.ip_address(host[1:-1]).version == 6 and "%" not in host
-        # Browsers take a name whose last label is a number for an IPv4 address.
+        if not host.isascii() and not _is_international(host):
+            return False
         ascii_host = host.encode("idna").decode()
+        ascii_host.encode().decode("idna")  # refuses a label such as "xn--a", which decodes to nothing
+        # Browsers take a name whose last label is a number for an IPv4 address.
         last = ascii_host.rstrip(".").rpartition(".")[2]
         if last.isdigit() or last[:2].lower() == "0x":
             return ipaddress.ip_address(ascii_host).version == 4
-        ascii_host.encode().decode("idna")  # refuses a label such as "xn--a", which decodes to nothing
         return bool(_DOMAIN.fullmatch(ascii_host))
     except ValueError:
         return False
+
+
+def _is_international(host: str) -> bool:
+    """Whether browsers take a name of other letters: none begins with a mark, and directions are not mixed.
+
+    See RFC 5891, section 4.2.3.2, and the rule for right-to-left text of RFC 5893, section 2.
+    """
+    leftwards = {"R", "AL", "AN"}
+    is_bidirectional = not leftwards.isdisjoint(map(unicodedata.bidirectional, host))
+    for label in filter(None, re.split("[.\u3002\uff0e\uff61]", host)):
+        if unicodedata.category(label[0])[0] == "M" or "." in unicodedata.normalize("NFKC", label):
+            return False
+        first, *others = map(unicodedata.bidirectional, label)
+        wrong = {"L": leftwards, "R": {"L"}, "AL": {"L"}}.get(first)
+        if is_bidirectional and (wrong is None or not wrong.isdisjoint(others)):
+            return False
+    return True
 
 
 def customer_in(collection: str) -> str | None:

@@ -120,13 +120,16 @@ def read_status(value: Any, _: Budget) -> Reading:
     return unreadable("known action status", value) if status is None else Reading(status, value != status)
 
 
-def read_link(value: Any, _: Budget) -> Reading:
+def read_link(value: Any, budget: Budget) -> Reading:
     """A URL, or an EntryPoint that holds one."""
     if type(value) is dict:
         template, url = value.get("urlTemplate"), value.get("url")
         urls = [url] if type(template) is str and "{" in template else [template, url]
+        for each in urls:
+            budget.take_link(each if type(each) is str else "")
         found = [each for each in urls if type(each) is str and is_link(each)]
         return Reading(found[0], raw=True) if found else unreadable("http(s) URL", value)
+    budget.take_link(value if type(value) is str else "")
     return Reading(value) if type(value) is str and is_link(value) else unreadable("http(s) URL", value)
 
 
@@ -193,7 +196,8 @@ class Member:
         hook = converter.get_structure_hook(field.type)
         instead = (other, _first_of(hook) if other == "image" else read_link) if other else None
         if field.default is not attrs.NOTHING:
-            return cls(field.name, keys, hook, instead, Reading(field.default))
+            absent = None if field.validator else field.default  # what tells the state can't be guessed
+            return cls(field.name, keys, hook, instead, Reading(absent))
         expected = "string" if field.type is str else "object"
         missing = f"{step(keys[0])}: expected {expected}, got nothing"
         return cls(field.name, keys, hook, instead, Reading(None, False, (missing,)))
@@ -205,7 +209,9 @@ class Member:
             return self._read_instead(document, budget)
         readings = [self.hook(document[key], budget) for key in spelled]
         if spelled == [self.keys[0]] and not readings[0].problems:
-            return readings[0]
+            # Kept where the other member says the same, or that could be taken to be where it came from.
+            same = self.instead and self._read_instead(document, budget).value == readings[0].value
+            return readings[0]._replace(raw=True) if same else readings[0]
         values = [reading.value for reading in readings if reading.value is not None]
         problems = [
             step(key) + each
@@ -282,7 +288,7 @@ def account_hook(_: Any, converter: Any) -> Hook:
     seller = Member.of(attrs.fields(ConnectedAccount).seller, converter)
 
     def read(item: Any, budget: Budget) -> Reading:
-        budget.take()
+        budget.take(2)
         if type(item) is not dict:
             return Reading(UnrecognisedAccount._as_received(item), False, unreadable("object", item).problems)
         there = {key for key, value in item.items() if not absent(value)}

@@ -30,6 +30,7 @@ from imin_accounts._wire.quick import UNLIKE, Odd, Reader, node_reader
 from imin_accounts._wire.writing import node_writer, unrecognised_writer
 from imin_accounts.errors import DecodeError, InvalidRequest
 from imin_accounts.models import (
+    CONNECTED_ONLY,
     ActionStatus,
     ConnectedAccount,
     NoAccount,
@@ -50,6 +51,7 @@ N = TypeVar("N", bound=Node | UnrecognisedAccount)
 
 _ITEMS = tuple[SellerAccount, ...]
 _ITEM_PATH = "$['imin:item']"
+_TELLING = CONNECTED_ONLY | {FLAG}
 
 
 # --- Quick ------------------------------------------------------------------------------------------
@@ -270,8 +272,10 @@ def _collection(document: Any, escapes: bool, budget: Budget) -> SellerAccounts:
 
 def _alone(document: Any, before: tuple[str, ...], cls: Any, budget: Budget) -> tuple[Any, tuple[str, ...]]:
     """One account or another node, and its problems, those found ``before`` included."""
-    budget.look_through(document, MAX_DEPTH)
     is_account = cls == SellerAccount or cls in get_args(SellerAccount)
+    if not is_account and not (isinstance(cls, type) and issubclass(cls, Node)):
+        raise InvalidRequest("cls must be a class of the models, or SellerAccount")
+    budget.look_through(document, MAX_DEPTH)
     value, _, found = _careful.get_structure_hook(SellerAccount if is_account else cls)(document, budget)
     problems = (*before, *("$" + each for each in found))
     if value is None:
@@ -292,6 +296,17 @@ def _note_unheld(accounts: SellerAccounts, unheld: Unheld) -> None:
         found.setdefault(index, []).append(_unheld(path))
     for index, problems in found.items():
         _add_problems(accounts if index is None else accounts.item[index], problems)
+    lost = {path[1] for path in unheld if path[0] == "imin:item" and len(path) == 3 and path[2] in _TELLING}
+    if lost:  # what tells the state of these items was left out, so nobody knows it
+        items = [_unknown(each) if index in lost else each for index, each in enumerate(accounts.item)]
+        object.__setattr__(accounts, "item", tuple(items))
+
+
+def _unknown(account: SellerAccount) -> SellerAccount:
+    if isinstance(account, UnrecognisedAccount):
+        return account
+    unknown = UnrecognisedAccount(document=to_jsonld(account), problems=account.problems)
+    return attrs.evolve(unknown, seller=account.seller)
 
 
 def _unheld(path: tuple[str | int, ...]) -> str:

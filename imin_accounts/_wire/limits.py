@@ -42,6 +42,14 @@ class Budget:
                 f"$: expected at most {MAX_ODD:,} nodes in another form than the API's own, got more"
             )
 
+    def take_link(self, link: str) -> None:
+        """Note a link of an origin not met before: to check one takes as long as to read two nodes, or 20.
+
+        Raises:
+            DecodeError: As for ``take``.
+        """
+        self.take(2 if link.isascii() else 20)
+
     def look_through(self, value: Any, room: int) -> None:
         """Look for floats that should be integers, and note the values passed.
 

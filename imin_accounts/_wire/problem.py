@@ -40,7 +40,10 @@ def request_id(response: Response) -> str | None:
     OpenActive's errors have it as ``requestId``; gateways send it as a header. Only a token is taken: any
     other text might quote the request.
     """
-    found = [_first_text(_object(response.body), "requestId")]
+    document = _object(response.body)
+    inner = document.get("error")
+    sources = [document, inner] if isinstance(inner, dict) else [document]
+    found = [_first_text(source, "requestId") for source in sources]
     found += [response.headers.get(name, "").strip(" \t") for name in _REQUEST_IDS]
     return next((each for each in found if each and _TOKEN.fullmatch(each)), None)
 
@@ -51,7 +54,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:;=+/-]{0,127}")
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        document = orjson.loads(body)
+        document = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
         return {}
     return document if isinstance(document, dict) else {}

@@ -95,7 +95,8 @@ _FORMS: dict[Any, _Form] = {
     ActionStatus: _Form("str", "(status := STATUSES.get(v)) is not None", "status"),
     Link: _Form(
         "str",
-        '(v.startswith(links.origins) and not ({1} or v[-1] == " " or "\\x7f" in v) or links.check(v))',
+        '(v.startswith(links.origins) and not ({1} or v[-1] == " " or "\\x7f" in v)'
+        " or links.check(v, budget))",
         "v",
     ),
     Context: _Form(
@@ -140,7 +141,8 @@ class _Links:
 
     origins: tuple[str, ...] = ()
 
-    def check(self, link: str) -> bool:
+    def check(self, link: str, budget: Budget) -> bool:
+        budget.take_link(link)
         if not is_link(link):
             return False
         end = link.find("/", len("https://")) + 1
@@ -284,14 +286,13 @@ class _Code:
     def any_form(self) -> str:
         """For an object with any members in any spelling."""
         lines = [
+            "budget.take()\n",
             "kept, spelled = {}, False\n",
             "if not OWN.issuperset(o):\n",
-            "    budget.take()\n",
             "    kept = {key: v for key in o.keys() - OWN if (v := o[key]) is not None and v != []}\n",
             "    if not FOREIGN.isdisjoint(kept): raise Odd\n" if self._cls in _FOREIGN else "",
             "    spelled = not ALIASES.isdisjoint(kept)\n",
             "    if not SIMPLE.issuperset(map(type, kept.values())): look_through(kept, budget)\n",
-            "elif not o: budget.take()\n",
             *map(self._in_any_form, self._fields),
         ]
         lines.append(self._refuse_untold("Odd"))
@@ -301,12 +302,18 @@ class _Code:
         name, (key, *aliases) = field.name, field.metadata["keys"]
         kind, test, value = self._forms[name]
         nothing = self._absent(field, "raise Odd")
-        if instead := field.metadata["instead"]:
-            nothing = f"self.{name} = member_{name}.read(o, budget).value if {instead!r} in kept else None"
         lines = [f"v = o.get({key!r})\n"]
         for alias in aliases:
             lines.append(f"if spelled and {alias!r} in kept:\n")
             lines.append(f"    if v is not None: raise Odd\n    v = kept[{alias!r}]\n")
+        if instead := field.metadata["instead"]:
+            lines += [
+                f"if {instead!r} in kept:\n",
+                f"    reading = member_{name}.read(o, budget)\n",
+                "    if reading.problems: raise Odd\n",
+                f"    if reading.raw: kept[{key!r}] = v\n",
+                f"    self.{name} = reading.value\nel",
+            ]
         lines += [
             f"if type(v) is {kind}{test and f' and ({test})'}: self.{name} = {value}\n",
             f"elif v is None or v == []: {nothing}\n",

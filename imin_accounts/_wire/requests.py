@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from yarl import URL
 
-from imin_accounts._models.urls import MAX_URL, parsed
+from imin_accounts._models.urls import MAX_URL, is_host, parsed
 from imin_accounts._version import __version__
 from imin_accounts.errors import InvalidRequest
 from imin_accounts.transports.base import Headers, Request
@@ -116,9 +116,11 @@ def _parse_url(name: str, text: str) -> URL:
     """``text`` as an absolute https URL, or an http one to this machine itself."""
     _refuse_unsendable(name, text)
     url = parsed(text)
-    if url is None or text != text.strip() or not url.raw_host or not _HOST.fullmatch(url.raw_host):
+    host = (url and url.raw_host) or ""
+    address = f"[{host.partition('%')[0]}]" if ":" in host else host
+    if url is None or text != text.strip() or not _HOST.fullmatch(host) or not is_host(address):
         raise InvalidRequest(f"{name} must be an absolute URL with a well-formed host")
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.raw_host)):
+    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
         raise InvalidRequest(f"{name} must be https (http is accepted for loopback only)")
     return url
 

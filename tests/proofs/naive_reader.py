@@ -590,6 +590,6 @@ def customer_of(id: str | None) -> str | None:
 def is_connected(read: Json, seller: str) -> bool | None:
     """Whether one item that is clear is evidence that this seller's account is connected, or is not."""
     about = [each for each in read["items"] if (each.get("seller") or {}).get("id") == seller]
-    if read["id"] is None or len(about) != 1 or about[0]["state"] == "unrecognised":
+    if read["customer"] is None or len(about) != 1 or about[0]["state"] == "unrecognised":
         return None
     return None if about[0]["contradictory"] else about[0]["state"] == "connected"

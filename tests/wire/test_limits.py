@@ -22,7 +22,18 @@ def many(value: Any, count: int) -> list[Any]:
     return [value] * count
 
 
+def links(host: str, count: int) -> bytes:
+    """A reply with so many links, each to another host."""
+    actions = [{"target": f"https://{host.replace('#', str(n))}/"} for n in range(count)]
+    return reply({**UNLINKED, "potentialAction": actions})
+
+
 TOO_ODD: dict[str, Any] = {
+    "links": lambda: links("a#.example", MAX_ODD // 2 + 1),
+    "links to names that have to be encoded": lambda: links("é#.example", MAX_ODD // 20 + 1),
+    "links to what is no host": lambda: links("1.2.3.#999", MAX_ODD // 2 + 1),
+    "contexts": lambda: reply({**LINKED, "entitlement": many({"@context": ["c"]}, MAX_ODD + 1)}),
+    "days": lambda: reply({**LINKED, "entitlement": many({"expires": "2030-01-01"}, MAX_ODD + 1)}),
     "items": lambda: reply(*many(0, MAX_ODD + 1)),
     "empty items": lambda: reply(*many({}, MAX_ODD + 1)),
     "evidence": lambda: reply({**LINKED, "imin:evidenceRequests": many({}, MAX_ODD + 1)}),

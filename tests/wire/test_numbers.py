@@ -62,6 +62,15 @@ def test_a_number_that_nothing_holds_in_a_dict() -> None:
     assert [len(account.problems) for account in accounts] == [0, 1, 0]
 
 
+@pytest.mark.parametrize("key", ["dateLinked", "accessPass", "imin:matchingEmailExists"])
+def test_such_a_number_where_the_state_is_told(key: str) -> None:
+    """Nobody knows the state then: it is neither guessed nor taken from the other members."""
+    item = b'{"seller": {"@id": "s"}, "imin:matchingEmailExists": false, "%b": 1e400}' % key.encode()
+    accounts = from_jsonld(b'{"@id": "/customers/1/accounts", "imin:item": [%b]}' % item)
+    assert accounts.is_connected("s") is None
+    assert [account.seller.id for account in accounts.unrecognised if account.seller] == ["s"]
+
+
 @pytest.mark.parametrize("text", [b'"x": 1e400', b'"@id": 1e400', b'"imin:entitlementFilter": 1e400'])
 def test_such_a_number_in_the_envelope(text: bytes) -> None:
     """It is the envelope's problem."""

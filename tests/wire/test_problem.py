@@ -38,6 +38,7 @@ def test_unreadable_body_is_no_problem(body: bytes) -> None:
 REQUEST_IDS = [
     pytest.param({"requestId": "4f1c-9"}, {}, "4f1c-9", id="body"),
     pytest.param({}, {"x-request-id": " 4f1c "}, "4f1c", id="header"),
+    pytest.param({"error": {"requestId": "4f1c"}}, {}, "4f1c", id="nested"),
     pytest.param({}, {"x-amzn-trace-id": "Root=1-67891233-abcdef"}, "Root=1-67891233-abcdef", id="trace"),
     pytest.param({"requestId": "a"}, {"x-request-id": "b"}, "a", id="body before header"),
     pytest.param({"requestId": "of rosie"}, {"x-correlation-id": "b"}, "b", id="no token in the body"),

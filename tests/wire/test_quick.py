@@ -163,7 +163,7 @@ def test_only_so_many_origins_are_remembered() -> None:
     """Every link is checked against them, and a reply full of hosts must not make that longer and longer."""
     links = _Links()
     for number in range(100):
-        links.check(f"https://{number}.example/connect")
+        links.check(f"https://{number}.example/connect", Budget())
     assert links.origins == tuple(f"https://{number}.example/" for number in range(8))
 
 

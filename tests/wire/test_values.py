@@ -64,6 +64,14 @@ def read_link(*targets: str) -> Any:
             "https://a:1:2/",
             "https://good.example\\@evil.example/",
             "https://[::1%25eth0]/",
+            "https://" + "".join(chr(0x4E00 + n) for n in range(500)),
+            "https://" + "é." * 200,
+            "https://book.imin.co:\uff18\uff14/",
+            "https://\u0301a.example/",
+            "https://\u0660.example/",
+            "https://0a.\u05d0/",
+            "https://a\u063cb.example/",
+            "https://a\u2488com/",
             "https://@/",
         ]
     ],
@@ -87,6 +95,10 @@ def test_no_link_for_a_browser(target: str) -> None:
         "https://[::1]:8/",
         "https://x?a",
         "http://é.example/é",
+        "https://bücher.example/",
+        "https://xn--bcher-kva.example/",
+        "https://127.0.0.1:8443/",
+        "https://a_b.example./",
     ],
 )
 def test_a_link_is_kept_byte_for_byte(target: str) -> None:
