@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from threading import current_thread, main_thread
 from typing import NoReturn
 
+from imin_accounts.cli._signals import OwnProcess, ignore_from_now
 from imin_accounts.cli._streams import NOT_WRITTEN, guard
 
 
@@ -16,7 +17,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Raises:
         SystemExit: In any case. Its code says what happened at imin, whatever becomes of the output.
     """
-    sys.exit(_run(arguments))
+    OwnProcess.is_here = arguments is None
+    code = _run(arguments)
+    ignore_from_now()
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -1,5 +1,6 @@
 """The command itself: its commands by name, loaded when one is used, and its exit codes."""
 
+import signal
 from importlib import import_module
 from typing import Any
 
@@ -65,6 +66,10 @@ class Commands(click.Group):
             from imin_accounts.cli._exit_codes import explain  # not at the top: --version would load it too
 
             code, text = explain(error)
+        except click.Abort:  # at a question: the answer was no, or none
+            code, text = 2, "not confirmed; nothing was sent."
+        except KeyboardInterrupt:
+            code, text = 128 + signal.SIGINT, "interrupted."
         except OSError as error:  # whatever a command has no words of its own for
             code, text = 1, f"{error.strerror or 'the system refused'}."
         click.echo(f"Error: {text}", err=True)

@@ -8,6 +8,7 @@ from imin_accounts import Deletion, OutcomeUnknown
 from imin_accounts.cli._connection import connection_options, session
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import json_option, print_json
+from imin_accounts.cli._signals import ignore_from_now
 
 
 @click.command(
@@ -42,4 +43,6 @@ def disconnect(customer: str, seller: str, as_json: bool) -> None:
 
 async def _delete(customer: str, seller: str) -> Deletion:
     async with session() as imin:
-        return await imin.delete_seller_account(customer, seller)
+        deletion = await imin.delete_seller_account(customer, seller)
+        ignore_from_now()
+        return deletion

@@ -129,7 +129,8 @@ def _tell(work: Disconnecting, *, as_json: bool) -> None:
         click.echo(
             f"{count_text(work.cleared, 'customer')} cleared, "
             f"{count_text(disconnected, 'account')} disconnected, "
-            f"{work.open:,} open, {work.unknown:,} unknown."
+            f"{work.open:,} open, {work.unknown:,} unknown"
+            f"{f', {work.left:,} left that nobody asked for' if work.left else ''}."
         )
     if work.unknown:
         click.echo("Unknown to imin (404): check those identifiers, and the address asked.", err=True)

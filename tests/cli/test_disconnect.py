@@ -70,3 +70,18 @@ def test_an_interrupted_disconnection_is_unknown(signum: signal.Signals) -> None
         "Error: the account may or may not be disconnected (interrupted). "
         "List the accounts later: only that can tell.\n"
     )
+
+
+@pytest.mark.parametrize(
+    "signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda signum: signum.name
+)
+def test_a_signal_after_the_answer_changes_nothing(imin_server: str, signum: signal.Signals) -> None:
+    """Once it is known, the exit code says so, however often the process is told to end."""
+    command = [sys.executable, "-u", "-m", "imin_accounts.cli", "disconnect", "rosie", ACME]
+    env = {**os.environ, **environment(imin_server)}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "Disconnected; imin confirmed it.\n"
+        while process.poll() is None:
+            process.send_signal(signum)
+    assert process.returncode == 0

@@ -179,7 +179,7 @@ def test_wrong_usage_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "gone"), [(b"y\n", 0, True), (b"n\n", 1, False), (b"\n", 1, False)]
+    ("answer", "code", "gone"), [(b"y\n", 0, True), (b"n\n", 2, False), (b"\n", 2, False)]
 )
 def test_somebody_at_a_terminal_is_asked(
     answer: bytes, code: int, gone: bool, journal: Path, imin_server: str, fake_imin: FakeImin

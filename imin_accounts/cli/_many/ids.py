@@ -134,6 +134,8 @@ def _cells(text: Iterable[str], column: str) -> Iterator[str]:
     rows = csv.DictReader(text, strict=True)  # else all that follows an open quote is one identifier
     if column not in (rows.fieldnames or ()):
         raise click.UsageError("the CSV's header has no column of that name")
+    if (rows.fieldnames or ()).count(column) > 1:
+        raise click.UsageError("the CSV's header has several columns of that name")
     for row in rows:
         yield row[column] or ""
 

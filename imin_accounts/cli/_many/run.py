@@ -13,10 +13,9 @@ from imin_accounts import AccountsSession, Failed, Fetched, RateLimited
 from imin_accounts.cli._exit_codes import FAILED, PARTLY_DONE, UNREACHABLE, explain
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
+from imin_accounts.cli._signals import ENDING
 
 Take: TypeAlias = Callable[[Fetched | Failed], None]
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @attrs.define
@@ -94,7 +93,10 @@ async def read_all(
 
 @asynccontextmanager
 async def stopping(then: Callable[[], object] = lambda: None) -> AsyncIterator[asyncio.Event]:
-    """An event that SIGINT or SIGTERM sets. A second one ends the block where it is, without an error.
+    """An event that SIGINT, SIGTERM or SIGHUP sets; a second one ends the block, without an error.
+
+    One that the process was started with ignored, as by ``nohup``, stays ignored. Afterwards each does what it
+    did before.
 
     Args:
         then: Called at the first one.
@@ -115,8 +117,10 @@ async def stopping(then: Callable[[], object] = lambda: None) -> AsyncIterator[a
             stop.set()
             then()
 
+    before = {signum: signal.getsignal(signum) for signum in ENDING}
+    taken = [signum for signum, handler in before.items() if handler not in (signal.SIG_IGN, None)]
     with suppress(NotImplementedError):  # on Windows an interrupt cancels the task by itself
-        for signum in _SIGNALS:
+        for signum in taken:
             loop.add_signal_handler(signum, interrupt)
     try:
         yield stop
@@ -126,5 +130,6 @@ async def stopping(then: Callable[[], object] = lambda: None) -> AsyncIterator[a
         task.uncancel()
     finally:
         with suppress(NotImplementedError):
-            for signum in _SIGNALS:
+            for signum in taken:
                 loop.remove_signal_handler(signum)
+                signal.signal(signum, before[signum])
