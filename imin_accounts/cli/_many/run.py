@@ -95,8 +95,7 @@ async def read_all(
 async def stopping(then: Callable[[], object] = lambda: None) -> AsyncIterator[asyncio.Event]:
     """An event that SIGINT, SIGTERM or SIGHUP sets; a second one ends the block, without an error.
 
-    One that the process was started with ignored, as by ``nohup``, stays ignored. Afterwards each does what it
-    did before.
+    One that was ignored from the start, as by ``nohup``, stays so. Afterwards each does what it did before.
 
     Args:
         then: Called at the first one.
