@@ -3,13 +3,12 @@
 ``openactive.json`` has the vocabulary, as far as its types can stand in a reply, with version and licence.
 """
 
-import json
 from collections import Counter
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import attrs
+import orjson
 
 from imin_accounts._models.node import Node, keys_of
 from imin_accounts._models.values import shown, step
@@ -30,9 +29,10 @@ class _Known:
 
 @cache
 def _vocabulary() -> list[dict[str, list[str]]]:
-    groups: list[dict[str, list[str]]] = json.loads(
-        files(__package__).joinpath("openactive.json").read_bytes()
-    )["types"]
+    from importlib.resources import files  # not at the top: it takes as long to import as all the models
+
+    shipped = files(__package__).joinpath("openactive.json").read_bytes()
+    groups: list[dict[str, list[str]]] = orjson.loads(shipped)["types"]
     return groups
 
 
