@@ -229,6 +229,14 @@ def test_is_connected(items: list[dict[str, Any]], told: bool | None) -> None:
     assert reply_about(*items, id=COLLECTION).is_connected(SELLER.id) is told
 
 
+@pytest.mark.parametrize("asked_for", [SELLER.id, "another"])
+def test_a_seller_of_two_identifiers_tells_of_neither(asked_for: str) -> None:
+    """Whose account it is nobody knows, so it is no evidence about either seller."""
+    seller = {"@id": SELLER.id, "id": "another"}
+    accounts = reply_about(KNOWN | {"seller": seller}, **{"@id": COLLECTION})
+    assert accounts.is_connected(asked_for) is None
+
+
 @pytest.mark.parametrize("item", [LINKED, KNOWN, UNKNOWN], ids=str)
 def test_a_reply_about_nobody_tells_nothing(item: dict[str, Any]) -> None:
     """Without the collection's ``@id`` nobody knows whose accounts these are, however clear they read."""
