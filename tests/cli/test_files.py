@@ -336,7 +336,7 @@ def test_what_is_read_is_not_written_over(name: str, tmp_path: Path) -> None:
 AS_ON_WINDOWS = """
 import os, sys
 sys.modules["fcntl"] = None
-for name in ("O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "fchmod", "geteuid"):
+for name in ("O_DIRECTORY", "O_NOFOLLOW", "fchmod", "geteuid"):
     delattr(os, name)
 from imin_accounts.cli import main
 main(sys.argv[1:])

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,12 @@ def out(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def opened(path: Path, *, retry_failed: bool = False) -> tuple[Sink, dict[str, bool]]:
     """A sink that can be appended to, and whom it holds already."""
-    sink = open_sink(path)
-    return sink, dict(sink.resume(retry_failed=retry_failed))
+    with ExitStack() as unless_it_can_be_resumed:
+        sink = open_sink(path)
+        unless_it_can_be_resumed.callback(sink.close)
+        held = dict(sink.resume(retry_failed=retry_failed))
+        unless_it_can_be_resumed.pop_all()
+    return sink, held
 
 
 def write(path: Path, *customers: list[Row]) -> None:
