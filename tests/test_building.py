@@ -116,6 +116,7 @@ def test_what_can_be_built_can_be_read_again(accounts: SellerAccounts) -> None:
         ConnectedAccount(seller=SELLER, extra={"x": 1}),
         UnconnectedAccount(seller=SELLER),
         NoAccount(seller=SELLER),
+        NoAccount(seller=SELLER, extra={"imin:matchingEmailExists": "x"}),
         UnrecognisedAccount(document=None),
     ],
     ids=lambda account: type(account).__name__,

@@ -52,7 +52,9 @@ def test_an_account_of_any_state(state: str, cls: type) -> None:
         assert adapter.validate_python(document) == UnrecognisedAccount(document=document)
 
 
-@pytest.mark.parametrize("value", [{"name": "Rosie Secret"}, "Rosie Secret", 5, None], ids=repr)
+@pytest.mark.parametrize(
+    "value", [{"name": "Rosie Secret"}, "Rosie Secret", '{"@id": "Secret"}', 5, None], ids=repr
+)
 def test_what_is_no_model(value: object) -> None:
     """It is a validation error, whose sentence shows no value."""
     with pytest.raises(pydantic.ValidationError) as caught:

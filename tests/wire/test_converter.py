@@ -132,6 +132,9 @@ STATES = [
     pytest.param({FLAG: 1}, UnrecognisedAccount, id="1 is no boolean"),
     pytest.param({FLAG: None}, UnrecognisedAccount, id="null"),
     pytest.param({"potentialAction": [{}]}, UnrecognisedAccount, id="actions do not decide"),
+    pytest.param({"entitlement": []}, ConnectedAccount, id="[] where nothing else tells"),
+    pytest.param({FLAG: None, "entitlement": []}, UnrecognisedAccount, id="[] beside the other state's key"),
+    pytest.param({"entitlement": None}, UnrecognisedAccount, id="null tells nothing"),
     pytest.param({}, UnrecognisedAccount, id="nothing"),
 ]
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from imin_accounts import ConnectedAccount, DecodeError, UnrecognisedAccount, from_jsonld, to_jsonld
-from imin_accounts.models import ActionStatus
+from imin_accounts.models import ActionStatus, Image
 from tests.strategies import Json, normal
 
 SELLER = {"@type": "Organization", "@id": "https://id.example.com/organizers/1"}
@@ -144,6 +144,14 @@ def test_an_image_is_a_logo(image: Any) -> None:
     """Where a seller has no logo, its image is shown."""
     seller = read(connected(seller={**SELLER, "image": image})).seller
     assert seller.logo.url == PICTURE["url"]
+
+
+def test_an_unreadable_logo_hides_no_image() -> None:
+    """The image stands in for it, and a problem names the logo."""
+    (account,) = from_jsonld(orjson.dumps(reply(connected(seller={**SELLER, "logo": 5, "image": PICTURE}))))
+    assert account.seller is not None
+    assert account.seller.logo == Image(type="ImageObject", url=PICTURE["url"])
+    assert account.problems == ("$['imin:item'][0].seller.logo: expected object, got number",)
 
 
 def test_a_logo_comes_before_an_image() -> None:
