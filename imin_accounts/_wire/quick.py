@@ -309,6 +309,7 @@ class _Code:
         if instead := field.metadata["instead"]:
             lines += [
                 f"if {instead!r} in kept:\n",
+                f"    if type(v) not in SIMPLE: look_through({{{key!r}: v}}, budget)\n",
                 f"    reading = member_{name}.read(o, budget)\n",
                 "    if reading.problems: raise Odd\n",
                 f"    if reading.raw: kept[{key!r}] = v\n",

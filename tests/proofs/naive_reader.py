@@ -143,7 +143,7 @@ class Item:
     def __init__(self) -> None:
         self.problem = False
         self.unsure = False
-        self.two_sellers = False
+        self.seller_ids: set[str] = set()
         self.drift: list[str] = []
         self.drift_unsure = False
 
@@ -248,7 +248,7 @@ def is_link(text: str) -> bool:
     found = re.fullmatch(r"https?://([^/?#\\]+)(?:[/?#].*)?", text, re.IGNORECASE)
     if not found or not text.isprintable() or text.endswith(" "):
         return False
-    named = re.fullmatch(r"(?:([^:\[\]@<>^|% ]+)|\[(.+)\])(?::(\d{0,5}))?", found[1])
+    named = re.fullmatch(r"(?:([\w.-]+)|\[(.+)\])(?::([0-9]{0,5}))?", found[1])
     if not named or int(named[3] or 0) > 65535:
         return False
     numbers = re.fullmatch(r"\d+\.\d+\.\d+\.\d+", named[1] or "")  # a name of numbers must be an address
@@ -498,7 +498,8 @@ def read_item(value: Any) -> Json:
     else:
         read["register_url"] = _url_of("RegisterAction", read["potential_action"])
         read["create_url"] = _url_of("CreateAction", read["potential_action"])
-    read["contradictory"] = contradictory or item.two_sellers
+    read["contradictory"] = contradictory or len(item.seller_ids) > 1
+    read["seller_ids"] = item.seller_ids
     read["problem"] = item.problem or (ANY if item.unsure else False)
     read["drift"] = ANY if item.drift_unsure else sorted({*item.drift})
     return read
@@ -506,16 +507,17 @@ def read_item(value: Any) -> Json:
 
 def _seller(value: Any, item: Item) -> Any:
     """A seller with an identifier, else None. A logo may stand under ``image``."""
+    if isinstance(value, list) and isinstance(value[0], list):
+        return None
     read: Any = identified(SELLER)(value, f"{ITEM}.seller", item)
     if read is UNREADABLE or read["id"] is None:
         return None
     node = value[0] if isinstance(value, list) else value
     ids = [node.get(key) for key in ("@id", "id")] if isinstance(node, dict) else []
-    item.two_sellers = len({each for each in ids if isinstance(each, str)}) > 1
+    item.seller_ids = {each for each in ids if isinstance(each, str)}
     if read["logo"] is None and isinstance(node, dict) and not absent(node.get("image")):
         of_image = Item()
-        read["logo"] = image(node["image"], "", of_image)
-        item.problem |= of_image.problem
+        read["logo"] = image(node["image"], "", of_image)  # what is wrong there is no problem of a field
         item.drift_unsure |= bool(of_image.drift)
         if read["logo"] is UNREADABLE:
             read["logo"], item.unsure = ANY, True
@@ -563,7 +565,8 @@ def read(body: bytes) -> Json:
         return {"problem": ANY}
     read: Json = fields(envelope, "$", item)
     spelled = [document.get(key) for key in ("@id", "id") if not absent(document.get(key))]
-    read["customer"] = customer_of(read["id"]) if spelled[1:] in ([], spelled[:1]) else None
+    named = {customer_of(each) if isinstance(each, str) else None for each in spelled}
+    read["customer"] = named.pop() if len(named) == 1 else None
     read["problem"] = item.problem or (ANY if item.unsure else False)
     read["items"] = [read_item(each) for each in items or []]
     missing = absent(document.get("@id")) and absent(document.get("id"))
@@ -590,6 +593,8 @@ def customer_of(id: str | None) -> str | None:
 def is_connected(read: Json, seller: str) -> bool | None:
     """Whether one item that is clear is evidence that this seller's account is connected, or is not."""
     about = [each for each in read["items"] if (each.get("seller") or {}).get("id") == seller]
+    if any(seller in each.get("seller_ids", ()) and each not in about for each in read["items"]):
+        return None
     if read["customer"] is None or len(about) != 1 or about[0]["state"] == "unrecognised":
         return None
     return None if about[0]["contradictory"] else about[0]["state"] == "connected"

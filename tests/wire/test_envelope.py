@@ -171,6 +171,16 @@ PLACES: dict[str, Any] = {
     "item": (
         lambda levels: {"imin:item": [{"seller": {"@id": "s"}, "entitlement": [{}], "x": nested(levels - 3)}]}
     ),
+    "logo beside an image": (
+        lambda levels: {
+            "imin:item": [
+                {
+                    "seller": {"@id": "s", "image": {"url": "i"}, "logo": {"x": nested(levels - 5)}},
+                    "imin:matchingEmailExists": True,
+                }
+            ]
+        }
+    ),
     "unrecognised": (lambda levels: {"imin:item": [nested(levels - 2)]}),
     "single item": (lambda levels: {"imin:item": {"x": nested(levels - 2)}}),
 }
