@@ -17,7 +17,7 @@ def reply(number: bytes) -> bytes:
     return REPLY.replace(b"%b}, %b]", b"%b}, %b]") % (HEAD + b"}", HEAD, number, HEAD + b"}")
 
 
-EXACT = [2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**25, 10**4300 - 1, -(10**4300) + 1]
+EXACT = [2**63, 2**64 - 1, 2**64, 2**64 + 1, -(2**63), -(2**63) - 1, 10**25, 10**4300 - 1, -(10**4300) + 1]
 
 
 @pytest.mark.parametrize("number", EXACT, ids=lambda number: f"{len(str(number))} digits, {number % 1000}")
@@ -32,15 +32,15 @@ def test_an_integer_is_exact(number: int) -> None:
 @pytest.mark.parametrize("place", ['{"y": %s}', "[[%s]]", "[1, {}, %s]"])
 def test_an_integer_is_exact_inside_too(place: str) -> None:
     """An integer anywhere in a member that is kept is not rounded."""
-    data = reply((place % 2**64).encode())
-    assert to_jsonld(from_jsonld(data))["imin:item"][1]["x"] == json.loads(place % 2**64)
+    data = reply((place % (2**64 + 1)).encode())
+    assert to_jsonld(from_jsonld(data))["imin:item"][1]["x"] == json.loads(place % (2**64 + 1))
 
 
 def test_a_shared_seller_is_exact() -> None:
     """Not even a seller that was met before hands out a rounded number."""
-    data = b'{"imin:item": [{"seller": {"@id": "s", "x": 18446744073709551616}, "hiddenEntitlements": true}]}'
+    data = b'{"imin:item": [{"seller": {"@id": "s", "x": 18446744073709551617}, "hiddenEntitlements": true}]}'
     sellers = [from_jsonld(data)[0].seller for _ in range(4)]
-    assert [seller.extra["x"] for seller in sellers if seller] == [2**64] * 4
+    assert [seller.extra["x"] for seller in sellers if seller] == [2**64 + 1] * 4
 
 
 UNHELD = [b"1e400", b"-1e400", b"[0, 1e999]", b'{"y": 1e400}', b"9" * 4301, b"-" + b"9" * 5000]
