@@ -12,7 +12,7 @@ from benchmarks._measure import Gate, Row, Table, margin, ratios, take_turns
 from benchmarks._payloads import Mix, replies
 from benchmarks._peers import PEERS, Decode
 from imin_accounts import from_jsonld, to_jsonld
-from imin_accounts._wire.converter import MAX_SHARED
+from imin_accounts._wire.sharing import MAX_SHARED
 
 QUESTION = """
 How long does a reply take from bytes to models, as a multiple of `orjson.loads`? `documented` and `full` say

@@ -9,24 +9,24 @@ the quick readers take what has no problem, the careful ones whatever those refu
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from operator import eq
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, overload
+from typing import Any, TypeVar, get_args, get_origin, overload
 
 import attrs
 import cattrs
-import orjson
 
 from imin_accounts._models.node import Context, LastMoment, Link, Node, Term
 from imin_accounts._models.values import MAX_DEPTH, step
 from imin_accounts._wire import careful
 from imin_accounts._wire.careful import FLAG, Hook, Member, Reading, kind
+from imin_accounts._wire.generated import is_optional, without_none
 from imin_accounts._wire.limits import Budget
 from imin_accounts._wire.parsing import TEXT, Unheld, checked, parse, parse_exactly
 from imin_accounts._wire.quick import UNLIKE, Odd, Reader, node_reader
+from imin_accounts._wire.sharing import MAX_SHARING, shared
 from imin_accounts._wire.writing import node_writer, unrecognised_writer
 from imin_accounts.errors import DecodeError, InvalidRequest
 from imin_accounts.models import (
@@ -41,12 +41,6 @@ from imin_accounts.models import (
     UnrecognisedAccount,
 )
 
-MAX_SHARED = 1024
-"""Sellers that are remembered, so that the replies of many customers share them."""
-
-MAX_SHARING = 2**20
-"""Bytes of a reply whose sellers are shared at most."""
-
 N = TypeVar("N", bound=Node | UnrecognisedAccount)
 
 _ITEMS = tuple[SellerAccount, ...]
@@ -60,51 +54,12 @@ _TELLING = CONNECTED_ONLY | {FLAG}
 def _quick_converter(escapes: bool) -> cattrs.Converter:
     def reader(cls: type, converter: cattrs.Converter) -> Reader:
         read = node_reader(cls, converter, _careful, escapes)
-        return _shared(read) if cls is Seller else read
+        return shared(read) if cls is Seller else read
 
     converter = cattrs.Converter()
     converter.register_structure_hook_factory(attrs.has, reader)
     converter.register_structure_hook_factory(lambda type_: type_ == _ITEMS, _items_reader)
     return converter
-
-
-def _shared(read: Reader) -> Reader:
-    """Every customer's reply repeats the same sellers: hand out one object for one document.
-
-    A seller met for the first time leaves only its id behind, since it may never come again; met for the
-    second time it is remembered with its document. Documents are compared as bytes: their dicts would be
-    equal with 1 for true, and slower to compare.
-    """
-
-    def read_shared(document: Any, budget: Budget) -> Seller:
-        if not budget.shares:
-            return read(document, budget)  # type: ignore[no-any-return]
-        try:
-            found = _sellers.get(document.get("@id") or document["id"])
-            if found is not None and found[0] == orjson.dumps(document):
-                return found[1]
-        except UNLIKE:  # no object, no identifier, or an integer beyond 64 bits
-            return read(document, budget)  # type: ignore[no-any-return]
-        seller: Seller = read(document, budget)
-        if budget.inexact:  # the document is about to be read again, with other numbers
-            return seller
-        if seller.id in _met:
-            with suppress(TypeError):  # an integer beyond 64 bits
-                _sellers[seller.id] = (orjson.dumps(document), seller)
-        else:
-            if len(_met) >= MAX_SHARED:
-                _met.clear()
-                _sellers.clear()
-            _met.add(seller.id)
-        return seller
-
-    return read_shared
-
-
-_met: set[str] = set()
-"""The ids of sellers met since both were last emptied."""
-_sellers: dict[str, tuple[bytes, Seller]] = {}
-"""By id, those met more than once: the document, as bytes, and the object that stands for it."""
 
 
 def _items_reader(_: Any, converter: cattrs.Converter) -> Callable[..., tuple[SellerAccount, ...]]:
@@ -155,7 +110,7 @@ def _careful_converter(node_hook: Callable[..., Hook]) -> cattrs.Converter:
     converter.register_structure_hook(datetime, careful.read_date)
     converter.register_structure_hook(ActionStatus, careful.read_status)
     converter.register_structure_hook_factory(attrs.has, node_hook)
-    converter.register_structure_hook_factory(_is_optional, _optional_hook)
+    converter.register_structure_hook_factory(is_optional, _optional_hook)
     converter.register_structure_hook_factory(_is_tuple, careful.tuple_hook)
     converter.register_structure_hook_factory(lambda type_: type_ == SellerAccount, careful.account_hook)
     converter.register_structure_hook_func(lambda type_: type_ == _ITEMS, _read_items)
@@ -194,13 +149,8 @@ def _is_tuple(type_: Any) -> bool:
     return origin is tuple
 
 
-def _is_optional(type_: Any) -> bool:
-    return get_origin(type_) in (Union, UnionType) and type(None) in get_args(type_)
-
-
 def _optional_hook(type_: Any, converter: cattrs.Converter) -> Hook:
-    inner = next(part for part in get_args(type_) if part is not type(None))
-    hook: Hook = converter.get_structure_hook(inner)
+    hook: Hook = converter.get_structure_hook(without_none(type_))
     return hook
 
 

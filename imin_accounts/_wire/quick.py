@@ -10,13 +10,11 @@ itself. A frozen class would set each slot through a slow call, so they fill a t
 slots that is not frozen, and then declare the object an instance of the frozen class.
 """
 
-import linecache
 import sys
 from collections.abc import Callable, Collection
 from datetime import datetime
 from textwrap import indent
-from types import UnionType
-from typing import Any, NamedTuple, TypeAlias, Union, get_args, get_origin
+from typing import Any, NamedTuple, TypeAlias, get_args
 
 import attrs
 import orjson
@@ -25,6 +23,7 @@ from imin_accounts._models.node import Context, LastMoment, Link, Private, Term,
 from imin_accounts._models.urls import is_link
 from imin_accounts._models.values import MAX_DEPTH, NOTHING_EXTRA, as_received
 from imin_accounts._wire.careful import Member
+from imin_accounts._wire.generated import compiled, without_none
 from imin_accounts._wire.limits import SIMPLE, Budget
 from imin_accounts.errors import DecodeError
 from imin_accounts.models import (
@@ -226,9 +225,7 @@ class _Code:
 
     def _form(self, field: Field, converter: Any, escapes: bool) -> _Form:
         """The form of a field; a reader that it calls is put into ``names``."""
-        type_: Any = field.type
-        if get_origin(type_) in (Union, UnionType):
-            type_ = next(part for part in get_args(type_) if part is not type(None))
+        type_ = without_none(field.type)
         form = _FORMS.get(type_, _NODE)
         if type_ not in _FORMS:
             element = next(iter(get_args(type_)), None)
@@ -354,9 +351,6 @@ def node_reader(cls: Any, converter: Any, careful: Any, escapes: bool = True) ->
         f"        except UNLIKE: pass\n    try:\n{indent(code.any_form(), ' ' * 8)}"
         "    except UNLIKE: pass\n    raise Odd\n"
     )
-    # Under a name of its own, and known to linecache, its lines show in a traceback and in a debugger.
-    file = f"<imin_accounts: reader of {cls.__name__}{'' if escapes else ', no escapes'}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    exec(compile(source, file, "exec"), code.names)
+    compiled(source, f"reader of {cls.__name__}{'' if escapes else ', no escapes'}", code.names)
     read: Reader = code.names["read"]
     return read

@@ -4,18 +4,17 @@ Every object and array that they make is a fresh one. A spelling that was receiv
 as the field's value; otherwise the field wins, so ``attrs.evolve`` is honoured.
 """
 
-import linecache
 from collections.abc import Callable
 from datetime import datetime
 from textwrap import indent
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import attrs
 
 from imin_accounts._models.node import Context, LastMoment, Link, Private, Term
 from imin_accounts._models.values import same
 from imin_accounts._wire.careful import Member
+from imin_accounts._wire.generated import compiled, without_none
 from imin_accounts._wire.limits import Budget
 from imin_accounts.models import (
     CONNECTED_ONLY,
@@ -61,9 +60,7 @@ def node_writer(cls: Any, converter: Any, careful: Any) -> Writer:
     if cls is SellerAccounts:
         lines.append("if not o.item and o.type != 'imin:Collection': d['imin:item'] = []\n")
     source = "def write(o):\n    d = {}\n" + indent("".join(lines) + "return d\n", "    ")
-    file = f"<imin_accounts: writer of {cls.__name__}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    exec(compile(source, file, "exec"), names)
+    compiled(source, f"writer of {cls.__name__}", names)
     one_by_one = {name: eval(f"lambda v: {expression}", names) for name, expression in expressions.items()}
     names["with_extra"] = _with_extra(
         [(Member.of(field, careful), one_by_one[field.name]) for field in fields]
@@ -73,9 +70,7 @@ def node_writer(cls: Any, converter: Any, careful: Any) -> Writer:
 
 
 def _expression(field: "attrs.Attribute[Any]", converter: Any, names: dict[str, Any]) -> str:
-    type_: Any = field.type
-    if get_origin(type_) in (Union, UnionType):
-        type_ = next(part for part in get_args(type_) if part is not type(None))
+    type_ = without_none(field.type)
     if type_ in _EXPRESSIONS:
         return _EXPRESSIONS[type_]
     if get_origin(type_) is not tuple:

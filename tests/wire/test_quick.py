@@ -16,9 +16,10 @@ from hypothesis import given
 from imin_accounts import SellerAccount, from_jsonld, to_jsonld
 from imin_accounts._models.node import Node
 from imin_accounts._wire import careful
-from imin_accounts._wire.converter import MAX_SHARED, _careful_converter, _quick
+from imin_accounts._wire.converter import _careful_converter, _quick
 from imin_accounts._wire.limits import Budget
 from imin_accounts._wire.quick import Odd, _Links, date_without_24
+from imin_accounts._wire.sharing import MAX_SHARED
 from imin_accounts.models import ConnectedAccount, NoAccount, Seller, UnconnectedAccount
 from tests.annotation_check import mistyped
 from tests.paths import SAMPLES
