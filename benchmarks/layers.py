@@ -8,7 +8,7 @@ from itertools import repeat
 
 from benchmarks._measure import Row, Table, take_turns
 from benchmarks._payloads import replies
-from imin_accounts import AccountsSession, from_jsonld
+from imin_accounts import AccountsSession, RetryPolicy, from_jsonld
 from imin_accounts._wire.replies import read_accounts
 from imin_accounts._wire.requests import ROUTE, accounts_request
 from imin_accounts.session import Runtime
@@ -26,6 +26,7 @@ CASES = ["3 items", "10 items"]
 QUICK = ["3 items"]
 BASE_URL = "https://book.imin.co"
 KEY = ApiKey("test-key")
+RETRY = RetryPolicy()
 
 
 class Ready:
@@ -46,7 +47,7 @@ def run(case: str, quick: bool) -> Table:
     transport = Ready(reply)
     request = accounts_request(BASE_URL, "0")
     gate = Gate(Runtime(), places=100, limiter=None)
-    sender = Sender(Runtime(), key=KEY, gate=gate, attempt_timeout=10.0, on_attempt=None)
+    sender = Sender(Runtime(), key=KEY, gate=gate, on_attempt=None)
     sender.transport = transport
 
     async def whole() -> None:
@@ -56,7 +57,7 @@ def run(case: str, quick: bool) -> Table:
 
     async def attempts() -> None:
         for _ in repeat(None, calls):
-            call = Call("GET", ROUTE, timeout=30.0, started=time.monotonic(), refund=1)
+            call = Call("GET", ROUTE, timeout=30.0, started=time.monotonic(), refund=1, retry=RETRY)
             await sender.attempt(call, request, lambda reply: reply)
 
     async def gates() -> None:
@@ -66,7 +67,9 @@ def run(case: str, quick: bool) -> Table:
 
     def records() -> None:
         for _ in repeat(None, calls):
-            Call("GET", ROUTE, timeout=30.0, started=0.0, refund=1).record("GET", reply, reply, 0.1, None)
+            Call("GET", ROUTE, timeout=30.0, started=0.0, refund=1, retry=RETRY).record(
+                "GET", reply, reply, 0.1, None
+            )
 
     def requests() -> None:
         for _ in repeat(None, calls):

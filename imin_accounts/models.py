@@ -310,22 +310,39 @@ class SellerAccounts(Node):
         Returns:
             None where the reply does not tell.
         """
-        sellers = (account.seller for account in self.item)
-        spelled = [identifiers_of(each) for each in sellers if each is not None]
-        about = self._by_seller.get(seller_id, [])
-        if (
-            self.customer is None
-            or len(about) != 1
-            or [each for each in spelled if seller_id in each] != [{seller_id}]
-        ):
-            return None
-        match about[0]:
+        match None if self.customer is None else self._only(seller_id):
             case ConnectedAccount(extra=extra) if UNCONNECTED_ONLY.isdisjoint(extra):
                 return True
             case UnconnectedAccount() | NoAccount():
                 return False
             case _:
                 return None
+
+    def connect_url(self, seller_id: str, *, create: bool = False) -> URL | None:
+        """Where to send the customer's browser, at once, to connect an account with a seller.
+
+        Args:
+            seller_id: The seller's ``@id``, byte for byte.
+            create: To create an account there (``create_url``) rather than to log in (``register_url``).
+                Both apply in both states that are not connected.
+
+        Returns:
+            The link as imin gave it. None where the account is connected or can't be read, where the seller
+            is not listed, or is twice or under two identifiers, and where ``redirect_uri`` was not sent or
+            imin gave no such link.
+        """
+        match self._only(seller_id):
+            case UnconnectedAccount() | NoAccount() as account:
+                return account.create_url if create else account.register_url
+            case _:
+                return None
+
+    def _only(self, seller_id: str) -> SellerAccount | None:
+        """The one item about a seller; None where none is, several are, or one is about another one too."""
+        about = self._by_seller.get(seller_id, [])
+        sellers = (account.seller for account in self.item if account.seller is not None)
+        spelled = [named for named in map(identifiers_of, sellers) if seller_id in named]
+        return about[0] if len(about) == 1 and spelled == [{seller_id}] else None
 
     def with_entitlement_filter(self, url: str | URL) -> URL:
         """A Search URL that shows this customer's prices.

@@ -71,7 +71,7 @@ def disconnect_request(base_url: str, customer: str, seller: str) -> Request:
     Raises:
         InvalidRequest: An argument that can't be sent as it is.
     """
-    url = f"{_accounts_url(base_url, customer)}?seller={_quote_identifier('seller', seller)}"
+    url = f"{_accounts_url(base_url, customer)}?seller={quote_identifier('seller', seller)}"
     return Request(method="DELETE", url=_short_enough(url), headers=_HEADERS, fresh=True)
 
 
@@ -85,11 +85,16 @@ def check_redirect_uri(base_url: str, redirect_uri: str | URL) -> None:
 
 
 def _accounts_url(base_url: str, customer: str) -> str:
-    segment = _quote_identifier("customer", customer)
+    segment = quote_identifier("customer", customer)
     return base_url + ROUTE.replace("{customerIdentifier}", segment)
 
 
-def _quote_identifier(name: str, identifier: object) -> str:
+def quote_identifier(name: str, identifier: object) -> str:
+    """``identifier`` as one segment of a path, or one value of a query.
+
+    Raises:
+        InvalidRequest: It can't be sent as it is.
+    """
     # URL libraries resolve "." and "..": the id ".." would turn a DELETE into one for another path.
     if not isinstance(identifier, str):
         raise InvalidRequest(f"{name} must be a str")

@@ -4,7 +4,8 @@
 ``_attempt`` makes one attempt, for which ``_key`` has the key, and which ``_gate`` lets through. ``_call``
 keeps what is told of a call, ``_watch`` ends what takes too long, ``_lifetime`` knows where a session may
 be used, ``_bulk`` makes one call for each of many inputs, ``_pace`` what it does when imin throttles it,
-``_env`` reads the environment, and ``_runtime`` has time and dice.
+``_waiting`` reads until an account shows as connected, ``_arguments`` refuses what can't be used, ``_env``
+reads the environment, and ``_runtime`` has time and dice.
 """
 
 from imin_accounts.session._attempt import KeySource

@@ -39,13 +39,11 @@ class Sender:
         *,
         key: ApiKey | KeySource,
         gate: Gate,
-        attempt_timeout: float,
         on_attempt: OnAttempt | None,
     ) -> None:
         self._key = key
         self._gate = gate
         self._clock = runtime.clock
-        self._attempt_timeout = attempt_timeout
         self._on_attempt = on_attempt
         self._watch = Watch()
         self._interrupted = False
@@ -72,7 +70,8 @@ class Sender:
         try:
             remaining = self.remaining(call)
             # A DELETE leaves half of the time, so that a re-read fits.
-            limit = min(self._attempt_timeout, remaining / 2 if request.method == "DELETE" else remaining)
+            patience = call.retry.attempt_timeout
+            limit = min(patience, remaining / 2 if request.method == "DELETE" else remaining)
             started = self._clock()
             reply = await self._send(with_key(request, key), limit)
             seconds = self._clock() - started

@@ -11,6 +11,7 @@ from inspect import iscoroutine
 
 from imin_accounts.errors import Attempt, DeadlineExceeded, IminError, ResponseError, TransportError
 from imin_accounts.session._key import ApiKey
+from imin_accounts.session._retry import RetryPolicy
 from imin_accounts.transports.base import Response
 
 logger = logging.getLogger("imin_accounts")
@@ -27,6 +28,7 @@ class Call:
             of most calls nobody does, and making one takes as long as reading a seller.
         deadline: On the session's clock.
         refund: What the retry quota gets back if the call succeeds.
+        retry: How often to try and how long to wait: the session's policy, or the call's own.
         in_bulk: Nobody waits for it, so it waits for as long as imin refuses everybody.
         in_doubt: A DELETE may have had an effect: unless the call comes to a result, nobody knows.
         key: What a callable gave for the last attempt; ``next_key`` what it gave for the next one already.
@@ -35,11 +37,19 @@ class Call:
 
     __slots__ = (
         *("attempts", "deadline", "in_bulk", "in_doubt", "key", "method", "next_key", "refund"),
-        *("route", "started", "timeout", "was_rekeyed"),
+        *("retry", "route", "started", "timeout", "was_rekeyed"),
     )
 
     def __init__(
-        self, method: str, route: str, *, timeout: float, started: float, refund: int, in_bulk: bool = False
+        self,
+        method: str,
+        route: str,
+        *,
+        timeout: float,
+        started: float,
+        refund: int,
+        retry: RetryPolicy,
+        in_bulk: bool = False,
     ) -> None:
         self.method = method
         self.route = route
@@ -47,6 +57,7 @@ class Call:
         self.started = started
         self.deadline = started + timeout
         self.refund = refund
+        self.retry = retry
         self.in_bulk = in_bulk
         self.in_doubt = self.was_rekeyed = False
         self.key: ApiKey | None = None

@@ -7,7 +7,6 @@ from asyncio import CancelledError
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from inspect import isasyncgenfunction, iscoroutinefunction
 from itertools import count
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast
@@ -26,9 +25,10 @@ from imin_accounts.errors import (
     SessionStateError,
     TransportError,
 )
-from imin_accounts.models import SellerAccounts
+from imin_accounts.models import ConnectedAccount, SellerAccounts
 from imin_accounts.results import Deleted, Deletion, Failed, Fetched
 from imin_accounts.session import _env
+from imin_accounts.session._arguments import check_retry, check_types
 from imin_accounts.session._attempt import KeySource, Sender
 from imin_accounts.session._bulk import Outcomes, deleted, fetched
 from imin_accounts.session._call import Call, OnAttempt, without_frames
@@ -38,6 +38,7 @@ from imin_accounts.session._lifetime import Lifetime
 from imin_accounts.session._pace import PacedSender
 from imin_accounts.session._retry import RetryPolicy, RetryQuota, Step, check_seconds, event_of, next_delay
 from imin_accounts.session._runtime import Runtime
+from imin_accounts.session._waiting import Waiting
 from imin_accounts.session._watch import was_cancelled
 from imin_accounts.transports.aiohttp import AiohttpTransport
 from imin_accounts.transports.base import Request, Response, Transport
@@ -105,7 +106,7 @@ class AccountsSession:
         del api_key  # else a traceback that captures locals would show it
         if isinstance(key, ApiKey) and key.fault is not None:
             raise InvalidRequest(key.fault)
-        _check_types(transport=transport, retry=retry, on_attempt=on_attempt, runtime=runtime)
+        check_types(transport=transport, retry=retry, on_attempt=on_attempt, runtime=runtime)
         self._base_url = requests.check_base_url(base_url)
         self._transport = transport
         self._owned: AiohttpTransport | None = None
@@ -114,10 +115,9 @@ class AccountsSession:
         if rate_limit is not None and not hasattr(rate_limit, "acquire"):
             rate_limit = Pacer(rate_limit, runtime)
         self._gate = Gate(runtime, places=max_connections, limiter=rate_limit)
-        self._sender = Sender(
-            runtime, key=key, gate=self._gate, attempt_timeout=retry.attempt_timeout, on_attempt=on_attempt
-        )
+        self._sender = Sender(runtime, key=key, gate=self._gate, on_attempt=on_attempt)
         self._paced = PacedSender(self._sender, self._gate, retry, runtime)
+        self._waiting = Waiting(self._sender, runtime, self._timeout)
         self._quota = RetryQuota()
         self._verify_customer = verify_customer
         self._runtime = runtime
@@ -168,7 +168,12 @@ class AccountsSession:
             await self._owned.aclose()
 
     async def get_seller_accounts(
-        self, customer: str, *, redirect_uri: str | URL | None = None, timeout: float | None = None
+        self,
+        customer: str,
+        *,
+        redirect_uri: str | URL | None = None,
+        timeout: float | None = None,
+        retry: RetryPolicy | None = None,
     ) -> SellerAccounts:
         """Whether a customer has an account with each seller, and what each account holds.
 
@@ -179,6 +184,7 @@ class AccountsSession:
             redirect_uri: Where imin sends the customer's browser after connecting: absolute https, or
                 http to this machine. Without it the accounts carry no connect URLs.
             timeout: Seconds for the whole call; the session's if not given.
+            retry: How often to try and how long to wait, in this call; the session's if not given.
 
         Returns:
             The accounts in the order received; none means that the broker has no sellers.
@@ -193,19 +199,63 @@ class AccountsSession:
             UnexpectedResponse: imin answered what the API does not document; ``DecodeError`` where the
                 reply can't be read, ``WrongCustomer`` where it is about somebody else.
         """
-        return await self._get(customer, redirect_uri=redirect_uri, timeout=timeout)
+        return await self._get(customer, redirect_uri=redirect_uri, timeout=timeout, retry=retry)
 
     async def _get(
-        self, customer: str, *, redirect_uri: str | URL | None, timeout: float | None, in_bulk: bool = False
+        self,
+        customer: str,
+        *,
+        redirect_uri: str | URL | None,
+        timeout: float | None,
+        retry: RetryPolicy | None = None,
+        in_bulk: bool = False,
     ) -> SellerAccounts:
         self._lifetime.check()
         request = requests.accounts_request(self._base_url, customer, redirect_uri)
-        call = self._call("GET", requests.ROUTE, timeout, in_bulk)
+        call = self._call("GET", requests.ROUTE, timeout, retry, in_bulk)
         asked_for = customer if self._verify_customer else None
         return await self._run(call, self._read(call, request, partial(self._accounts, asked_for)))
 
+    async def _look(self, customer: str, timeout: float) -> SellerAccounts:
+        return await self._get(customer, redirect_uri=None, timeout=timeout)
+
+    async def wait_until_connected(
+        self, customer: str, seller: str, *, timeout: float
+    ) -> ConnectedAccount | None:
+        """Read a customer's accounts until the one with a seller shows as connected.
+
+        For the page to which a customer comes back from the seller: that they did proves nothing, and imin
+        tells nobody of a new connection. The first read goes out at once; from one to the next it is 1 to 5
+        seconds, by chance, longer as time passes. Several who wait for one customer share their reads.
+
+        API page: "Get Seller Accounts".
+
+        Args:
+            customer: The customer's identifier at imin, which created the customer and returned it.
+            seller: The seller's ``@id``, byte for byte as in ``account.seller.id``.
+            timeout: Seconds to wait at most. A read has the session's own timeout, or what is left of these.
+
+        Returns:
+            The account, which is connected if ``accounts.for_seller`` says so; None when the time is up. That
+            is no proof that the customer declined: read again where it matters.
+
+        Raises:
+            InvalidRequest: An argument can't be used; nothing was sent.
+            IminError: Any other one that a read ends in, as for ``get_seller_accounts``, its retries made.
+        """
+        self._lifetime.check()
+        requests.accounts_request(self._base_url, customer)
+        requests.quote_identifier("seller", seller)
+        call = self._call("GET", requests.ROUTE, check_seconds("timeout", timeout), None, in_bulk=False)
+        return await self._waiting.until_connected(call, customer, seller, self._look)
+
     async def delete_seller_account(
-        self, customer: str, seller: str, *, timeout: float | None = None
+        self,
+        customer: str,
+        seller: str,
+        *,
+        timeout: float | None = None,
+        retry: RetryPolicy | None = None,
     ) -> Deletion:
         """Disconnect a customer's account with one seller, and be certain of it.
 
@@ -217,6 +267,7 @@ class AccountsSession:
             customer: The customer's identifier at imin, which created the customer and returned it.
             seller: The seller's ``@id``, byte for byte as in ``account.seller.id``.
             timeout: Seconds for the whole call; the session's if not given.
+            retry: How often to try and how long to wait, in this call; the session's if not given.
 
         Returns:
             How it is certain, ``"confirmed"`` by imin's 204, or ``"verified"`` by a re-read.
@@ -226,15 +277,21 @@ class AccountsSession:
             NotFound: imin knows no such account, and no earlier attempt can have removed it.
             IminError: Any other one, as for ``get_seller_accounts``. The account was not touched.
         """
-        return await self._delete(customer, seller, timeout=timeout)
+        return await self._delete(customer, seller, timeout=timeout, retry=retry)
 
     async def _delete(
-        self, customer: str, seller: str, *, timeout: float | None, in_bulk: bool = False
+        self,
+        customer: str,
+        seller: str,
+        *,
+        timeout: float | None,
+        retry: RetryPolicy | None = None,
+        in_bulk: bool = False,
     ) -> Deletion:
         self._lifetime.check()
         delete = requests.disconnect_request(self._base_url, customer, seller)
         look = requests.accounts_request(self._base_url, customer, fresh=True)
-        call = self._call("DELETE", requests.ROUTE, timeout, in_bulk)
+        call = self._call("DELETE", requests.ROUTE, timeout, retry, in_bulk)
         work = self._disconnect(call, delete, look, partial(self._is_connected, customer, seller))
         return Deletion(await self._run(call, work), call.told())
 
@@ -318,11 +375,18 @@ class AccountsSession:
 
     # --- One call ---------------------------------------------------------------------------------
 
-    def _call(self, method: str, route: str, timeout: float | None, in_bulk: bool) -> Call:
-        seconds = self._timeout if timeout is None else check_seconds("timeout", timeout)
-        started = self._runtime.clock()
-        refund = RetryQuota.REFUND
-        return Call(method, route, timeout=seconds, started=started, refund=refund, in_bulk=in_bulk)
+    def _call(
+        self, method: str, route: str, timeout: float | None, retry: RetryPolicy | None, in_bulk: bool
+    ) -> Call:
+        return Call(
+            method,
+            route,
+            timeout=self._timeout if timeout is None else check_seconds("timeout", timeout),
+            started=self._runtime.clock(),
+            refund=RetryQuota.REFUND,
+            retry=self._retry if retry is None else check_retry(retry),
+            in_bulk=in_bulk,
+        )
 
     async def _run(self, call: Call, work: Awaitable[T]) -> T:
         """Await the work of a call; its error goes out complete: attempts, and doubt where there is any."""
@@ -362,7 +426,7 @@ class AccountsSession:
                 await self._sender.within(call, self._discard_idle())
             if step in (Step.DISCARD, Step.FRESH):  # that connection's next reply can't be trusted
                 request = attrs.evolve(request, fresh=True)
-            goes_on = step is not Step.RAISE and tries < self._retry.attempts
+            goes_on = step is not Step.RAISE and tries < call.retry.attempts
             await self._wait_or_raise(call, tries, outcome, step, goes_on=goes_on)
         raise AssertionError("unreachable")
 
@@ -381,7 +445,7 @@ class AccountsSession:
             call.in_doubt = call.in_doubt or step is Step.VERIFY
             if call.in_doubt and step is not Step.HOLD:
                 step = Step.VERIFY
-            is_last = tries >= self._retry.attempts
+            is_last = tries >= call.retry.attempts
             goes_on = call.in_doubt or (step is not Step.RAISE and not is_last)
             await self._wait_or_raise(call, tries, outcome, step, goes_on=goes_on)
             if call.in_doubt:
@@ -398,7 +462,7 @@ class AccountsSession:
 
         A throttled session is held back even if this call goes no further: imin asked everybody.
         """
-        delay = next_delay(self._retry, tries, error, self._runtime.random())
+        delay = next_delay(call.retry, tries, error, self._runtime.random())
         held = step is Step.HOLD
         if held:
             assert isinstance(error, ResponseError)
@@ -435,21 +499,3 @@ class AccountsSession:
     async def _discard_idle(self) -> None:
         if (discard := getattr(self._transport, "discard_idle", None)) is not None:
             await discard()
-
-
-def _check_types(*, transport: object, retry: object, on_attempt: object, runtime: object) -> None:
-    if transport is not None and not callable(getattr(transport, "send", None)):
-        raise InvalidRequest("transport must have `async send()`")
-    if not isinstance(retry, RetryPolicy):
-        raise InvalidRequest("retry must be a RetryPolicy")
-    if on_attempt is not None and (not callable(on_attempt) or _is_async(on_attempt)):
-        raise InvalidRequest("on_attempt must be callable, and not async: nobody awaits it")
-    if not isinstance(runtime, Runtime):
-        raise InvalidRequest("runtime must be a Runtime")
-
-
-def _is_async(hook: object) -> bool:
-    while isinstance(hook, partial):
-        hook = hook.func
-    called = (hook, type(hook).__call__)
-    return any(iscoroutinefunction(each) or isasyncgenfunction(each) for each in called)

@@ -62,6 +62,10 @@ async def calls_and_what_they_return() -> None:
         assert_type(accounts.connected, tuple[ConnectedAccount, ...])
         assert_type(accounts.with_entitlement_filter("https://search.imin.co/"), URL)
         assert_type(accounts.drift(), dict[str, int])
+        assert_type(accounts.connect_url("https://seller.example/1", create=True), URL | None)
+        waited = await session.wait_until_connected("1234", "https://seller.example/1", timeout=5)
+        assert_type(waited, ConnectedAccount | None)
+        await session.get_seller_accounts("1234", retry=RetryPolicy(attempts=1))
         deletion = await session.delete_seller_account("1234", "https://seller.example/1", timeout=5.0)
         assert_type(deletion, Deletion)
 
