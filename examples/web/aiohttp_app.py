@@ -1,4 +1,4 @@
-"""A customer's connections with aiohttp.web: one session for the application, opened when it starts.
+"""A customer's connections with aiohttp.web: list, connect, return.
 
 python -m aiohttp.web examples.web.aiohttp_app:application
 """
@@ -6,47 +6,48 @@ python -m aiohttp.web examples.web.aiohttp_app:application
 from collections.abc import AsyncIterator
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
-from examples.web.answers import CUSTOMER, PAGE, answer_to, link, rows
-from imin_accounts import AccountsSession, IminError
+from examples.web.answers import Answer
+from examples.web.broker import Broker, Visit, broker
 
-IMIN = web.AppKey("IMIN", AccountsSession)
+BROKER = web.AppKey("BROKER", Broker)
 
 
-async def session(app: web.Application) -> AsyncIterator[None]:
-    async with AccountsSession.from_env(timeout=10.0) as app[IMIN]:  # after any fork
+async def lifespan(app: web.Application) -> AsyncIterator[None]:
+    async with broker() as app[BROKER]:  # after any fork
         yield
 
 
+def parts(request: web.Request) -> tuple[Broker, Visit]:
+    return request.app[BROKER], Visit(request.cookies, request.headers)
+
+
+def sent(answer: Answer, visit: Visit) -> web.Response:
+    page = visit.wants_page
+    body = answer.content(as_page=page).encode()
+    return web.Response(status=answer.status, headers=answer.fields(as_page=page), body=body)
+
+
 async def connections(request: web.Request) -> web.Response:
-    return web.json_response(rows(await request.app[IMIN].get_seller_accounts(CUSTOMER)))
+    its, visit = parts(request)
+    return sent(await its.connections(visit), visit)
 
 
 async def connect(request: web.Request) -> web.Response:
-    accounts = await request.app[IMIN].get_seller_accounts(CUSTOMER, redirect_uri=PAGE)
-    location = link(accounts, request.query.get("seller", ""))
-    return web.Response(status=303, headers={"Location": location})  # web.HTTPSeeOther would re-encode it
+    its, visit = parts(request)
+    form = await request.post()
+    return sent(await its.connect(visit, str(form.get("seller", "")), "create" in form), visit)
 
 
-async def disconnect(request: web.Request) -> web.Response:
-    deletion = await request.app[IMIN].delete_seller_account(CUSTOMER, request.query.get("seller", ""))
-    return web.json_response({"outcome": deletion.outcome})
-
-
-@web.middleware
-async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except IminError as error:
-        answer = answer_to(error)
-    return web.json_response(answer.body, status=answer.status, headers=answer.headers)
+async def returned(request: web.Request) -> web.Response:
+    its, visit = parts(request)
+    return sent(await its.returned(visit, request.query.get("state", "")), visit)
 
 
 def application(_: list[str]) -> web.Application:
-    app = web.Application(middlewares=[answer_errors])
-    app.cleanup_ctx.append(session)
+    app = web.Application()
+    app.cleanup_ctx.append(lifespan)
     app.router.add_get("/connections", connections)
     app.router.add_post("/connections/connect", connect)
-    app.router.add_delete("/connections", disconnect)
+    app.router.add_get("/connections/return", returned)
     return app

@@ -1,11 +1,14 @@
-"""What the examples share: the accounts as JSON, the link for a click, an answer for each error."""
+"""What is sent back: the accounts as rows, an answer for each error, each as JSON or as a page."""
 
+import json
 import logging
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
+from examples.web.pages import render
 from imin_accounts import (
     AuthenticationError,
     ConnectedAccount,
@@ -23,8 +26,6 @@ from imin_accounts import (
     UnexpectedResponse,
 )
 
-CUSTOMER = "rosie"  # in your service: whoever is signed in, never what a request says
-PAGE = "https://broker.example/connections"  # your own page, to which imin sends the browser back
 STATES = {ConnectedAccount: "connected", UnconnectedAccount: "unconnected", NoAccount: "no account"}
 
 log = logging.getLogger(__name__)
@@ -39,22 +40,45 @@ def rows(accounts: SellerAccounts) -> list[dict[str, Any]]:
     ]
 
 
-def link(accounts: SellerAccounts, seller: str) -> str:
-    """Where to send the browser to connect; our own page where there is nothing to connect."""
-    match accounts.for_seller(seller):
-        case UnconnectedAccount() | NoAccount() as account if account.register_url is not None:
-            return str(account.register_url)
-        case _:
-            return PAGE
+HEADERS = {
+    "Cache-Control": "no-store",  # personal data, and a link that is good once
+    "Referrer-Policy": "same-origin",  # the address of the way back is nobody else's business
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept, Cookie",
+}
 
 
 @attrs.frozen
 class Answer:
-    """What to send in place of what was asked for."""
+    """What to send.
+
+    Attributes:
+        body: What a program gets, as JSON.
+        headers: Beside those that every answer has.
+        page: What a person gets, filled in with the body, a heading and a text.
+    """
 
     status: int
     body: dict[str, Any]
-    headers: dict[str, str]
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    page: str = "message"
+    heading: str = "This did not work"
+    text: str = ""
+
+    def fields(self, *, as_page: bool) -> dict[str, str]:
+        """All headers."""
+        media = "text/html; charset=utf-8" if as_page else "application/json"
+        return {**HEADERS, "Content-Type": media, **self.headers}
+
+    def content(self, *, as_page: bool) -> str:
+        """The body as text."""
+        if not as_page:
+            return json.dumps(self.body)
+        return render(self.page, **{**self.body, "heading": self.heading, "text": self.text})
+
+
+UNSETTLED = "We can't tell yet whether you are disconnected. Your connections will show it in a few minutes."
 
 
 def answer_to(error: IminError) -> Answer:
@@ -64,7 +88,8 @@ def answer_to(error: IminError) -> Answer:
     if isinstance(error, ResponseError) and error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     settled = not isinstance(error, OutcomeUnknown)  # whether it is certain that nothing was changed
-    return Answer(_status(error), {"error": type(error).__name__, "settled": settled}, headers)
+    text = "" if settled else UNSETTLED
+    return Answer(_status(error), {"error": type(error).__name__, "settled": settled}, headers, text=text)
 
 
 def _status(error: IminError) -> int:

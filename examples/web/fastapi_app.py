@@ -1,4 +1,4 @@
-"""A customer's connections with FastAPI: one session for the application, opened when it starts.
+"""A customer's connections with FastAPI: list, connect, return, disconnect.
 
 uvicorn examples.web.fastapi_app:app
 """
@@ -7,48 +7,66 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypedDict
 
-from fastapi import Depends, FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi import Depends, FastAPI, Form, Request, Response
 
-from examples.web.answers import CUSTOMER, PAGE, answer_to, link, rows
-from imin_accounts import AccountsSession, IminError
+from examples.web.answers import Answer
+from examples.web.broker import Broker, Visit, broker
 
 
 class State(TypedDict):
-    imin: AccountsSession
+    broker: Broker
 
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-    async with AccountsSession.from_env(timeout=10.0) as imin:  # after any fork
-        yield {"imin": imin}
+    async with broker() as opened:  # after any fork
+        yield {"broker": opened}
 
 
-def session(request: Request) -> Any:
-    return request.state.imin
+def its_broker(request: Request) -> Any:
+    return request.state.broker
 
 
-Imin = Annotated[AccountsSession, Depends(session)]
+def its_visit(request: Request) -> Visit:
+    return Visit(request.cookies, request.headers)
+
+
+def sent(answer: Answer, visit: Visit) -> Response:
+    page = visit.wants_page
+    return Response(answer.content(as_page=page), answer.status, answer.fields(as_page=page))
+
+
+Its = Annotated[Broker, Depends(its_broker)]
+By = Annotated[Visit, Depends(its_visit)]
+Field = Annotated[str, Form()]
 app = FastAPI(lifespan=lifespan)
 
 
 @app.get("/connections")
-async def connections(imin: Imin) -> list[dict[str, Any]]:
-    return rows(await imin.get_seller_accounts(CUSTOMER))
+async def connections(its: Its, visit: By) -> Response:
+    return sent(await its.connections(visit), visit)
 
 
 @app.post("/connections/connect")
-async def connect(imin: Imin, seller: str) -> RedirectResponse:
-    accounts = await imin.get_seller_accounts(CUSTOMER, redirect_uri=PAGE)
-    return RedirectResponse(link(accounts, seller), status_code=303)
+async def connect(its: Its, visit: By, seller: Field = "", create: Field = "") -> Response:
+    return sent(await its.connect(visit, seller, bool(create)), visit)
 
 
-@app.delete("/connections")
-async def disconnect(imin: Imin, seller: str) -> dict[str, str]:
-    return {"outcome": (await imin.delete_seller_account(CUSTOMER, seller)).outcome}
+@app.get("/connections/return")
+async def returned(its: Its, visit: By, state: str = "") -> Response:
+    return sent(await its.returned(visit, state), visit)
 
 
-@app.exception_handler(IminError)
-async def failed(_: Request, error: IminError) -> JSONResponse:
-    answer = answer_to(error)
-    return JSONResponse(answer.body, answer.status, answer.headers)
+@app.get("/connections/disconnect")
+async def ask(its: Its, visit: By, seller: str = "") -> Response:
+    return sent(await its.ask(visit, seller), visit)
+
+
+@app.post("/connections/disconnect")
+async def disconnect(its: Its, visit: By, seller: Field = "") -> Response:
+    return sent(await its.disconnect(visit, seller), visit)
+
+
+@app.post("/login")  # in your service: your own login
+async def log_in(its: Its, visit: By, customer: Field = "") -> Response:
+    return sent(its.log_in(customer), visit)

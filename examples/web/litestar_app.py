@@ -1,47 +1,57 @@
-"""A customer's connections with Litestar: one session for the application, opened when it starts.
+"""A customer's connections with Litestar: list, connect, return.
 
 uvicorn examples.web.litestar_app:app
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
-from litestar import Litestar, Request, Response, delete, get, post
+from litestar import Litestar, Request, Response, get, post
 from litestar.datastructures import State
-from litestar.params import FromQuery
-from litestar.response import Redirect
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
 
-from examples.web.answers import CUSTOMER, PAGE, answer_to, link, rows
-from imin_accounts import AccountsSession, IminError
+from examples.web.answers import Answer
+from examples.web.broker import Visit, broker
+
+Asked = Request[Any, Any, Any]
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 
 @asynccontextmanager
-async def session(app: Litestar) -> AsyncIterator[None]:
-    async with AccountsSession.from_env(timeout=10.0) as imin:  # after any fork
-        app.state.imin = imin
+async def lifespan(app: Litestar) -> AsyncIterator[None]:
+    async with broker() as app.state.broker:  # after any fork
         yield
 
 
+def its_visit(request: Asked) -> Visit:
+    return Visit(request.cookies, request.headers)
+
+
+def sent(answer: Answer, visit: Visit) -> Response[bytes]:
+    fields = answer.fields(as_page=visit.wants_page)
+    media = fields.pop("Content-Type").partition(";")[0]  # Litestar adds the charset
+    body = answer.content(as_page=visit.wants_page).encode()
+    return Response(body, status_code=answer.status, headers=fields, media_type=media)
+
+
 @get("/connections")
-async def connections(state: State) -> list[dict[str, Any]]:
-    return rows(await state.imin.get_seller_accounts(CUSTOMER))
+async def connections(state: State, request: Asked) -> Response[bytes]:
+    visit = its_visit(request)
+    return sent(await state.broker.connections(visit), visit)
 
 
 @post("/connections/connect")
-async def connect(state: State, seller: FromQuery[str]) -> Redirect:
-    accounts = await state.imin.get_seller_accounts(CUSTOMER, redirect_uri=PAGE)
-    return Redirect(link(accounts, seller), status_code=303)
+async def connect(state: State, request: Asked, data: Form) -> Response[bytes]:
+    visit = its_visit(request)
+    return sent(await state.broker.connect(visit, data.get("seller", ""), "create" in data), visit)
 
 
-@delete("/connections", status_code=200)
-async def disconnect(state: State, seller: FromQuery[str]) -> dict[str, str]:
-    return {"outcome": (await state.imin.delete_seller_account(CUSTOMER, seller)).outcome}
+@get("/connections/return")
+async def returned(state: State, request: Asked) -> Response[bytes]:
+    visit = its_visit(request)
+    return sent(await state.broker.returned(visit, request.query_params.get("state", "")), visit)
 
 
-def failed(_: Request[Any, Any, Any], error: IminError) -> Response[dict[str, Any]]:
-    answer = answer_to(error)
-    return Response(answer.body, status_code=answer.status, headers=answer.headers)
-
-
-app = Litestar([connections, connect, disconnect], lifespan=[session], exception_handlers={IminError: failed})
+app = Litestar([connections, connect, returned], lifespan=[lifespan])

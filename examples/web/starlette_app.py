@@ -1,4 +1,4 @@
-"""A customer's connections with Starlette: one session for the application, opened when it starts.
+"""A customer's connections with Starlette: list, connect, return.
 
 uvicorn examples.web.starlette_app:app
 """
@@ -9,52 +9,53 @@ from typing import TypedDict
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
-from examples.web.answers import CUSTOMER, PAGE, answer_to, link, rows
-from imin_accounts import AccountsSession, IminError
+from examples.web.answers import Answer
+from examples.web.broker import Broker, Visit, broker
 
 
 class State(TypedDict):
-    imin: AccountsSession
+    broker: Broker
 
 
 @asynccontextmanager
 async def lifespan(_: Starlette) -> AsyncIterator[State]:
-    async with AccountsSession.from_env(timeout=10.0) as imin:  # after any fork
-        yield {"imin": imin}
+    async with broker() as opened:  # after any fork
+        yield {"broker": opened}
 
 
-async def connections(request: Request) -> JSONResponse:
-    imin: AccountsSession = request.state.imin
-    return JSONResponse(rows(await imin.get_seller_accounts(CUSTOMER)))
+def parts(request: Request) -> tuple[Broker, Visit]:
+    return request.state.broker, Visit(request.cookies, request.headers)
 
 
-async def connect(request: Request) -> RedirectResponse:
-    imin: AccountsSession = request.state.imin
-    accounts = await imin.get_seller_accounts(CUSTOMER, redirect_uri=PAGE)
-    return RedirectResponse(link(accounts, request.query_params.get("seller", "")), status_code=303)
+def sent(answer: Answer, visit: Visit) -> Response:
+    page = visit.wants_page
+    return Response(answer.content(as_page=page), answer.status, answer.fields(as_page=page))
 
 
-async def disconnect(request: Request) -> JSONResponse:
-    imin: AccountsSession = request.state.imin
-    deletion = await imin.delete_seller_account(CUSTOMER, request.query_params.get("seller", ""))
-    return JSONResponse({"outcome": deletion.outcome})
+async def connections(request: Request) -> Response:
+    its, visit = parts(request)
+    return sent(await its.connections(visit), visit)
 
 
-async def failed(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, IminError)  # as registered below
-    answer = answer_to(error)
-    return JSONResponse(answer.body, answer.status, answer.headers)
+async def connect(request: Request) -> Response:
+    its, visit = parts(request)
+    form = await request.form()
+    return sent(await its.connect(visit, str(form.get("seller", "")), "create" in form), visit)
+
+
+async def returned(request: Request) -> Response:
+    its, visit = parts(request)
+    return sent(await its.returned(visit, request.query_params.get("state", "")), visit)
 
 
 app = Starlette(
     routes=[
         Route("/connections", connections),
-        Route("/connections", disconnect, methods=["DELETE"]),
         Route("/connections/connect", connect, methods=["POST"]),
+        Route("/connections/return", returned),
     ],
-    exception_handlers={IminError: failed},
     lifespan=lifespan,
 )

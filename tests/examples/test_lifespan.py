@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from imin_accounts import SessionStateError
-from tests.examples.web_service import EXAMPLES, ServedImin
+from tests.examples.web_service import EXAMPLES, ROSIE, SECRET, ServedImin
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ASGI = [name for name in EXAMPLES if name != "aiohttp"]
@@ -38,7 +38,9 @@ class LifespanServer:
 
     async def _send(self, message: dict[str, str]) -> None:
         transport = httpx.ASGITransport(self._with_state)
-        async with httpx.AsyncClient(base_url="http://localhost", transport=transport) as browser:
+        async with httpx.AsyncClient(
+            base_url="http://localhost", cookies=ROSIE, transport=transport
+        ) as browser:
             self.answers.append((message["type"], (await browser.get("/connections")).status_code))
 
     async def _with_state(self, scope: Any, receive: Any, send: Any) -> None:
@@ -53,6 +55,7 @@ async def test_the_session_is_open_while_the_application_is(
     EXAMPLES[name].skip_if_missing()
     monkeypatch.setenv("IMIN_API_KEY", "test-key")
     monkeypatch.setenv("IMIN_BASE_URL", imin.base_url)
+    monkeypatch.setenv("BROKER_SECRET", SECRET)
     module, _, app = EXAMPLES[name].app.partition(":")
     server = LifespanServer(getattr(import_module(module), app))
     await server.run()
@@ -63,14 +66,16 @@ async def test_the_session_of_aiohttp_is_open_from_setup_to_cleanup(
     imin: ServedImin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """aiohttp.web has a start and an end of its own, and the session keeps to them."""
-    from examples.web.aiohttp_app import IMIN, application
+    from examples.web.aiohttp_app import BROKER, application
 
     monkeypatch.setenv("IMIN_API_KEY", "test-key")
     monkeypatch.setenv("IMIN_BASE_URL", imin.base_url)
+    monkeypatch.setenv("BROKER_SECRET", SECRET)
     app = application([])
     runner = web.AppRunner(app)
     await runner.setup()
-    assert len(await app[IMIN].get_seller_accounts("rosie")) == 3
+    imin_session = app[BROKER].imin
+    assert len(await imin_session.get_seller_accounts("rosie")) == 3
     await runner.cleanup()
     with pytest.raises(SessionStateError, match="closed"):
-        await app[IMIN].get_seller_accounts("rosie")
+        await imin_session.get_seller_accounts("rosie")

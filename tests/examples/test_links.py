@@ -10,10 +10,11 @@ import httpx
 import pytest
 from aiohttp import web
 
+from examples.web.broker import Broker
 from imin_accounts import AccountsSession
 from imin_accounts.fake import FakeImin, add_rosie
 from imin_accounts.transports import Request, Response
-from tests.examples.web_service import EXAMPLES, free_port
+from tests.examples.web_service import EXAMPLES, ROSIE, SECRET, free_port
 
 LINK = "https://book.imin.co/auth/connect-account?jwt=a%7Eb%2fc%2B!'=="
 """It means the same in other spellings, so a library may well choose one of those."""
@@ -34,30 +35,33 @@ class OddLinks:
 
 
 @asynccontextmanager
-async def browsing(name: str, session: AccountsSession) -> AsyncIterator[httpx.AsyncClient]:
-    """A browser of an example that has this session instead of its own."""
+async def browsing(name: str, broker: Broker) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser of an example that has this broker instead of its own; Rosie is logged in."""
     module, _, attribute = EXAMPLES[name].app.partition(":")
     example = import_module(module)
     if name == "aiohttp":
-        async with _aiohttp(example, session) as base_url, httpx.AsyncClient(base_url=base_url) as browser:
+        async with (
+            _aiohttp(example, broker) as base_url,
+            httpx.AsyncClient(base_url=base_url, cookies=ROSIE) as browser,
+        ):
             yield browser
         return
     app: Any = getattr(example, attribute)
     if name == "litestar":
-        app.state.imin = session
+        app.state.broker = broker
 
     async def with_state(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, "state": {"imin": session}}, receive, send)
+        await app({**scope, "state": {"broker": broker}}, receive, send)
 
     transport = httpx.ASGITransport(with_state)
-    async with httpx.AsyncClient(base_url="http://localhost", transport=transport) as browser:
+    async with httpx.AsyncClient(base_url="http://localhost", cookies=ROSIE, transport=transport) as browser:
         yield browser
 
 
 @asynccontextmanager
-async def _aiohttp(example: Any, session: AccountsSession) -> AsyncIterator[str]:
+async def _aiohttp(example: Any, broker: Broker) -> AsyncIterator[str]:
     app = web.Application()
-    app[example.IMIN] = session
+    app[example.BROKER] = broker
     app.router.add_post("/connections/connect", example.connect)
     runner, port = web.AppRunner(app), free_port()
     await runner.setup()
@@ -70,9 +74,8 @@ async def _aiohttp(example: Any, session: AccountsSession) -> AsyncIterator[str]
 async def test_a_link_goes_out_as_it_came(name: str) -> None:
     """The Location is imin's own text: nobody decodes it, encodes it or quotes it anew."""
     EXAMPLES[name].skip_if_missing()
-    async with (
-        AccountsSession("test-key", transport=OddLinks()) as session,
-        browsing(name, session) as browser,
-    ):
-        click = await browser.post("/connections/connect", params={"seller": BROOK})
+    session = AccountsSession("test-key", transport=OddLinks())
+    broker = Broker(session, origin="http://localhost", secret=SECRET)
+    async with session, browsing(name, broker) as browser:
+        click = await browser.post("/connections/connect", data={"seller": BROOK})
     assert (click.status_code, click.headers["location"]) == (303, LINK)

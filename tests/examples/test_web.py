@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SELLERS = "https://id.bookingsystem.example.com/organizers/"
 ACME, BROOK, CASTLE = (SELLERS + number for number in "123")
-PAGE = "https://broker.example/connections"
+BACK = "http://127.0.0.1:8000/connections/return?state="
 GIVES_UP = {"django"}
 """Who cancels a view whose client has left."""
 DEADLINE = 10.0
@@ -58,17 +58,20 @@ async def is_left(browser: httpx.AsyncClient, imin: ServedImin) -> None:
 
 async def test_every_seller_has_a_row(browser: httpx.AsyncClient, imin: ServedImin) -> None:
     """The page's data is one row for each seller, with its state."""
-    found = (await browser.get("/connections")).json()
+    found = (await browser.get("/connections")).json()["connections"]
     states = [(row["seller"], row["state"]) for row in found]
     assert states == [(ACME, "connected"), (BROOK, "unconnected"), (CASTLE, "no account")]
 
 
 async def test_a_click_leads_to_the_seller_and_back(browser: httpx.AsyncClient, imin: ServedImin) -> None:
     """Connecting is a redirect to imin's own link, untouched; afterwards the seller is connected."""
-    click = await browser.post("/connections/connect", params={"seller": BROOK})
-    assert click.status_code == 303
-    assert imin.fake.complete(click.headers["location"]) == PAGE
-    found = (await browser.get("/connections")).json()
+    click = await browser.post("/connections/connect", data={"seller": BROOK})
+    assert (click.status_code, click.headers["cache-control"]) == (303, "no-store")
+    back = imin.fake.complete(click.headers["location"])
+    assert back.startswith(BACK)
+    returned = await browser.get("/connections/return", params={"state": back.removeprefix(BACK)})
+    assert (returned.json()["state"], returned.headers["cache-control"]) == ("connected", "no-store")
+    found = (await browser.get("/connections")).json()["connections"]
     assert [row["state"] for row in found] == ["connected", "connected", "no account"]
 
 
@@ -76,35 +79,50 @@ async def test_a_click_with_nothing_to_connect_leads_to_the_page(
     browser: httpx.AsyncClient, imin: ServedImin
 ) -> None:
     """Whoever is connected by now is sent to the page, which shows it."""
-    click = await browser.post("/connections/connect", params={"seller": ACME})
-    assert (click.status_code, click.headers["location"]) == (303, PAGE)
+    click = await browser.post("/connections/connect", data={"seller": ACME})
+    assert (click.status_code, click.headers["location"]) == (303, "/connections")
 
 
-async def test_disconnecting_says_how_it_is_certain(browser: httpx.AsyncClient, imin: ServedImin) -> None:
-    """An answer that imin lost is verified, and the account is disconnected in truth."""
-    imin.fake.faults.add(Rule(Drop(processed=True), endpoint="delete_seller_account", nth=1))
-    answer = await browser.delete("/connections", params={"seller": ACME})
-    assert (answer.status_code, answer.json()) == (200, {"outcome": "verified"})
-    assert ("rosie", ACME) not in imin.fake.population.connections
+async def test_a_click_may_create_an_account(browser: httpx.AsyncClient, imin: ServedImin) -> None:
+    """Which of the two buttons was pressed decides which link it is."""
+    click = await browser.post("/connections/connect", data={"seller": CASTLE, "create": "1"})
+    imin.fake.complete(click.headers["location"], password="new")
+    assert imin.fake.population.password(CASTLE, "rosie@example.com") == "new"
+
+
+async def test_a_person_gets_a_page(browser: httpx.AsyncClient, imin: ServedImin) -> None:
+    """A browser asks for HTML, and gets it in UTF-8."""
+    page = await browser.get("/connections", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<h2>Brook Street Pool</h2>" in page.text
+
+
+async def test_nobody_is_shown_anything_before_logging_in(
+    browser: httpx.AsyncClient, imin: ServedImin
+) -> None:
+    """Without a login of ours there are no connections, and imin is not asked."""
+    for login in ("", "rosie", "rosie.forged.signature"):
+        answer = await browser.get("/connections", headers={"Cookie": f"login={login}"})
+        assert answer.status_code == 401
+    assert imin.fake.requests == ()
 
 
 FAILURES = [
-    pytest.param(Rule(Status(404)), 404, True, id="not-found"),
-    pytest.param(Rule(Status(401)), 500, True, id="wrong-key"),
-    pytest.param(Rule(Status(500), endpoint="get_seller_accounts"), 502, True, id="broken"),
-    pytest.param(Rule(Drop()), 502, False, id="nobody-can-tell"),
+    pytest.param(Rule(Status(404)), 404, id="not-found"),
+    pytest.param(Rule(Status(401)), 500, id="wrong-key"),
+    pytest.param(Rule(Status(500)), 502, id="broken"),
+    pytest.param(Rule(Drop()), 502, id="dropped"),
 ]
 
 
-@pytest.mark.parametrize(("fault", "status", "settled"), FAILURES)
+@pytest.mark.parametrize(("fault", "status"), FAILURES)
 async def test_errors_have_answers_of_their_own(
-    browser: httpx.AsyncClient, imin: ServedImin, fault: Rule, status: int, settled: bool
+    browser: httpx.AsyncClient, imin: ServedImin, fault: Rule, status: int
 ) -> None:
-    """What goes wrong with imin has a status, and says whether it is certain that nothing changed."""
+    """What goes wrong with imin has a status, and says that it is certain that nothing changed."""
     imin.fake.faults.add(fault)
-    method = "GET" if fault.endpoint else "DELETE"
-    answer = await browser.request(method, "/connections", params={"seller": ACME})
-    assert (answer.status_code, answer.json()["settled"]) == (status, settled)
+    answer = await browser.get("/connections")
+    assert (answer.status_code, answer.json()["settled"]) == (status, True)
 
 
 async def test_imin_may_go_down_and_come_back(browser: httpx.AsyncClient, imin: ServedImin) -> None:
@@ -157,3 +175,15 @@ async def test_it_does_not_start_without_a_key(name: str) -> None:
         printed = await service.stop(None)
         assert service.process.returncode not in (0, None)
     assert "set one of IMIN_API_KEY and IMIN_API_KEY_FILE" in printed
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_it_does_not_start_with_a_weak_secret(name: str) -> None:
+    """Whoever guesses it can log in as anybody."""
+    example, port = EXAMPLES[name], free_port()
+    example.skip_if_missing()
+    there = {"IMIN_API_KEY": "test-key", "BROKER_SECRET": "secret"}
+    async with run_service(*example.command, str(port), example.app, port=port, **there) as service:
+        printed = await service.stop(None)
+        assert service.process.returncode not in (0, None)
+    assert "set BROKER_SECRET to at least 32 random characters" in printed

@@ -14,11 +14,15 @@ import attrs
 import httpx
 import pytest
 
+from examples.web.state import Signed
 from imin_accounts.fake import FakeImin, add_rosie
 from tests.paths import ROOT
 
 UVICORN = ("uvicorn", "--lifespan", "on", "--host", "127.0.0.1", "--port")
 AIOHTTP = ("aiohttp.web", "-H", "127.0.0.1", "-P")
+SECRET = "a secret of the tests, of no use elsewhere"
+ROSIE = {"login": Signed(SECRET).login("rosie")}
+"""The cookie of a browser in which Rosie is logged in."""
 PATIENCE = 60.0
 """Seconds that a process may take for something, on however busy a machine."""
 COMPLAINTS = ("Warning", "Traceback", "Exception", "ERROR", "Unclosed", "unclosed", "never awaited")
@@ -48,8 +52,10 @@ class Example:
 
 
 EXAMPLES = {
-    "fastapi": Example(("uvicorn", "fastapi"), UVICORN, "examples.web.fastapi_app:app"),
-    "starlette": Example(("uvicorn", "starlette"), UVICORN, "examples.web.starlette_app:app"),
+    "fastapi": Example(("uvicorn", "fastapi", "python_multipart"), UVICORN, "examples.web.fastapi_app:app"),
+    "starlette": Example(
+        ("uvicorn", "starlette", "python_multipart"), UVICORN, "examples.web.starlette_app:app"
+    ),
     "litestar": Example(("uvicorn", "litestar"), UVICORN, "examples.web.litestar_app:app"),
     "aiohttp": Example((), AIOHTTP, "examples.web.aiohttp_app:application", ready="Running on", ended=""),
     "django": Example(("uvicorn", "django"), UVICORN, "examples.web.django_app:app"),
@@ -157,12 +163,13 @@ async def run_service(*arguments: str, port: int, **environment: str) -> AsyncIt
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-X", "dev", "-m", *arguments),
         cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "BROKER_SECRET": SECRET, **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
+    site = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient(base_url=site, cookies=ROSIE, timeout=60, trust_env=False) as http:
         service = WebService(http, process, [])
         try:
             yield service

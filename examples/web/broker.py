@@ -1,0 +1,260 @@
+"""A broker's side of connecting accounts, whatever the web framework: list, connect, return, disconnect.
+
+Each method takes what a route knows of a request and gives an ``Answer`` to send. In your service replace
+``Visit.login`` and ``log_in`` by your own login; the rest can stay.
+"""
+
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlencode, urlsplit
+
+import attrs
+
+from examples.web.answers import Answer, answer_to, rows
+from examples.web.state import Signed
+from imin_accounts import (
+    AccountsSession,
+    AuthenticationError,
+    ConnectedAccount,
+    IminError,
+    InvalidRequest,
+    NotFound,
+    RetryPolicy,
+    SellerAccount,
+    SessionStateError,
+)
+
+P = ParamSpec("P")
+PATIENCE = 3.0
+"""Seconds that a page may wait for a connection to show: somebody sits in front of it."""
+QUICK = RetryPolicy(attempts=1)
+OURS = (AuthenticationError, InvalidRequest, NotFound, SessionStateError)
+"""Errors that waiting does not mend."""
+
+
+@attrs.frozen
+class Visit:
+    """What a route knows of a request.
+
+    Attributes:
+        cookies: By name.
+        headers: By name, in whatever case.
+    """
+
+    cookies: Mapping[str, str]
+    headers: Mapping[str, str]
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether a person is looking, and not a program."""
+        return "text/html" in self.headers.get("Accept", "")
+
+
+Route = Callable[Concatenate["Broker", Visit, P], Awaitable[Answer]]
+
+
+def for_customers(route: Callable[Concatenate["Broker", str, P], Awaitable[Answer]]) -> Route[P]:
+    """A route for whoever is logged in. Who that is comes from the login, never from the request's words."""
+
+    @wraps(route)
+    async def checked(self: "Broker", visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
+        customer = self.customer(visit)
+        if customer is None:
+            return LOG_IN
+        try:
+            return await route(self, customer, *args, **kwargs)
+        except IminError as error:
+            return answer_to(error)
+
+    return checked
+
+
+def from_our_own_pages(route: Route[P]) -> Route[P]:
+    """A route that changes something: not for forms on other sites (CSRF).
+
+    Every browser says where a form was sent from. See https://web.dev/articles/fetch-metadata.
+    """
+
+    @wraps(route)
+    async def checked(self: "Broker", visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
+        site, origin = visit.headers.get("Sec-Fetch-Site"), visit.headers.get("Origin")
+        is_ours = site in ("same-origin", "none") if site else origin in (None, self.origin)
+        if not is_ours:
+            return message(403, "That form is not one of ours", "Please start again from your connections.")
+        return await route(self, visit, *args, **kwargs)
+
+    return checked
+
+
+class Broker:
+    """What the routes do.
+
+    Args:
+        imin: An open session.
+        origin: Where browsers find this service. From your configuration: a request's ``Host`` may lie.
+        secret: Signs logins and ways back.
+        now: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, imin: AccountsSession, *, origin: str, secret: str, now: Callable[[], float] = time.time
+    ) -> None:
+        self.imin = imin
+        self.origin = origin
+        self._signed = Signed(secret, now=now)
+
+    def customer(self, visit: Visit) -> str | None:
+        """Who is logged in: imin's identifier, which your database has beside your own."""
+        return self._signed.customer(visit.cookies.get("login", ""))
+
+    def log_in(self, customer: str) -> Answer:
+        """Stands for your own login: it asks for no password."""
+        flags = "; HttpOnly; SameSite=Lax; Path=/" + (
+            "; Secure" if urlsplit(self.origin).scheme == "https" else ""
+        )
+        return see_other("/connections", {"Set-Cookie": f"login={self._signed.login(customer)}{flags}"})
+
+    @for_customers
+    async def connections(self, customer: str) -> Answer:
+        """A row for each seller."""
+        listed = rows(await self.imin.get_seller_accounts(customer))
+        return Answer(200, {"connections": listed}, page="connections", heading="Your connections")
+
+    @from_our_own_pages
+    @for_customers
+    async def connect(self, customer: str, seller: str, create: bool = False) -> Answer:
+        """To the seller: the link is fetched for this click, kept nowhere, and followed at once."""
+        state = self._signed.way_back(customer, seller)
+        back = f"{self.origin}/connections/return?{urlencode({'state': state})}"
+        accounts = await self.imin.get_seller_accounts(customer, redirect_uri=back)
+        link = accounts.connect_url(seller, create=create)
+        return see_other("/connections" if link is None else str(link))  # connected meanwhile, or not listed
+
+    async def returned(self, visit: Visit, state: str) -> Answer:
+        """Back from the seller. Neither that nor the state proves anything: only what imin says now does."""
+        way_back = self._signed.read(state)
+        if way_back == "forged":
+            return message(400, "This link is not ours", "It was cut short, or somebody made it up.")
+        if way_back == "expired":
+            return message(410, "This link has ended", "Your connections show how things stand.")
+        customer = self.customer(visit)
+        if customer is None:  # another browser, or one that lost its cookie: nothing is shown to a stranger
+            return LOG_IN
+        if way_back.is_for != self._signed.fingerprint(customer):
+            return SOMEBODY_ELSES
+        return await self._how_it_stands(visit, way_back.seller)
+
+    @for_customers
+    async def _how_it_stands(self, customer: str, seller: str) -> Answer:
+        try:
+            found = await self.imin.wait_until_connected(customer, seller, timeout=PATIENCE)
+            if found is not None:
+                return ended("connected", found, f"{name_of(found)} is connected")
+            accounts = await self.imin.get_seller_accounts(customer, timeout=PATIENCE, retry=QUICK)
+        except OURS:
+            raise
+        except IminError:  # slow, down, or not to be understood: it may well have worked
+            return attrs.evolve(NOT_YET, status=503, headers={"Retry-After": "5"})
+        account = accounts.for_seller(seller)
+        if isinstance(account, ConnectedAccount):
+            return ended("connected", account, f"{name_of(account)} is connected")
+        if accounts.is_connected(seller) is False:
+            return ended("not connected", account, f"{name_of(account)} is not connected")
+        return NOT_YET
+
+    @for_customers
+    async def ask(self, customer: str, seller: str) -> Answer:
+        """Before a disconnection: what will be lost."""
+        account = (await self.imin.get_seller_accounts(customer)).for_seller(seller)
+        if not isinstance(account, ConnectedAccount):
+            return NOTHING_THERE
+        lost = [f"Access pass {each.text or ''}".strip() for each in account.access_passes]
+        types = (each.entitlement_type for each in account.entitlements)
+        lost += [each.pref_label for each in types if each is not None and each.pref_label]
+        return Answer(
+            200,
+            {"seller": seller, "lost": lost},
+            page="question",
+            heading=f"Disconnect from {name_of(account)}?",
+            text="Your account there stays. You will no longer have here:"
+            if lost
+            else "Your account there stays.",
+        )
+
+    @from_our_own_pages
+    @for_customers
+    async def disconnect(self, customer: str, seller: str) -> Answer:
+        """Three ends: it is certainly disconnected, there was nothing to disconnect, or nobody can tell."""
+        try:
+            deletion = await self.imin.delete_seller_account(customer, seller)
+        except NotFound:
+            return NOTHING_THERE
+        return Answer(
+            200,
+            {"outcome": deletion.outcome},
+            heading="Disconnected",
+            text="Your account with the seller stays.",
+        )
+
+
+@asynccontextmanager
+async def broker() -> AsyncIterator[Broker]:
+    """A broker as the environment says, for a framework's lifespan: in the worker, after any fork.
+
+    What has to run for as long as the service does is opened here, once for all five frameworks.
+    """
+    secret = os.environ.get("BROKER_SECRET", "")
+    if len(secret) < 32:
+        raise ValueError("set BROKER_SECRET to at least 32 random characters, the same for every worker")
+    async with AccountsSession.from_env(timeout=10.0) as imin:
+        yield Broker(imin, origin=os.environ.get("BROKER_ORIGIN", "http://127.0.0.1:8000"), secret=secret)
+
+
+# --- What is answered -----------------------------------------------------------------------------
+
+
+def message(status: int, heading: str, text: str, **body: Any) -> Answer:
+    """A page that says something."""
+    return Answer(status, body, heading=heading, text=text)
+
+
+def see_other(location: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """303: to be fetched, whatever was sent here."""
+    return Answer(303, {}, {"Location": location, **(headers or {})}, heading="See there")
+
+
+def ended(state: str, account: SellerAccount | None, heading: str) -> Answer:
+    """What a way back shows."""
+    again = "" if state == "connected" else "If you have just agreed there, open this page again in a minute."
+    return message(
+        200, heading, again, state=state, seller=account.seller.id if account and account.seller else None
+    )
+
+
+def name_of(account: SellerAccount | None) -> str:
+    """What to call a seller: names may be missing, and so may the seller."""
+    seller = account.seller if account else None
+    return seller.name or seller.id if seller else "The seller"
+
+
+LOG_IN = Answer(401, {"error": "not logged in"}, page="login", heading="Log in to see")
+NOT_YET = message(
+    200,
+    "Not yet",
+    "We can't see yet whether you are connected. Open this page again in a minute.",
+    state="not yet",
+)
+SOMEBODY_ELSES = message(
+    403,
+    "This is somebody else's link",
+    "It was made for another customer. If you have just logged in at a seller with it, your account there "
+    "may be connected to theirs: ask that seller to end it, and tell us.",
+    state="somebody else's link",
+)
+NOTHING_THERE = message(
+    404, "There was nothing to disconnect", "You are not connected there.", outcome="absent"
+)
