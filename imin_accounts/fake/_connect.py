@@ -144,7 +144,7 @@ class ConnectFlow:
             if known is None:
                 self._world.add_member(visit.seller, email, password=password)
             barcode = "".join(self._random.choices("0123456789", k=12))
-            self._world.connect(visit.customer, visit.seller, email=email, access_pass=barcode)
+            self._world.reconnect(visit.customer, visit.seller, email=email, access_pass=barcode)
             return _landing(visit.redirect_uri, self._world.undocumented.completed_query)
 
     def decline(self, handle: str) -> str | None:

@@ -16,9 +16,17 @@ import attrs
 
 from imin_accounts._wire.converter import to_jsonld
 from imin_accounts.fake._validation import aware, flag, text
-from imin_accounts.models import ConnectedAccount, Entitlement, EntitlementUpdateError, Seller, SellerAccounts
+from imin_accounts.models import (
+    AccessPass,
+    ConnectedAccount,
+    Entitlement,
+    EntitlementUpdateError,
+    Seller,
+    SellerAccounts,
+)
 
 __all__ = [
+    "AccessPasses",
     "Connection",
     "Entitlements",
     "Node",
@@ -28,11 +36,13 @@ __all__ = [
     "entitlement_nodes",
     "error_nodes",
     "not_connected",
+    "pass_nodes",
     "seller_node",
 ]
 
 Node = Mapping[str, Any]
 """A JSON-LD object."""
+AccessPasses: TypeAlias = Iterable[AccessPass | Mapping[str, Any]]
 Entitlements: TypeAlias = Iterable[Entitlement | Mapping[str, Any]]
 UpdateErrors: TypeAlias = Iterable[EntitlementUpdateError | Mapping[str, Any]]
 
@@ -46,7 +56,7 @@ class Connection:
         date_linked: When it was connected.
         date_modified: When the seller last changed what it shares.
         access_pass: The barcode's text.
-        entitlements, evidence, update_errors: JSON-LD objects, sent as they are.
+        access_passes, entitlements, evidence, update_errors: JSON-LD objects, sent as they are.
     """
 
     email: str | None = attrs.field(validator=text(optional=True), repr=False)
@@ -54,6 +64,7 @@ class Connection:
     date_modified: datetime = attrs.field(validator=aware)
     hidden_entitlements: bool | None = attrs.field(default=False, validator=flag(optional=True))
     access_pass: str | None = attrs.field(default=None, validator=text(optional=True), repr=False)
+    access_passes: tuple[Node, ...] = attrs.field(default=(), repr=False)
     entitlements: tuple[Node, ...] = attrs.field(default=(), repr=False)
     evidence: tuple[Node, ...] = attrs.field(default=(), repr=False)
     update_errors: tuple[Node, ...] = attrs.field(default=(), repr=False)
@@ -114,13 +125,14 @@ def connected(seller: Node, connection: Connection, now: datetime) -> Node:
     """
     modified = date_text(connection.date_modified)
     barcode = {"@type": "Barcode", "text": connection.access_pass, "dateModified": modified}
+    one = None if connection.access_pass is None else barcode
     return {
         "@type": "Account",
         "seller": seller,
         "dateLinked": date_text(connection.date_linked),
         "hiddenEntitlements": connection.hidden_entitlements,
         "customer": {"@type": "Person", "email": connection.email, "dateModified": modified},
-        "accessPass": None if connection.access_pass is None else barcode,
+        "accessPass": [*filter(None, [one]), *connection.access_passes] if connection.access_passes else one,
         "entitlement": [node for node in connection.entitlements if not _has_ended(node, now)],
         "imin:entitlementUpdateErrors": connection.update_errors,
         "imin:evidenceRequests": connection.evidence,
@@ -163,6 +175,14 @@ def entitlement_nodes(values: Entitlements) -> tuple[Node, ...]:
     )
 
 
+def pass_nodes(values: AccessPasses) -> tuple[Node, ...]:
+    """Access passes as JSON-LD objects, likewise."""
+    return tuple(
+        _written("accessPass", access_passes=(value,)) if isinstance(value, AccessPass) else _copied(value)
+        for value in values
+    )
+
+
 def error_nodes(values: UpdateErrors) -> tuple[Node, ...]:
     """Update errors as JSON-LD objects, likewise."""
     key = "imin:entitlementUpdateErrors"
@@ -176,7 +196,8 @@ def error_nodes(values: UpdateErrors) -> tuple[Node, ...]:
 
 def _written(key: str, **fields: Any) -> Node:
     account = ConnectedAccount(seller=Seller(id="urn:any"), **fields)
-    node: Node = to_jsonld(SellerAccounts(item=(account,)))["imin:item"][0][key][0]
+    written = to_jsonld(SellerAccounts(item=(account,)))["imin:item"][0][key]
+    node: Node = written[0] if isinstance(written, list) else written  # one access pass is no array
     return node
 
 

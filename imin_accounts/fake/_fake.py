@@ -26,6 +26,7 @@ class FakeImin(Service):
         seed: Makes every reply reproducible. Without one, links are unguessable.
         sleep: Waits some seconds, for late replies; ``asyncio.sleep`` if not given.
         undocumented: How to behave where imin's pages don't say; may be assigned later too.
+        broker: What the seller's pages call whoever has the key.
     """
 
     # -- requests

@@ -100,6 +100,7 @@ class SellerPages:
     """The seller's website, as far as connecting goes."""
 
     def __init__(self, service: Service) -> None:
+        self._broker = service.broker
         self._population = service.population
         self._flow = service.flow
 
@@ -137,7 +138,7 @@ class SellerPages:
         page = pages.form(
             visit.action,
             seller=self._population.seller_name(visit.seller),
-            broker=urlsplit(visit.redirect_uri).netloc,
+            broker=self._broker,
             email=self._population.email(visit.customer) or "" if email is None else email,
             post_to=_own_path(request.path),
             refusal=refusal,

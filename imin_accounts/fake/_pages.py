@@ -53,7 +53,7 @@ def form(
     Args:
         action: ``RegisterAction`` to log in to an account, ``CreateAction`` to make one.
         seller: The seller's name.
-        broker: Who asks to be connected: the host that the customer goes back to.
+        broker: The name of whoever asks to be connected.
         email: What to fill in for the email address.
         post_to: Path that the form is sent to.
         refusal: Why the last try failed; None on the first.

@@ -52,6 +52,7 @@ class Service(World):
     Its arguments are those of ``FakeImin``.
 
     Attributes:
+        broker: Whose key it is, as the seller's pages name them.
         faults: What goes wrong.
         flow: The connect flow, for whoever shows the seller's pages.
         sleep: Waits some seconds.
@@ -65,12 +66,14 @@ class Service(World):
         seed: int | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         undocumented: Undocumented | None = None,
+        broker: str = "Example Broker",
     ) -> None:
         # Dice for each purpose: a fault that is drawn must not change the next link's token.
         self._dice = {use: _dice(seed) for use in ("people", "links", "faults")}
         self._initially = undocumented or Undocumented()
         super().__init__(clock=clock, random=self._dice["people"], undocumented=self._initially)
         self._seed = seed
+        self.broker = broker
         self.sleep = sleep
         self._received: deque[Received] = deque(maxlen=_KEPT)
         self.flow = ConnectFlow(self, self._dice["links"])

@@ -7,14 +7,15 @@ from typing import Any
 import attrs
 
 from imin_accounts.fake._documents import Connection
-from imin_accounts.fake._population import Pair, Person, Population
+from imin_accounts.fake._population import Person, Population
 from imin_accounts.fake._settings import Undocumented
 from imin_accounts.fake._validation import build, items_of, objects_of, refuse_deep, text_of
 
 __all__ = ["read", "written"]
 
 VERSION = 1
-_PARTS = {"version", "undocumented", "sellers", "customers", "members", "connections"}
+_NODES = ("access_passes", "entitlements", "evidence", "update_errors")
+_PARTS = {"version", "undocumented", "sellers", "customers", "members", "connections", "former"}
 
 
 def written(population: Population, undocumented: Undocumented) -> dict[str, Any]:
@@ -31,6 +32,9 @@ def written(population: Population, undocumented: Undocumented) -> dict[str, Any
         "connections": [
             {"customer": customer, "seller": seller, **_plain(connection)}
             for (customer, seller), connection in population.connections.items()
+        ],
+        "former": [
+            {"seller": seller, **_plain(connection)} for (seller, _), connection in population.former.items()
         ],
     }
 
@@ -59,16 +63,18 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
             item, "password", where
         )
     for item, where in items_of(snapshot, "connections", "$"):
-        pair, connection = _connection(population, item, where)
-        population.connections[pair] = connection
+        pair = (text_of(item, "customer", where), _seller(population, item, where))
+        population.connections[pair] = _connection(item, where)
+    for item, where in items_of(snapshot, "former", "$"):
+        email = text_of(item, "email", where).casefold()
+        population.former[_seller(population, item, where), email] = _connection(item, where)
     return population, build(Undocumented, snapshot.get("undocumented", {}), "$.undocumented")
 
 
-def _connection(population: Population, item: Any, where: str) -> tuple[Pair, Connection]:
-    pair = (text_of(item, "customer", where), _seller(population, item, where))
+def _connection(item: Any, where: str) -> Connection:
     dates = {key: _moment(item, key, where) for key in ("date_linked", "date_modified")}
-    nodes = {key: objects_of(item, key, where) for key in ("entitlements", "evidence", "update_errors")}
-    return pair, build(Connection, _without(item, "customer", "seller"), where, **dates, **nodes)
+    nodes = {key: objects_of(item, key, where) for key in _NODES}
+    return build(Connection, _without(item, "customer", "seller"), where, **dates, **nodes)
 
 
 def _plain(connection: Connection) -> dict[str, Any]:

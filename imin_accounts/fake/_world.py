@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 import attrs
 
 from imin_accounts.fake._documents import (
+    AccessPasses,
     Connection,
     Entitlements,
     UpdateErrors,
     entitlement_nodes,
     error_nodes,
+    pass_nodes,
     seller_node,
 )
 from imin_accounts.fake._population import Person, Population
@@ -140,6 +142,7 @@ class World:
         with self.lock:
             if self.population.members.pop((seller, email.casefold()), None) is None:
                 raise ValueError("the seller has no such member")
+            self.population.former.pop((seller, email.casefold()), None)
 
     # -- connections
 
@@ -152,6 +155,7 @@ class World:
         date_linked: datetime | None = None,
         hidden_entitlements: bool | None = False,
         access_pass: str | None = None,
+        access_passes: AccessPasses = (),
         entitlements: Entitlements = (),
         evidence: Entitlements = (),
         update_errors: UpdateErrors = (),
@@ -167,6 +171,7 @@ class World:
             email: Of the account with the seller; the customer's own if not given.
             date_linked: An aware time; the present if not given.
             access_pass: The barcode's text; None for no access pass.
+            access_passes: More of them, as ``AccessPass`` or JSON-LD objects: codes and pictures.
             entitlements: Discounts, as ``Entitlement`` or JSON-LD objects, sent under ``entitlement``
                 until they expire.
             evidence: Entitlements that ask for proof, likewise, sent under ``imin:evidenceRequests``.
@@ -185,6 +190,7 @@ class World:
                 date_modified=linked,
                 hidden_entitlements=hidden_entitlements,
                 access_pass=access_pass,
+                access_passes=pass_nodes(access_passes),
                 entitlements=entitlement_nodes(entitlements),
                 evidence=entitlement_nodes(evidence),
                 update_errors=error_nodes(update_errors),
@@ -196,9 +202,31 @@ class World:
             self.population.connections[customer, seller] = connection
 
     def disconnect(self, customer: str, seller: str) -> bool:
-        """Disconnect; the seller's own account remains. Returns whether anything was connected."""
+        """Disconnect; the seller's own account remains, with all that it holds.
+
+        Returns:
+            Whether anything was connected.
+        """
         with self.lock:
-            return self.population.connections.pop((customer, seller), None) is not None
+            connection = self.population.connections.pop((customer, seller), None)
+            if connection is not None and connection.email is not None:
+                self.population.former[seller, connection.email.casefold()] = connection
+            return connection is not None
+
+    def reconnect(self, customer: str, seller: str, *, email: str, access_pass: str) -> None:
+        """Connect as the seller's page does: what the seller held for that email is shared again.
+
+        Args:
+            access_pass: Of a member who is connected for the first time.
+        """
+        with self.lock:
+            former = self.population.former.pop((seller, email.casefold()), None)
+            self.connect(customer, seller, email=email, access_pass=access_pass)
+            if former is not None:
+                new = self.population.connections[customer, seller]
+                self.population.connections[customer, seller] = attrs.evolve(
+                    former, email=email, date_linked=new.date_linked, date_modified=new.date_modified
+                )
 
     def set_evidence(self, customer: str, seller: str, entitlement: str, status: ActionStatus) -> None:
         """Move an evidence request on.

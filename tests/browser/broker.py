@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -23,6 +23,8 @@ ACME, BROOK, CASTLE = (SELLERS + number for number in "123")
 LOG_IN = "Log in and connect (Brook Street Pool)"
 JOIN = "Create an account (Castle Climbing)"
 DISCONNECT = "Disconnect (Acme Leisure Centre)"
+YES, YES_JOIN = "Yes, log in and connect", "Yes, join and connect"
+NO = "No, go back without connecting"
 
 
 @attrs.frozen
@@ -46,11 +48,12 @@ async def serve_broker(*, timeout: float = 20.0) -> AsyncIterator[Broker]:
         timeout: Seconds that the site gives imin for one call.
     """
     fake = FakeImin(API_KEY, clock=lambda: NOW, seed=1)
-    add_rosie_of_today(fake, NOW)
     retry = RetryPolicy(attempts=2, base=0.001, throttled_base=0.001)
     async with fake.serve() as imin:
         session = AccountsSession(API_KEY, base_url=imin, timeout=timeout, retry=retry)
-        async with broker_site(session, customer="rosie", name="Rosie", now=lambda: NOW) as site:
+        rosie: dict[str, Any] = {"customer": "rosie", "name": "Rosie", "patience": 0.5}
+        async with broker_site(session, now=lambda: NOW, **rosie) as site:
+            add_rosie_of_today(fake, NOW, picture=f"{site}/static/access-pass.svg")
             yield Broker(fake, imin, site)
 
 

@@ -1,7 +1,7 @@
 """Every page there is: a function that opens it, whose docstring is the page's heading."""
 
-from imin_accounts.fake import Drift, Drifted, Drop, Rule, Status, Undocumented
-from tests.browser.broker import BROOK, DISCONNECT, JOIN, LOG_IN, Rosie
+from imin_accounts.fake import Drift, Drifted, Drop, Rule, Status, Undocumented, add_crowd
+from tests.browser.broker import BROOK, DISCONNECT, JOIN, LOG_IN, NO, YES, YES_JOIN, Rosie
 
 # --- The broker's pages ---------------------------------------------------------------------------
 
@@ -14,15 +14,39 @@ async def connections(rosie: Rosie) -> None:
 async def connected(rosie: Rosie) -> None:
     """Rosie's connections"""
     await log_in(rosie)
-    await rosie.presses("Continue")
+    await rosie.presses(YES)
     await rosie.is_told("Brook Street Pool is connected.")
 
 
 async def disconnected(rosie: Rosie) -> None:
     """Rosie's connections"""
+    await question(rosie)
+    await rosie.presses("Disconnect")
+    await rosie.is_told("Disconnected from Acme Leisure Centre.")
+
+
+async def question(rosie: Rosie) -> None:
+    """Disconnect from Acme Leisure Centre?"""
     await rosie.opens()
     await rosie.presses(DISCONNECT)
-    await rosie.is_told("Disconnected from Acme Leisure Centre.")
+    await rosie.sees("Disconnect from Acme Leisure Centre?")
+
+
+async def declined(rosie: Rosie) -> None:
+    """Rosie's connections"""
+    await log_in(rosie)
+    await rosie.presses(NO)
+    await rosie.is_told("Brook Street Pool was not connected.")
+
+
+async def many_sellers(rosie: Rosie) -> None:
+    """Rosie's connections"""
+    add_crowd(rosie.broker.fake, sellers=12)
+    rosie.broker.fake.add_seller(
+        "https://sellers.example.com/long", name="Very " * 12 + "Long Leisure Centre"
+    )
+    rosie.broker.fake.connect("rosie", "https://sellers.example.com/3", access_pass="9" * 48)
+    await rosie.opens()
 
 
 async def unreadable_sellers(rosie: Rosie) -> None:
@@ -40,11 +64,11 @@ async def no_sellers(rosie: Rosie) -> None:
 
 async def disconnection_in_doubt(rosie: Rosie) -> None:
     """We can't tell yet whether it is disconnected"""
-    await rosie.opens()
+    await question(rosie)
     rosie.broker.fake.faults.add(
         Rule(Drop(), endpoint="delete_seller_account"), Rule(Status(503), endpoint="get_seller_accounts")
     )
-    await rosie.presses(DISCONNECT)
+    await rosie.presses("Disconnect")
 
 
 async def rate_limited(rosie: Rosie) -> None:
@@ -90,7 +114,7 @@ async def wrong_password(rosie: Rosie) -> None:
     """Log in to Brook Street Pool"""
     await log_in(rosie)
     await rosie.page.get_by_label("Password").fill("guess")
-    await rosie.presses("Continue")
+    await rosie.presses(YES)
     await rosie.is_told("password is wrong", role="alert")
 
 
@@ -98,7 +122,7 @@ async def member_already(rosie: Rosie) -> None:
     """Join Brook Street Pool"""
     await rosie.opens()
     await rosie.presses("Create another account (Brook Street Pool)")
-    await rosie.presses("Continue")
+    await rosie.presses(YES_JOIN)
     await rosie.is_told("There is an account under this email address already", role="alert")
 
 
@@ -106,8 +130,7 @@ async def declined_for_good(rosie: Rosie) -> None:
     """Not connected"""
     rosie.broker.fake.undocumented = Undocumented(decline_returns=False)
     await log_in(rosie)
-    await rosie.page.get_by_label("No, go back").check()
-    await rosie.presses("Continue")
+    await rosie.presses(NO)
 
 
 async def forged_link(rosie: Rosie) -> None:
@@ -132,7 +155,10 @@ async def used_link(rosie: Rosie) -> None:
 PAGES = [
     connections,
     connected,
+    declined,
+    question,
     disconnected,
+    many_sellers,
     unreadable_sellers,
     no_sellers,
     disconnection_in_doubt,

@@ -5,8 +5,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imin_accounts.fake import Drop, Rule, Stall, Status
-from tests.browser.broker import ACME, BROOK, CASTLE, DISCONNECT, JOIN, LOG_IN, Broker, Rosie, serve_broker
-from tests.browser.pages import disconnection_in_doubt, log_in, unreadable_sellers
+from tests.browser import pages
+from tests.browser.broker import (
+    ACME,
+    BROOK,
+    CASTLE,
+    JOIN,
+    LOG_IN,
+    NO,
+    YES,
+    YES_JOIN,
+    Broker,
+    Rosie,
+    serve_broker,
+)
+from tests.browser.pages import disconnection_in_doubt, log_in, question, unreadable_sellers
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -39,7 +52,7 @@ async def test_connecting_by_logging_in(rosie: Rosie) -> None:
     await rosie.opens()
     await rosie.presses(LOG_IN)
     await rosie.sees("Log in to Brook Street Pool")
-    await rosie.presses("Continue")
+    await rosie.presses(YES)
     await rosie.is_told("Brook Street Pool is connected.")
     await rosie.reads("Brook Street Pool", "Connected since 2 March 2026", "Access pass")
     assert rosie.broker.is_connected(BROOK)
@@ -51,7 +64,7 @@ async def test_connecting_by_joining(rosie: Rosie) -> None:
     await rosie.presses(JOIN)
     await rosie.sees("Join Castle Climbing")
     await rosie.page.get_by_label("Choose a password").fill("new and long")
-    await rosie.presses("Continue")
+    await rosie.presses(YES_JOIN)
     await rosie.is_told("Castle Climbing is connected.")
     assert rosie.broker.fake.population.password(CASTLE, "rosie@example.com") == "new and long"
 
@@ -59,8 +72,7 @@ async def test_connecting_by_joining(rosie: Rosie) -> None:
 async def test_declining(rosie: Rosie) -> None:
     """Back at the broker, which says that nothing was connected."""
     await log_in(rosie)
-    await rosie.page.get_by_label("No, go back without connecting").check()
-    await rosie.presses("Continue")
+    await rosie.presses(NO)
     await rosie.is_told("Brook Street Pool was not connected.")
     assert not rosie.broker.is_connected(BROOK)
 
@@ -70,11 +82,11 @@ async def test_mistyping_the_password(rosie: Rosie) -> None:
     await log_in(rosie)
     rosie.broker.fake.add_member(BROOK, "rosie@work.example", password="other")
     await rosie.page.get_by_label("Email address").fill("rosie@work.example")
-    await rosie.presses("Continue")
+    await rosie.presses(YES)
     await rosie.is_told("The email address or the password is wrong.", role="alert")
     assert await rosie.page.get_by_label("Email address").input_value() == "rosie@work.example"
     await rosie.page.get_by_label("Password").fill("other")
-    await rosie.presses("Continue")
+    await rosie.presses(YES)
     await rosie.is_told("Brook Street Pool is connected.")
 
 
@@ -82,7 +94,7 @@ async def test_expired_page(rosie: Rosie) -> None:
     """A form left open for too long ends clearly, and connects nothing."""
     await log_in(rosie)
     rosie.broker.fake.advance(601)
-    await rosie.presses("Continue")
+    await rosie.presses(YES)
     await rosie.sees("This link has expired")
     assert not rosie.broker.is_connected(BROOK)
 
@@ -91,7 +103,7 @@ async def test_sending_a_form_again(rosie: Rosie) -> None:
     """Back to the seller's form after connecting, and once more through it: used, and nothing happens."""
     await log_in(rosie)
     form = rosie.page.url
-    await rosie.presses("Continue")
+    await rosie.presses(YES)
     await rosie.is_told("Brook Street Pool is connected.")
     rosie.broker.fake.disconnect("rosie", BROOK)
     await rosie.opens(form)
@@ -102,7 +114,7 @@ async def test_sending_a_form_again(rosie: Rosie) -> None:
 async def test_return_link_of_somebody_else(rosie: Rosie, chromium: "Browser") -> None:
     """The way back that was made for one browser is refused to another, which learns nothing from it."""
     await log_in(rosie)
-    await rosie.presses("Continue")
+    await rosie.presses(YES)
     await rosie.is_told("Brook Street Pool is connected.")
     async with await chromium.new_context() as profile:
         somebody = Rosie(await profile.new_page(), rosie.broker)
@@ -115,7 +127,7 @@ async def test_return_link_of_somebody_else(rosie: Rosie, chromium: "Browser") -
 async def test_return_link_proves_nothing(rosie: Rosie) -> None:
     """Followed again after the connection has ended, it says what is so now."""
     await log_in(rosie)
-    await rosie.presses("Continue")
+    await rosie.presses(YES)
     await rosie.is_told("Brook Street Pool is connected.")
     rosie.broker.fake.disconnect("rosie", BROOK)
     await rosie.page.reload()
@@ -125,19 +137,92 @@ async def test_return_link_proves_nothing(rosie: Rosie) -> None:
 
 async def test_disconnecting(rosie: Rosie) -> None:
     """The connection is gone, the account with the seller stays."""
-    await rosie.opens()
-    await rosie.presses(DISCONNECT)
-    await rosie.is_told("Disconnected from Acme Leisure Centre. imin confirmed it.")
+    await question(rosie)
+    await rosie.presses("Disconnect")
+    await rosie.is_told("Disconnected from Acme Leisure Centre. Your account there is still yours.")
     await rosie.reads("Acme Leisure Centre", "Not connected", "You have an account here")
     assert not rosie.broker.is_connected(ACME)
 
 
+async def test_disconnecting_asks_first(rosie: Rosie) -> None:
+    """What will be lost is named; whoever keeps it loses nothing."""
+    await question(rosie)
+    for lost in ("9826000123456", "MEM-20-4417", "City resident", "Swim club member", "Student"):
+        await rosie.page.get_by_role("listitem").filter(has_text=lost).wait_for()
+    await rosie.page.get_by_text("Your account with Acme Leisure Centre stays as it is.").wait_for()
+    assert rosie.broker.is_connected(ACME)
+    await rosie.page.get_by_role("link", name="Keep it connected").click()
+    await rosie.reads("Acme Leisure Centre", "Connected since 14 August 2025")
+    assert rosie.broker.is_connected(ACME)
+
+
+async def test_reconnecting_brings_back_what_was_there(rosie: Rosie) -> None:
+    """The seller still has the passes and discounts of the account; only the date is new."""
+    await question(rosie)
+    await rosie.presses("Disconnect")
+    await rosie.presses("Log in and connect (Acme Leisure Centre)")
+    await rosie.presses(YES)
+    await rosie.is_told("Acme Leisure Centre is connected.")
+    await rosie.reads("Acme Leisure Centre", "Connected since 2 March 2026", "9826000123456", "MEM-20-4417")
+    await rosie.reads("Acme Leisure Centre", "City resident", "Swim club member", "Send your proof")
+
+
+async def test_every_access_pass_is_shown(rosie: Rosie) -> None:
+    """As text, and as imin's picture where there is one, which is described for whoever can't see it."""
+    await rosie.opens()
+    await rosie.reads("Acme Leisure Centre", "9826000123456", "MEM-20-4417")
+    picture = rosie.card("Acme Leisure Centre").get_by_role("img", name="Code of access pass 9826000123456")
+    assert await picture.evaluate("picture => picture.complete && picture.naturalWidth > 0")
+
+
+async def test_the_seller_names_the_broker(rosie: Rosie) -> None:
+    """And not the address of a machine; nothing is chosen before Rosie chooses."""
+    await log_in(rosie)
+    await rosie.page.get_by_text("Example Broker asks to be connected").wait_for()
+    text = await rosie.page.inner_text("body")
+    assert "127.0.0.1" not in text
+    assert await rosie.page.locator("input:checked, [aria-pressed], select").count() == 0
+    assert await rosie.page.get_by_role("button").all_inner_texts() == [YES, NO]
+
+
+NOTICES = {
+    "connected": "Brook Street Pool is connected.",
+    "declined": "Brook Street Pool was not connected.",
+    "disconnected": "Disconnected from Acme Leisure Centre.",
+}
+
+
+async def test_notices_differ_in_look(rosie: Rosie) -> None:
+    """In colour, and for those who see no colours in their sign."""
+    looks = set()
+    for page, text in NOTICES.items():
+        await getattr(pages, page)(rosie)
+        notice = rosie.page.get_by_role("status").filter(has_text=text)
+        colours = await notice.evaluate("e => getComputedStyle(e).color + getComputedStyle(e).background")
+        looks.add((colours, await notice.locator("path").get_attribute("d")))
+        await rosie.page.context.clear_cookies()
+        rosie.broker.fake.disconnect("rosie", BROOK)
+    assert len({colours for colours, _ in looks}) == len({sign for _, sign in looks}) == 3
+
+
+async def test_pills_do_not_wrap(rosie: Rosie) -> None:
+    """On the narrowest phone each state stands on one line, within its card."""
+    await rosie.page.set_viewport_size({"width": 320, "height": 800})
+    await rosie.opens()
+    for pill in await rosie.page.locator(".state").all():
+        height, line = await pill.evaluate(
+            "e => [e.clientHeight, parseFloat(getComputedStyle(e).lineHeight) * 1.5]"
+        )
+        assert height < line
+        assert await pill.evaluate("e => e.getBoundingClientRect().right < innerWidth")
+
+
 async def test_disconnecting_with_the_answer_lost(rosie: Rosie) -> None:
     """Rosie is told so, and that a second look has settled it."""
-    await rosie.opens()
+    await question(rosie)
     rosie.broker.fake.faults.add(Rule(Drop(processed=True), endpoint="delete_seller_account"))
-    await rosie.presses(DISCONNECT)
-    await rosie.is_told("imin's answer was lost, so we looked again: it is done.")
+    await rosie.presses("Disconnect")
+    await rosie.is_told("The answer was lost on the way, so we looked again: it is done.")
     assert not rosie.broker.is_connected(ACME)
 
 
@@ -165,8 +250,10 @@ async def test_sellers_that_can_not_be_read(rosie: Rosie) -> None:
 @pytest.mark.parametrize(
     ("fault", "heading", "text"),
     [
-        pytest.param(Drop(), "We can't reach imin", "try again in a few minutes", id="down"),
-        pytest.param(Status(503), "imin has a problem just now", "try again", id="failing"),
+        pytest.param(
+            Drop(), "We can't see your connections just now", "try again in a few minutes", id="down"
+        ),
+        pytest.param(Status(503), "Something is broken just now", "try again", id="failing"),
         pytest.param(
             Status(429, retry_after=30),
             "Too many people are asking at once",
@@ -189,7 +276,7 @@ async def test_imin_is_slow(rosie: Rosie) -> None:
     async with serve_broker(timeout=0.2) as broker:
         broker.fake.faults.add(Rule(Stall()))
         await rosie.opens(broker.site)
-        await rosie.sees("imin is slow just now")
+        await rosie.sees("This takes too long just now")
         assert await rosie.cards() == []
 
 
@@ -199,8 +286,8 @@ async def test_keyboard_alone(rosie: Rosie) -> None:
     await rosie.tabs_to(rosie.page.get_by_role("button", name=LOG_IN))
     await rosie.page.keyboard.press("Enter")
     await rosie.sees("Log in to Brook Street Pool")
-    await rosie.tabs_to(rosie.page.get_by_label("Yes, connect my account"))
-    await rosie.tabs_to(rosie.page.get_by_role("button", name="Continue"))
+    await rosie.tabs_to(rosie.page.get_by_role("button", name=NO))
+    await rosie.page.keyboard.press("Shift+Tab")
     await rosie.page.keyboard.press("Enter")
     await rosie.is_told("Brook Street Pool is connected.")
     assert rosie.broker.is_connected(BROOK)
@@ -211,6 +298,6 @@ async def test_without_javascript(chromium: "Browser", broker: Broker) -> None:
     async with await chromium.new_context(java_script_enabled=False) as profile:
         rosie = Rosie(await profile.new_page(), broker)
         await log_in(rosie)
-        await rosie.presses("Continue")
+        await rosie.presses(YES)
         await rosie.is_told("Brook Street Pool is connected.")
         assert broker.is_connected(BROOK)

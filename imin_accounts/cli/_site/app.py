@@ -21,11 +21,9 @@ from imin_accounts import (
     AccountsSession,
     ConnectedAccount,
     IminError,
-    NoAccount,
     NotFound,
-    UnconnectedAccount,
 )
-from imin_accounts.cli._site.pages import Pages, seller_name
+from imin_accounts.cli._site.pages import Notice, Pages, seller_name
 from imin_accounts.cli._site.tokens import Tokens
 from imin_accounts.cli._site.words import in_words
 
@@ -34,7 +32,7 @@ COOKIE = "browser"
 OURS = re.compile("[0-9A-Za-z_-]{1,64}")
 """What a cookie of ours may look like; any other counts as none."""
 FORM = "application/x-www-form-urlencoded"
-NOTICE = web.RequestKey("notice", str)
+NOTICE = web.RequestKey("notice", Notice)
 """What the customer is told even if nothing can be read: above the connections, or above the error."""
 
 HEADERS = {
@@ -47,9 +45,11 @@ HEADERS = {
 }
 
 DISCONNECTED = {
-    "confirmed": "Disconnected from {}. imin confirmed it.",
-    "verified": "Disconnected from {}. imin's answer was lost, so we looked again: it is done.",
-    "absent": "There was nothing to disconnect: imin knows of no connection with {}.",
+    "confirmed": Notice("gone", "Disconnected from {}. Your account there is still yours."),
+    "verified": Notice(
+        "gone", "Disconnected from {}. The answer was lost on the way, so we looked again: it is done."
+    ),
+    "absent": Notice("doubt", "There was nothing to disconnect: you are not connected with {}."),
 }
 
 STATIC = Path(__file__).parent / "static"
@@ -68,6 +68,7 @@ class Broker:
         name: What to call them.
         origin: Where browsers find the site. Never taken from a request, which could name another.
         now: The present, for the days left.
+        patience: Seconds that the page after a visit to a seller may wait for the connection to show.
     """
 
     def __init__(
@@ -78,12 +79,14 @@ class Broker:
         name: str,
         origin: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        patience: float = 3.0,
     ) -> None:
         self._imin = imin
         self._customer = customer
         self._name = name
         self._origin = origin
         self._pages = Pages(now)
+        self._patience = patience
         self._tokens = Tokens(secrets.token_bytes(32))
 
     def application(self) -> web.Application:
@@ -92,6 +95,7 @@ class Broker:
         app.router.add_get("/", self.connections)
         app.router.add_post("/connect", self.connect)
         app.router.add_get("/return", self.returned)
+        app.router.add_get("/disconnect", self.ask)
         app.router.add_post("/disconnect", self.disconnect)
         app.router.add_get("/disconnected", self.disconnected)
         for file in STATIC.iterdir():  # these, and no path that a browser makes up
@@ -119,13 +123,9 @@ class Broker:
         accounts = await self._imin.get_seller_accounts(
             self._customer, redirect_uri=f"{self._origin}/return?{urlencode({'token': token})}"
         )
-        match accounts.for_seller(seller):
-            case ConnectedAccount():  # it was connected in another tab meanwhile
-                return _see_other("/")
-            case UnconnectedAccount() | NoAccount() as account:
-                target = account.create_url if form.get("action") == "create" else account.register_url
-            case _:
-                target = None
+        if isinstance(accounts.for_seller(seller), ConnectedAccount):  # in another tab meanwhile
+            return _see_other("/")
+        target = accounts.connect_url(seller, create=form.get("action") == "create")
         if target is None:
             return self._message(
                 request, 502, "This seller can't be connected now", "Please try again later."
@@ -142,14 +142,25 @@ class Broker:
                 "This link is not for this browser",
                 "It was made for another one, or over an hour ago. Your connections show how things stand.",
             )
-        request[NOTICE] = "You are back from the seller. We can't tell yet whether you are connected."
+        (seller,) = values
+        request[NOTICE] = Notice("doubt", "You are back. We can't tell yet whether you are connected.")
+        await self._imin.wait_until_connected(self._customer, seller, timeout=self._patience)
         accounts = await self._imin.get_seller_accounts(self._customer)
-        match accounts.for_seller(values[0]):
-            case ConnectedAccount() as account:
-                request[NOTICE] = f"{seller_name(account)} is connected."
-            case UnconnectedAccount() | NoAccount() as account:
-                request[NOTICE] = f"{seller_name(account)} was not connected."
+        account = accounts.for_seller(seller)
+        match accounts.is_connected(seller):
+            case True:
+                request[NOTICE] = Notice("done", f"{seller_name(account)} is connected.")
+            case False:
+                request[NOTICE] = Notice("declined", f"{seller_name(account)} was not connected.")
         return self._page(request, "connections.html", accounts=accounts)
+
+    async def ask(self, request: web.Request) -> web.Response:
+        """Before a disconnection: what will be lost, and what stays."""
+        accounts = await self._imin.get_seller_accounts(self._customer)
+        account = accounts.for_seller(request.query.get("seller", ""))
+        if not isinstance(account, ConnectedAccount):  # it was disconnected in another tab meanwhile
+            return _see_other("/")
+        return self._page(request, "question.html", account=account)
 
     async def disconnect(self, request: web.Request) -> web.Response:
         """Disconnect one seller. What can't be made certain is an error, and shown as one."""
@@ -168,12 +179,12 @@ class Broker:
         if values is None:
             return _see_other("/")
         seller, outcome = values
-        request[NOTICE] = DISCONNECTED[outcome].format("the seller")
+        request[NOTICE] = DISCONNECTED[outcome].about("the seller")
         accounts = await self._imin.get_seller_accounts(self._customer)
         account = accounts.for_seller(seller)
         if isinstance(account, ConnectedAccount):  # it was connected again since then
             return _see_other("/")
-        request[NOTICE] = DISCONNECTED[outcome].format(seller_name(account))
+        request[NOTICE] = DISCONNECTED[outcome].about(seller_name(account))
         return self._page(request, "connections.html", accounts=accounts)
 
     # -- what they share

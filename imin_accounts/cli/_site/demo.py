@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from imin_accounts import AccountsSession
 from imin_accounts.cli._site.app import broker_site
 from imin_accounts.fake import FakeImin, add_rosie
 from imin_accounts.models import (
+    AccessPass,
     ActionStatus,
     Entitlement,
     EntitlementType,
@@ -29,15 +31,21 @@ async def demonstration(*, port: int) -> AsyncIterator[tuple[str, str]]:
         OSError: On entering, where the port can't be listened on.
     """
     fake = FakeImin(API_KEY)
-    add_rosie_of_today(fake, datetime.now(UTC))
     async with fake.serve() as imin:
         session = AccountsSession(API_KEY, base_url=imin, timeout=10)
-        async with broker_site(session, customer="rosie", name="Rosie", port=port) as site:
+        # Short patience: what the imin of this machine knows, it shows at once.
+        rosie: dict[str, Any] = {"customer": "rosie", "name": "Rosie", "patience": 0.5}
+        async with broker_site(session, port=port, **rosie) as site:
+            add_rosie_of_today(fake, datetime.now(UTC), picture=f"{site}/static/access-pass.svg")
             yield site, imin
 
 
-def add_rosie_of_today(fake: FakeImin, now: datetime) -> None:
-    """Rosie as the emulator knows her; what is connected has dates around ``now``, and no foreign logo."""
+def add_rosie_of_today(fake: FakeImin, now: datetime, *, picture: str | None = None) -> None:
+    """Rosie as the emulator knows her; what is connected has dates around ``now``, and no foreign logo.
+
+    Args:
+        picture: The address of an access pass as a picture.
+    """
     add_rosie(fake)
     acme = next(iter(fake.population.sellers))
     fake.add_seller(acme, name="Acme Leisure Centre", url="https://acme.example/")
@@ -45,7 +53,10 @@ def add_rosie_of_today(fake: FakeImin, now: datetime) -> None:
         "rosie",
         acme,
         date_linked=now - timedelta(days=200),
-        access_pass="9826000123456",
+        access_passes=[
+            AccessPass(type="Barcode", text="9826000123456", url=picture, code_type="qrcode"),
+            AccessPass(type="Barcode", text="MEM-20-4417"),
+        ],
         entitlements=[
             discount("City resident", now + timedelta(days=12, hours=1)),
             discount("Swim club member", now + timedelta(days=230)),

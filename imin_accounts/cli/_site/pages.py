@@ -2,13 +2,30 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from imin_accounts import ConnectedAccount, NoAccount, SellerAccount, UnconnectedAccount
 from imin_accounts.models import Entitlement
+
+
+@attrs.frozen
+class Notice:
+    """What a customer is told above the page.
+
+    Attributes:
+        look: What has become of it, which is seen before it is read.
+    """
+
+    look: Literal["done", "declined", "gone", "doubt"]
+    text: str
+
+    def about(self, name: str) -> "Notice":
+        """The notice with a seller's name in its place."""
+        return attrs.evolve(self, text=self.text.format(name))
 
 
 class Pages:

@@ -41,13 +41,13 @@ def in_words(error: IminError) -> Failure:
     wait = None if asked is None else math.ceil(asked)
     match error:
         case InvalidRequest():
-            return Failure(400, "This can't be asked of imin", "Please start again from your connections.")
+            return Failure(400, "This did not work", "Please start again from your connections.")
         case OutcomeUnknown():
             return Failure(
                 502,
                 "We can't tell yet whether it is disconnected",
-                "imin's answer was lost, and looking again did not settle it. Wait a few minutes, then open "
-                "your connections: they show how it is. If it is still connected, disconnect it again.",
+                "The answer was lost on the way, and looking again did not settle it. Wait a few minutes, "
+                "then open your connections: they show how it is. You can disconnect again from there.",
                 settled=False,
             )
         case RateLimited():
@@ -55,25 +55,27 @@ def in_words(error: IminError) -> Failure:
             return Failure(
                 503,
                 "Too many people are asking at once",
-                f"imin asks us to slow down. Please try again {when}.",
+                f"We have to slow down a little. Please try again {when}.",
                 retry_after=wait,
             )
         case DeadlineExceeded():
-            return Failure(504, "imin is slow just now", "It did not answer in time. Please try again.")
+            return Failure(504, "This takes too long just now", "No answer came in time. Please try again.")
         case TransportError():
-            return Failure(502, "We can't reach imin", "Please try again in a few minutes.")
+            return Failure(
+                502, "We can't see your connections just now", "Please try again in a few minutes."
+            )
         case AuthenticationError():
-            return Failure(500, "imin does not let us in", "This is our mistake, and ours to mend.")
+            return Failure(500, "We can't see your connections", "This is our mistake, and ours to mend.")
         case NotFound():
-            return Failure(404, "imin does not know you yet", "This is our mistake, and ours to mend.")
+            return Failure(404, "We can't find your connections", "This is our mistake, and ours to mend.")
         case ResponseError():
             return Failure(
                 503 if error.status == 503 else 502,
-                "imin has a problem just now",
+                "Something is broken just now",
                 "Please try again in a few minutes.",
                 retry_after=wait,
             )
         case UnexpectedResponse():
-            return Failure(502, "We can't read imin's answer", "Please try again in a few minutes.")
+            return Failure(502, "We got an answer that makes no sense", "Please try again in a few minutes.")
         case _:
             return Failure(500, "This did not work", "This is our mistake, and ours to mend.")
