@@ -24,7 +24,7 @@ LOG_IN = "Log in and connect (Brook Street Pool)"
 JOIN = "Create an account (Castle Climbing)"
 DISCONNECT = "Disconnect (Acme Leisure Centre)"
 YES, YES_JOIN = "Yes, log in and connect", "Yes, join and connect"
-NO = "No, go back without connecting"
+NO = "No, don't connect"
 
 
 @attrs.frozen

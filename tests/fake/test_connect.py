@@ -153,3 +153,48 @@ def test_only_so_many_links_are_remembered() -> None:
     with pytest.raises(ConnectRefused, match="forged"):
         flow.begin(first)
     flow.begin(second)
+
+
+async def test_connecting_again_brings_back_what_was_there() -> None:
+    """What a seller holds is its member's: passes and discounts are shared again, only the date is new."""
+    clock = Clock()
+    fake = with_rosie(FakeImin(clock=clock))
+    discount = {"@type": "Entitlement", "@id": "urn:discount"}
+    fake.connect("rosie", SELLER, access_pass="42", access_passes=[{"text": "43"}], entitlements=[discount])
+    before = (await items(fake))[0]
+    fake.disconnect("rosie", SELLER)
+    clock.move(60)
+    fake.complete(await target(fake))
+    after = (await items(fake))[0]
+    assert [each["text"] for each in after["accessPass"]] == ["42", "43"]
+    assert after["entitlement"] == [discount]
+    assert after["dateLinked"] > before["dateLinked"]
+
+
+async def test_what_was_there_is_one_members_own() -> None:
+    """Another member's connection, or a member's who was removed meanwhile, brings back nothing."""
+    fake = with_rosie()
+    fake.add_member(SELLER, "r@work.example")
+    fake.connect("rosie", SELLER, access_pass="42")
+    fake.disconnect("rosie", SELLER)
+    fake.complete(await target(fake), email="r@work.example")
+    assert (await items(fake))[0]["accessPass"]["text"] != "42"
+    fake.disconnect("rosie", SELLER)
+    fake.remove_member(SELLER, "rosie@example.com")
+    fake.complete(await target(fake, "CreateAction"))
+    assert (await items(fake))[0]["accessPass"]["text"] != "42"
+
+
+async def test_what_was_there_outlives_a_restart() -> None:
+    """A snapshot has it; one without that part can be read too."""
+    fake = with_rosie()
+    fake.connect("rosie", SELLER, access_pass="42")
+    fake.disconnect("rosie", SELLER)
+    saved = fake.snapshot()
+    again = FakeImin()
+    again.restore(saved)
+    again.complete(await target(again))
+    assert (await items(again))[0]["accessPass"]["text"] == "42"
+    del saved["former"]
+    again.restore(saved)
+    assert again.population.former == {}

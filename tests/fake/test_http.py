@@ -9,10 +9,11 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+import httpx
 import pytest
 
 from imin_accounts.fake import FakeImin, Undocumented
-from tests.fake.requests import BACK, SELLER, state, with_rosie
+from tests.fake.requests import BACK, SELLER, request, state, with_rosie
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -373,3 +374,20 @@ async def test_what_is_no_http_is_refused_quietly(
     answer = await raw(browser, head.encode("latin-1"))
     assert re.match(rb"HTTP/1\.[01] 4\d\d ", answer)
     assert [record for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize(
+    ("fake", "shown"),
+    [(FakeImin(), "Example Broker"), (FakeImin(broker="Go <Play>"), "Go &lt;Play&gt;")],
+)
+async def test_the_sellers_page_names_the_broker(fake: FakeImin, shown: str) -> None:
+    """As imin knows whoever has the key, and not by the address that the customer goes back to."""
+    with_rosie(fake)
+    async with fake.serve() as base, httpx.AsyncClient(follow_redirects=True) as browser:
+        back = "http://127.0.0.1:8101/back"
+        reply = fake.exchange(request("GET", "rosie", base=base, redirectUri=back)).response
+        assert reply is not None
+        link = json.loads(reply.body)["imin:item"][0]["potentialAction"][0]["target"]
+        page = (await browser.get(link)).text
+    assert f"<strong>{shown}</strong>" in page
+    assert "8101" not in page

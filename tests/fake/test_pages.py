@@ -60,3 +60,10 @@ def test_without_jinja2_a_page_says_what_to_install() -> None:
     assert line.startswith("400 text/plain; charset=utf-8 ")
     assert line.endswith("python -m pip install 'imin-accounts[emulator]'")
     assert status == "501"
+
+
+def test_nothing_is_chosen_before_the_customer_chooses() -> None:
+    """Two buttons of one form say yes or no; no box and no radio button is set."""
+    page = log_in().body.decode()
+    assert re.findall('<button name="decision" value="([a-z]+)"', page) == ["consent", "decline"]
+    assert not re.search("checked|selected|autofocus", page)

@@ -41,7 +41,7 @@ class Form(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attributes}
         self._in_heading = tag == "h1"
-        if tag == "input" and (said.get("type") != "radio" or "checked" in said):
+        if tag == "input":
             self.values[said["name"]] = said.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:

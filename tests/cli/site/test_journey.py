@@ -91,7 +91,7 @@ async def test_disconnected_while_imin_fails(browser: httpx.AsyncClient, broker:
     address = (await press(browser, "disconnect", ACME)).headers["Location"]
     broker.fake.faults.add(Rule(Status(503)))
     reply = await browser.get(address)
-    said = "Disconnected from the seller. imin confirmed it." in reply.text
+    said = "Disconnected from the seller. Your account there is still yours." in reply.text
     assert (reply.status_code, said) == (503, True)
 
 
@@ -117,3 +117,38 @@ async def test_disconnected_says_nothing_to_strangers(browser: httpx.AsyncClient
     browser.cookies.clear()
     reply = await browser.get(address)
     assert (reply.status_code, reply.headers["Location"]) == (303, "/")
+
+
+async def test_a_disconnection_asks_first(browser: httpx.AsyncClient, broker: Broker) -> None:
+    """The button on the card leads to a question that names what will be lost; nothing is done yet."""
+    page = page_text(await browser.get("/disconnect", params={"seller": ACME}))
+    assert "Disconnect from Acme Leisure Centre?" in page
+    for lost in ("9826000123456", "MEM-20-4417", "“City resident”", "“Swim club member”", "“Student”"):
+        assert lost in page
+    assert broker.is_connected(ACME)
+
+
+@pytest.mark.parametrize("seller", [BROOK, "https://nobody.example/", ""])
+async def test_no_question_where_nothing_is_connected(browser: httpx.AsyncClient, seller: str) -> None:
+    """Whoever comes from an old page sees how things stand."""
+    reply = await browser.get("/disconnect", params={"seller": seller})
+    assert (reply.status_code, reply.headers["Location"]) == (303, "/")
+
+
+async def test_nothing_to_lose(browser: httpx.AsyncClient, broker: Broker) -> None:
+    """A connection that holds nothing is asked about in fewer words."""
+    broker.fake.connect("rosie", CASTLE, hidden_entitlements=None)
+    page = page_text(await browser.get("/disconnect", params={"seller": CASTLE}))
+    assert "Disconnect from Castle Climbing?" in page
+    assert "no longer have" not in page
+    assert "comes back" not in page
+
+
+async def test_connecting_again_brings_back_what_was_there(
+    browser: httpx.AsyncClient, broker: Broker
+) -> None:
+    """The seller still has it, and shows it again."""
+    await press(browser, "disconnect", ACME)
+    broker.fake.complete((await press(browser, "connect", ACME)).headers["Location"])
+    page = page_text(await browser.get("/"))
+    assert all(text in page for text in ("9826000123456", "MEM-20-4417", "City resident"))

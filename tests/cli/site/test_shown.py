@@ -6,7 +6,13 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from imin_accounts.models import ActionStatus, Entitlement, EntitlementUpdateError, EvidenceRequest
+from imin_accounts.models import (
+    AccessPass,
+    ActionStatus,
+    Entitlement,
+    EntitlementUpdateError,
+    EvidenceRequest,
+)
 from tests.browser.broker import ACME, BROOK, CASTLE, NOW, Broker
 
 
@@ -83,3 +89,34 @@ async def test_hidden_discounts(browser: httpx.AsyncClient, broker: Broker) -> N
     """A seller that keeps some to itself is said to."""
     broker.fake.connect("rosie", BROOK, hidden_entitlements=True)
     assert "Brook Street Pool has discounts that are not shown here." in (await browser.get("/")).text
+
+
+PICTURE = "https://pictures.example/pass.png"
+PASSES = [
+    pytest.param([AccessPass(type="Barcode", text="123")], ["123"], [], id="a text"),
+    pytest.param(
+        [AccessPass(type="Barcode", text="123", url=PICTURE)], ["123"], [PICTURE], id="a text and its picture"
+    ),
+    pytest.param([AccessPass(type="ImageObject", url=PICTURE)], [], [PICTURE], id="a picture"),
+    pytest.param([AccessPass(text="1"), AccessPass(text="2", url=PICTURE)], ["1", "2"], [PICTURE], id="two"),
+    pytest.param([AccessPass(text="1", url="javascript:alert(1)")], ["1"], [], id="no picture's address"),
+    pytest.param([AccessPass(text="<b>&")], ["&lt;b&gt;&amp;"], [], id="no markup"),
+    pytest.param([AccessPass(type="Barcode")], [], [], id="nothing in it"),
+]
+
+
+@pytest.mark.parametrize(("passes", "texts", "pictures"), PASSES)
+async def test_every_access_pass(
+    browser: httpx.AsyncClient,
+    broker: Broker,
+    passes: list[AccessPass],
+    texts: list[str],
+    pictures: list[str],
+) -> None:
+    """Each as text, and as its picture where there is one, with words for whoever can't see that."""
+    broker.fake.disconnect("rosie", ACME)
+    broker.fake.connect("rosie", BROOK, access_passes=passes)
+    page = (await browser.get("/")).text
+    assert re.findall('<span class="pass">([^<]*)</span>', page) == texts
+    assert re.findall('<img src="([^"]*)" alt="[^"]', page) == pictures
+    assert ("can't be shown: ask Brook" in page) is (not texts and not pictures)

@@ -11,15 +11,15 @@ from tests.cli.site.forms import csrf_token, page_text, press
 @pytest.mark.parametrize(
     ("effect", "status", "heading"),
     [
-        pytest.param(Drop(), 502, "We can't reach imin", id="dropped"),
-        pytest.param(Status(500), 502, "imin has a problem just now", id="500"),
-        pytest.param(Status(400), 502, "imin has a problem just now", id="400"),
-        pytest.param(Status(401), 500, "imin does not let us in", id="401"),
-        pytest.param(Status(404), 404, "imin does not know you yet", id="404"),
-        pytest.param(Status(503), 503, "imin has a problem just now", id="503"),
-        pytest.param(Status(302), 502, "We can't read imin's answer", id="302"),
-        pytest.param(Malformed(), 502, "We can't read imin's answer", id="not JSON"),
-        pytest.param(OtherCustomer(), 502, "We can't read imin's answer", id="somebody else's"),
+        pytest.param(Drop(), 502, "We can't see your connections just now", id="dropped"),
+        pytest.param(Status(500), 502, "Something is broken just now", id="500"),
+        pytest.param(Status(400), 502, "Something is broken just now", id="400"),
+        pytest.param(Status(401), 500, "We can't see your connections", id="401"),
+        pytest.param(Status(404), 404, "We can't find your connections", id="404"),
+        pytest.param(Status(503), 503, "Something is broken just now", id="503"),
+        pytest.param(Status(302), 502, "We got an answer that makes no sense", id="302"),
+        pytest.param(Malformed(), 502, "We got an answer that makes no sense", id="not JSON"),
+        pytest.param(OtherCustomer(), 502, "We got an answer that makes no sense", id="somebody else's"),
     ],
 )
 async def test_failure(
@@ -41,7 +41,7 @@ async def test_slow() -> None:
     async with serve_broker(timeout=0.1) as broker, httpx.AsyncClient(base_url=broker.site) as browser:
         broker.fake.faults.add(Rule(Stall()))
         reply = await browser.get("/")
-        assert (reply.status_code, "imin is slow just now" in reply.text) == (504, True)
+        assert (reply.status_code, "This takes too long just now" in reply.text) == (504, True)
 
 
 @pytest.mark.parametrize(
