@@ -144,8 +144,18 @@ class ConnectFlow:
             if known is None:
                 self._world.add_member(visit.seller, email, password=password)
             barcode = "".join(self._random.choices("0123456789", k=12))
-            self._world.reconnect(visit.customer, visit.seller, email=email, access_pass=barcode)
+            self._connect(visit, email, barcode)
             return _landing(visit.redirect_uri, self._world.undocumented.completed_query)
+
+    def _connect(self, visit: Visit, email: str, barcode: str) -> None:
+        """What the seller held for a member before is shared again; a new one gets ``barcode``."""
+        population = self._world.population
+        former = population.former.pop((visit.seller, email.casefold()), None)
+        self._world.connect(visit.customer, visit.seller, email=email, access_pass=barcode)
+        if former is not None:
+            pair, now = (visit.customer, visit.seller), self._world.now()
+            again = attrs.evolve(former, email=email, date_linked=now, date_modified=now)
+            population.connections[pair] = again
 
     def decline(self, handle: str) -> str | None:
         """End a visit without connecting. Returns where the browser goes next; None if nowhere.

@@ -213,21 +213,6 @@ class World:
                 self.population.former[seller, connection.email.casefold()] = connection
             return connection is not None
 
-    def reconnect(self, customer: str, seller: str, *, email: str, access_pass: str) -> None:
-        """Connect as the seller's page does: what the seller held for that email is shared again.
-
-        Args:
-            access_pass: Of a member who is connected for the first time.
-        """
-        with self.lock:
-            former = self.population.former.pop((seller, email.casefold()), None)
-            self.connect(customer, seller, email=email, access_pass=access_pass)
-            if former is not None:
-                new = self.population.connections[customer, seller]
-                self.population.connections[customer, seller] = attrs.evolve(
-                    former, email=email, date_linked=new.date_linked, date_modified=new.date_modified
-                )
-
     def set_evidence(self, customer: str, seller: str, entitlement: str, status: ActionStatus) -> None:
         """Move an evidence request on.
 
