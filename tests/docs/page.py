@@ -1,14 +1,11 @@
 """A page of the documentation: its code blocks, and how a reader would run them."""
 
-import ast
 import contextlib
 import io
 import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType
-from typing import Any
 
 import attrs
 
@@ -16,6 +13,7 @@ _BLOCK = re.compile(
     r"^\.\. code-block:: (?P<language>\w+)\n(?:   :caption: (?P<file>\S+)\n)?\n(?P<code>(?:(?: {3}.*)?\n)+)",
     re.MULTILINE,
 )
+_FENCED = re.compile(r"^```(?P<language>\w+)\n(?P<code>(?:# (?P<file>[\w.]+\.py)\n)?.*?)^```$", re.M | re.S)
 
 
 @attrs.frozen
@@ -33,18 +31,19 @@ class Block:
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """The code blocks of a page, in order."""
-    for found in _BLOCK.finditer(page.read_text(encoding="utf-8")):
+    """The code blocks of a page, in order. In Markdown a block's first line names its file, if any."""
+    pattern = _FENCED if page.suffix == ".md" else _BLOCK
+    for found in pattern.finditer(page.read_text(encoding="utf-8")):
         yield Block(found["language"], found["file"], textwrap.dedent(found["code"]).strip() + "\n")
 
 
-async def run(code: str, names: dict[str, Any]) -> str:
-    """Run a Python block, ``await`` allowed outside functions; returns what it prints."""
-    compiled = compile(code, "block", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    assert isinstance(compiled, CodeType)
+def run(code: str) -> str:
+    """Run a Python block as a program of its own would run; returns what it prints.
+
+    Nothing is there but what the block itself brings, and ``await`` stands in functions only.
+    """
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        if (waiting := eval(compiled, names)) is not None:
-            await waiting
+        exec(compile(code, "block", "exec"), {"__name__": "__main__"})
     return printed.getvalue()
 
 

@@ -7,8 +7,8 @@ import shutil
 import sys
 import tomllib
 from asyncio.subprocess import Process
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
@@ -18,11 +18,18 @@ from tests.docs.page import Block, blocks, fits, run
 from tests.examples.web_service import free_port, skip_if_missing
 from tests.paths import DOCS, ROOT
 
-PAGES = sorted(page for page in DOCS.rglob("*.rst") if any(blocks(page)))
+LANDING = DOCS / "index.rst"
+PAGES = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.rst") if any(blocks(page)))]
+BESIDE_EMULATOR = {page for page in PAGES if ":ref:`emulator`" in page.read_text(encoding="utf-8")}
+"""Pages that say so in their first lines, with a link to how it is started."""
 EMULATOR, SERVICE = "http://127.0.0.1:8080", "http://127.0.0.1:8000"
-DONE = re.compile(r"(python3 -m venv|\. \.venv/|export |imin-accounts emulator$)")
-"""Commands whose work is done already: an environment, and an emulated imin."""
-EXTRA = re.compile(r"pip install (?:-e )?'\.\[(\w+)\]'$")
+DONE = re.compile(
+    r"(python3 -m venv|\. \.venv/|.*python -m pytest$|(\S+/)?imin-accounts (emulator|demo --serve)( |$))"
+)
+"""Commands whose work is done already, or goes on: an environment, all tests, emulator, demonstration."""
+EXPORT = re.compile(r"export (.+)$")
+ASSIGNED = re.compile(r"(\w+)=([^ $]+)(?= |$)")
+EXTRA = re.compile(r"pip install (?:-e )?'?\.(?:\[(\w+)\])?'?(?: +#.*)?$")
 OTHERS = re.compile(r"pip install ([\w -]+)$")
 SERVER = re.compile(r"(uvicorn|gunicorn) ")
 """Commands in a terminal of their own, that go on until they are ended."""
@@ -37,12 +44,16 @@ class Reader:
         folder: Where they save files, and their home.
         fake: The emulator.
         base_url: Where it is.
+        setenv: Sets a variable of their environment. None of ours is set at first.
     """
 
-    def __init__(self, folder: Path, fake: FakeImin, base_url: str) -> None:
+    def __init__(
+        self, folder: Path, fake: FakeImin, base_url: str, setenv: Callable[[str, str], object]
+    ) -> None:
         self._folder = folder
         self._fake = fake
-        self._names: dict[str, Any] = {}
+        self._setenv = setenv
+        self._exported: list[str] = []
         self._port = free_port()
         self._here = {EMULATOR: base_url, SERVICE: f"http://127.0.0.1:{self._port}"}
         self._serving: Process | None = None
@@ -50,6 +61,10 @@ class Reader:
     async def follow(self, page: Path) -> list[str]:
         """Run every block; returns what was printed where the page shows something else."""
         printed, others = "", []
+        if page in BESIDE_EMULATOR:
+            others += await self.follow(LANDING)
+            self._fake.reset()
+            add_rosie(self._fake)
         try:
             for block in blocks(page):
                 code = block.code
@@ -68,7 +83,7 @@ class Reader:
             (self._folder / block.file).write_text(block.code, encoding="utf-8")
             return ""
         if block.language == "python":
-            return await run(block.code, self._names)
+            return await asyncio.to_thread(run, block.code)
         assert block.language == "sh", f"nobody knows how to run {block.language}"
         whole = re.sub(r"\\\n *", "", block.code)
         return "".join([await self._shell(line) for line in whole.splitlines()])
@@ -76,9 +91,14 @@ class Reader:
     async def _shell(self, line: str) -> str:
         if DONE.match(line):
             return ""
-        if install := EXTRA.match(line):
+        if export := EXPORT.match(line):
+            self._exported.append(line)
+            for name, value in ASSIGNED.findall(export[1]):
+                self._setenv(name, value)
+            return ""
+        if install := EXTRA.search(line):
             project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-            assert install[1] in project["optional-dependencies"]
+            assert install[1] in {None, *project["optional-dependencies"]}
             return ""
         if install := OTHERS.match(line):
             skip_if_missing(*install[1].split())
@@ -101,7 +121,7 @@ class Reader:
 
     async def _start(self, line: str) -> Process:
         return await asyncio.create_subprocess_exec(
-            *("bash", "-c", line),
+            *("bash", "-c", "; ".join([*self._exported, line])),
             cwd=self._folder,
             env={
                 **os.environ,
@@ -124,15 +144,13 @@ class Reader:
             self._serving = None
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(DOCS)) for page in PAGES])
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 async def test_a_reader_can_follow(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every block of the page runs, and prints what the page says it does."""
     fake = FakeImin()
     add_rosie(fake)
     async with fake.serve() as base_url:
-        monkeypatch.setenv("IMIN_API_KEY", "test-key")
-        monkeypatch.setenv("IMIN_BASE_URL", base_url)
-        assert await Reader(tmp_path, fake, base_url).follow(page) == []
+        assert await Reader(tmp_path, fake, base_url, monkeypatch.setenv).follow(page) == []
 
 
 def test_no_block_is_overlooked() -> None:
@@ -141,6 +159,8 @@ def test_no_block_is_overlooked() -> None:
         text = page.read_text(encoding="utf-8")
         assert text.count("code-block::") == len(list(blocks(page))), page
         assert not re.search(r"::\n\n {2}", re.sub(r"\.\. .*::.*", "", text)), f"{page}: an unnamed block"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.count("```") == 2 * len(list(blocks(ROOT / "README.md")))
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.rst")), ids=lambda page: page.stem)
