@@ -8,9 +8,11 @@ BASE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{{ heading }}</title>
+<main>
 <h1>{{ heading }}</h1>
 {% if text %}<p>{{ text }}</p>{% endif %}
 {% block more %}<p><a href="/connections">Your connections</a></p>{% endblock %}
+</main>
 </html>
 """
 
@@ -21,13 +23,13 @@ CONNECTIONS = """{% extends "message" %}
 {% if row.state == "connected" %}
 <form action="/connections/disconnect">
   <input type="hidden" name="seller" value="{{ row.seller }}">
-  <p>Connected. <button>Disconnect</button></p>
+  <p>Connected. <button>Disconnect {{ row.name or "" }}</button></p>
 </form>
 {% else %}
 <form method="post" action="/connections/connect">
   <input type="hidden" name="seller" value="{{ row.seller }}">
-  <p>Not connected. <button>Log in and connect</button>
-  <button name="create" value="1">Create an account</button></p>
+  <p>Not connected. <button>Log in and connect {{ row.name or "" }}</button>
+  <button name="create" value="1">Create an account with {{ row.name or "it" }}</button></p>
 </form>
 {% endif %}
 {% endfor %}

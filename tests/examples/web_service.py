@@ -184,7 +184,11 @@ async def serve_example(example: Example, imin: ServedImin) -> AsyncIterator[Web
     """Run an example until the context ends, or before."""
     example.skip_if_missing()
     port = free_port()
-    there = {"IMIN_API_KEY": "test-key", "IMIN_BASE_URL": imin.base_url}
+    there = {
+        "IMIN_API_KEY": "test-key",
+        "IMIN_BASE_URL": imin.base_url,
+        "BROKER_ORIGIN": f"http://127.0.0.1:{port}",
+    }
     async with run_service(*example.command, str(port), example.app, port=port, **there) as service:
         await service.wait_for(example.ready)
         yield service
