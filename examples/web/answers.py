@@ -88,7 +88,7 @@ def answer_to(error: IminError) -> Answer:
     if isinstance(error, ResponseError) and error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     settled = not isinstance(error, OutcomeUnknown)  # whether it is certain that nothing was changed
-    text = "" if settled else UNSETTLED
+    text = "Nothing was changed. Please try again in a minute." if settled else UNSETTLED
     return Answer(_status(error), {"error": type(error).__name__, "settled": settled}, headers, text=text)
 
 
