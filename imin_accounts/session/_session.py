@@ -12,10 +12,10 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast
 
-import attrs
 from yarl import URL
 
 from imin_accounts._wire import replies, requests
+from imin_accounts._wire.requests import Unkeyed
 from imin_accounts.errors import (
     DeadlineExceeded,
     DecodeError,
@@ -40,7 +40,7 @@ from imin_accounts.session._retry import RetryPolicy, RetryQuota, Step, check_se
 from imin_accounts.session._runtime import Runtime
 from imin_accounts.session._watch import was_cancelled
 from imin_accounts.transports.aiohttp import AiohttpTransport
-from imin_accounts.transports.base import Request, Response, Transport
+from imin_accounts.transports.base import Response, Transport
 
 T = TypeVar("T")
 
@@ -195,14 +195,14 @@ class AccountsSession:
         """
         return await self._get(customer, redirect_uri=redirect_uri, timeout=timeout)
 
-    async def _get(
+    def _get(
         self, customer: str, *, redirect_uri: str | URL | None, timeout: float | None, in_bulk: bool = False
-    ) -> SellerAccounts:
+    ) -> Awaitable[SellerAccounts]:
         self._lifetime.check()
         request = requests.accounts_request(self._base_url, customer, redirect_uri)
         call = self._call("GET", requests.ROUTE, timeout, in_bulk)
         asked_for = customer if self._verify_customer else None
-        return await self._run(call, self._read(call, request, partial(self._accounts, asked_for)))
+        return self._run(call, self._read(call, request, partial(self._accounts, asked_for)))
 
     async def delete_seller_account(
         self, customer: str, seller: str, *, timeout: float | None = None
@@ -347,11 +347,11 @@ class AccountsSession:
         raise failure
 
     def _attempt(
-        self, call: Call, request: Request, read: Callable[[Response], T]
+        self, call: Call, request: Unkeyed, read: Callable[[Response], T]
     ) -> Coroutine[Any, Any, T | IminError]:
         return (self._paced if call.in_bulk else self._sender).attempt(call, request, read)
 
-    async def _read(self, call: Call, request: Request, read: Callable[[Response], T]) -> T:
+    async def _read(self, call: Call, request: Unkeyed, read: Callable[[Response], T]) -> T:
         """GET until a reply can be read; raises the last error once no further try is allowed."""
         for tries in count(1):
             outcome = await self._attempt(call, request, read)
@@ -361,13 +361,13 @@ class AccountsSession:
             if step is Step.DISCARD or isinstance(outcome, DeadlineExceeded):
                 await self._sender.within(call, self._discard_idle())
             if step in (Step.DISCARD, Step.FRESH):  # that connection's next reply can't be trusted
-                request = attrs.evolve(request, fresh=True)
+                request = request._replace(fresh=True)
             goes_on = step is not Step.RAISE and tries < self._retry.attempts
             await self._wait_or_raise(call, tries, outcome, step, goes_on=goes_on)
         raise AssertionError("unreachable")
 
     async def _disconnect(
-        self, call: Call, delete: Request, look: Request, is_connected: Callable[[Response], bool]
+        self, call: Call, delete: Unkeyed, look: Unkeyed, is_connected: Callable[[Response], bool]
     ) -> Literal["confirmed", "verified"]:
         """DELETE until a clean 204, a plain refusal, or a re-read that shows the account gone.
 
