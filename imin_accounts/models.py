@@ -266,6 +266,8 @@ class SellerAccounts(Node):
 
         Where it is there in several spellings, all of them have to name the same.
         """
+        if self.extra is NOTHING_EXTRA:
+            return customer_in(self.id) if isinstance(self.id, str) else None
         received = (self.id, self.extra.get("@id"), self.extra.get("id"))
         named = {
             customer_in(each) if isinstance(each, str) else None for each in received if each is not None

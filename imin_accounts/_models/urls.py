@@ -20,6 +20,7 @@ _LINK = re.compile(
 _DOMAIN = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-]\.?")
 _ORIGIN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
 _COLLECTION = re.compile(r"/customer(?:s|-accounts)/([^/]+)/accounts/?\Z")
+_PLAIN_COLLECTION = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/api/v2/customers/([A-Za-z0-9_-]+)/accounts")
 
 
 def parsed(text: str, *, encoded: bool = False) -> URL | None:
@@ -91,6 +92,8 @@ def customer_in(collection: str) -> str | None:
     The path ends with ``/customers/<customer>/accounts``, or with ``customer-accounts`` as on imin's newer
     pages; gateways and versions change what stands before. A query may say anything, so it is not looked at.
     """
+    if plain := _PLAIN_COLLECTION.fullmatch(collection):  # as imin sends it: a fifth of the time
+        return plain[1]
     origin = _ORIGIN.match(collection)
     if origin and not {"[", "]"}.isdisjoint(origin[0]) and parsed(origin[0]) is None:
         return None

@@ -6,6 +6,7 @@ API page: "Seller Accounts [BETA]", sections "Get Seller Accounts" and "Delete S
 import ipaddress
 import re
 import unicodedata
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from yarl import URL
@@ -13,17 +14,25 @@ from yarl import URL
 from imin_accounts._models.urls import MAX_URL, is_host, parsed
 from imin_accounts._version import __version__
 from imin_accounts.errors import InvalidRequest
-from imin_accounts.transports.base import Headers, Request
 
 BASE_URL = "https://book.imin.co"
 ROUTE = "/api/v2/customers/{customerIdentifier}/accounts"
 
-_HEADERS = Headers(
-    {
-        "Accept": "application/json, application/ld+json, application/vnd.openactive.booking+json",
-        "User-Agent": f"imin-accounts/{__version__}",
-    }
-)
+HEADERS = {
+    "Accept": "application/json, application/ld+json, application/vnd.openactive.booking+json",
+    "User-Agent": f"imin-accounts/{__version__}",
+}
+
+
+class Unkeyed(NamedTuple):
+    """A request without its header fields, of which the key is one: each attempt of a call starts from it."""
+
+    method: str
+    url: str
+    fresh: bool = False
+
+    def __repr__(self) -> str:
+        return f"<{self.method}>"  # the URL names the customer
 
 
 def check_base_url(base_url: str | URL) -> str:
@@ -48,7 +57,7 @@ def check_base_url(base_url: str | URL) -> str:
 
 def accounts_request(
     base_url: str, customer: str, redirect_uri: str | URL | None = None, *, fresh: bool = False
-) -> Request:
+) -> Unkeyed:
     """The GET for a customer's accounts; without ``redirect_uri`` imin leaves the connect URLs out.
 
     Raises:
@@ -60,10 +69,10 @@ def accounts_request(
             raise InvalidRequest("redirect_uri must be a str or a yarl.URL")
         _parse_url("redirect_uri", str(redirect_uri))
         url += f"?redirectUri={quote(str(redirect_uri), safe='')}"
-    return Request(method="GET", url=_short_enough(url), headers=_HEADERS, fresh=fresh)
+    return Unkeyed("GET", _short_enough(url), fresh)
 
 
-def disconnect_request(base_url: str, customer: str, seller: str) -> Request:
+def disconnect_request(base_url: str, customer: str, seller: str) -> Unkeyed:
     """The DELETE that disconnects one seller's account, on a connection of its own.
 
     A reply left over on a pooled connection must never be taken for this one's.
@@ -72,7 +81,7 @@ def disconnect_request(base_url: str, customer: str, seller: str) -> Request:
         InvalidRequest: An argument that can't be sent as it is.
     """
     url = f"{_accounts_url(base_url, customer)}?seller={quote_identifier('seller', seller)}"
-    return Request(method="DELETE", url=_short_enough(url), headers=_HEADERS, fresh=True)
+    return Unkeyed("DELETE", _short_enough(url), fresh=True)
 
 
 def check_redirect_uri(base_url: str, redirect_uri: str | URL) -> None:
@@ -98,11 +107,11 @@ def quote_identifier(name: str, identifier: object) -> str:
     # URL libraries resolve "." and "..": the id ".." would turn a DELETE into one for another path.
     if not isinstance(identifier, str):
         raise InvalidRequest(f"{name} must be a str")
+    if identifier.isalnum() and identifier.isascii():
+        return identifier  # most are so, and quoting takes longer than the rest of the URL
     if identifier in ("", ".", ".."):
         raise InvalidRequest(f"{name} must not be empty, '.' or '..'")
     _refuse_unsendable(name, identifier)
-    if identifier.isalnum() and identifier.isascii():
-        return identifier  # most are so, and quoting takes longer than the rest of the URL
     return quote(identifier, safe="")
 
 

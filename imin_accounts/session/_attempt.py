@@ -6,6 +6,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from imin_accounts._wire.requests import HEADERS, Unkeyed
 from imin_accounts.errors import (
     IminError,
     InvalidRequest,
@@ -18,7 +19,7 @@ from imin_accounts.session._call import Call, OnAttempt
 from imin_accounts.session._gate import Gate
 from imin_accounts.session._key import ApiKey
 from imin_accounts.session._runtime import Runtime
-from imin_accounts.session._watch import Watch, was_cancelled
+from imin_accounts.session._watch import Limit, Watch, was_cancelled
 from imin_accounts.transports.base import Headers, Request, Response, Transport
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class Sender:
         self._interrupted = False
         self.transport: Transport | None = None
 
-    async def attempt(self, call: Call, request: Request, read: Callable[[Response], T]) -> T | IminError:
+    async def attempt(self, call: Call, request: Unkeyed, read: Callable[[Response], T]) -> T | IminError:
         """Send ``request`` once and ``read`` the reply.
 
         Returns:
@@ -60,13 +61,11 @@ class Sender:
         Raises:
             DeadlineExceeded, SessionStateError, InvalidRequest: Before anything was sent.
         """
-        if isinstance(self._key, ApiKey) and await self._gate.enter_at_once():
-            key = self._key  # nothing was waited for, so no timeout was needed either
-        else:
-            admitted = await self.within(call, self._admit(call))
-            if isinstance(admitted, RateLimited):
-                return admitted
-            key = admitted
+        key: ApiKey | RateLimited | KeySource = self._key
+        if not isinstance(key, ApiKey) or not self._gate.enter_at_once():  # else there is nothing to wait for
+            key = await self.within(call, self._admit(call))
+            if isinstance(key, RateLimited):
+                return key
         try:
             remaining = self.remaining(call)
             # A DELETE leaves half of the time, so that a re-read fits.
@@ -77,7 +76,11 @@ class Sender:
             seconds = self._clock() - started
         finally:
             self._gate.leave()
-        outcome: T | IminError = reply if isinstance(reply, IminError) else _value_of(read, reply)
+        outcome: T | IminError
+        try:
+            outcome = reply if isinstance(reply, IminError) else read(reply)
+        except IminError as error:
+            outcome = error
         if isinstance(outcome, ResponseError) and key.reveal() in (outcome.request_id or ""):
             outcome.request_id = None  # a gateway that echoes what it got
         call.record(request.method, reply, outcome, seconds, self._on_attempt)
@@ -104,15 +107,13 @@ class Sender:
             DeadlineExceeded: It has none left.
             SessionStateError: The session was closed meanwhile.
         """
-        timeout = self._watch.start(max(0.0, call.deadline - self._clock()))
+        limit = Limit(self._watch, max(0.0, call.deadline - self._clock()))
         try:
-            async with timeout:
+            with limit:
                 return await work
         except TimeoutError:
-            if not timeout.expired():
+            if not limit.is_over:
                 raise  # a TimeoutError of the key callable's own
-        finally:
-            self._watch.stop(timeout)
         self.remaining(call)
         raise call.expired()
 
@@ -130,7 +131,7 @@ class Sender:
         self._interrupted = True
         self._watch.end_all()
         for _ in range(10):  # passes of the event loop; unwinding takes two or three
-            if not self._watch:
+            if not self._watch.limits:
                 break
             await asyncio.sleep(0)
 
@@ -144,12 +145,11 @@ class Sender:
             raise InvalidRequest(key.fault)
         return await self._gate.enter(-math.inf if call.in_bulk else call.deadline) or key
 
-    async def _send(self, request: Request, limit: float) -> Response | IminError:
+    async def _send(self, request: Request, seconds: float) -> Response | IminError:
         assert self.transport is not None
-        timeout = self._watch.start(limit)
         try:
-            async with timeout:
-                reply = await self.transport.send(request, timeout=limit)
+            with Limit(self._watch, seconds):
+                reply = await self.transport.send(request, timeout=seconds)
             if isinstance(reply, Response) and type(reply.status) is int:
                 return reply
             reason, maybe_sent = "malformed", True
@@ -165,26 +165,14 @@ class Sender:
             reason, maybe_sent = "cancelled", True
         except Exception as error:  # noqa: BLE001 - of a transport that breaks its contract no more is known
             reason, maybe_sent = type(error).__name__, True
-        finally:
-            self._watch.stop(timeout)
         return TransportError(reason, maybe_sent=maybe_sent)
 
 
-def with_key(request: Request, key: ApiKey) -> Request:
-    """``request`` with the API key on it: the last step before sending."""
-    return Request(
-        method=request.method,
-        url=request.url,
-        headers=Headers({"X-Api-Key": key.reveal(), **request.headers}),
-        fresh=request.fresh,
-    )
-
-
-def _value_of(read: Callable[[Response], T], reply: Response) -> T | IminError:
-    try:
-        return read(reply)
-    except IminError as error:
-        return error
+def with_key(request: Unkeyed, key: ApiKey) -> Request:
+    """``request`` with its header fields, the API key among them: the last step before sending."""
+    headers = Headers(HEADERS)
+    headers["X-Api-Key"] = key.reveal()
+    return Request(method=request.method, url=request.url, headers=headers, fresh=request.fresh)
 
 
 async def _ask(source: KeySource) -> ApiKey:

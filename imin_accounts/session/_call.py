@@ -6,8 +6,8 @@ Only allow-listed facts: no URL, no header, no identifier and no word of a reply
 import logging
 from asyncio import CancelledError
 from collections.abc import Callable
-from functools import partial
 from inspect import iscoroutine
+from typing import Any
 
 from imin_accounts.errors import Attempt, DeadlineExceeded, IminError, ResponseError, TransportError
 from imin_accounts.session._key import ApiKey
@@ -24,8 +24,8 @@ class Call:
     """One call of a caller: its deadline, and what its attempts came to.
 
     Attributes:
-        attempts: For each attempt a function that makes its ``Attempt``, to be called when somebody asks:
-            of most calls nobody does, and making one takes as long as reading a seller.
+        attempts: What each attempt came to. Of most calls nobody asks, and an ``Attempt`` takes as long to
+            make as a seller to read: ``told`` makes them.
         deadline: On the session's clock.
         refund: What the retry quota gets back if the call succeeds.
         retry: How often to try and how long to wait: the session's policy, or the call's own.
@@ -62,7 +62,7 @@ class Call:
         self.in_doubt = self.was_rekeyed = False
         self.key: ApiKey | None = None
         self.next_key: ApiKey | None = None
-        self.attempts: list[Callable[[], Attempt]] = []
+        self.attempts: list[dict[str, Any]] = []
 
     def expired(self) -> DeadlineExceeded:
         """The error of a call whose time is over."""
@@ -70,7 +70,10 @@ class Call:
 
     def told(self) -> tuple[Attempt, ...]:
         """The attempts, in order."""
-        return tuple(make() for make in self.attempts)
+        return tuple(
+            Attempt(url_template=self.route, resend_count=number, **facts)
+            for number, facts in enumerate(self.attempts)
+        )
 
     def record(
         self,
@@ -82,21 +85,18 @@ class Call:
     ) -> None:
         """Add an attempt, and tell ``hook`` of it; what the hook raises is logged and goes no further."""
         response = reply if isinstance(reply, Response) else None
-        attempt = partial(
-            Attempt,
-            method=method,
-            url_template=self.route,
-            resend_count=len(self.attempts),
-            status=None if response is None else response.status,
-            error_type=_error_type(outcome) if isinstance(outcome, IminError) else None,
-            maybe_sent=reply.maybe_sent if isinstance(reply, TransportError) else response is not None,
-            seconds=seconds,
-            response_bytes=None if response is None else len(response.body),
-        )
-        self.attempts.append(attempt)
+        facts = {
+            "method": method,
+            "status": None if response is None else response.status,
+            "error_type": _error_type(outcome) if isinstance(outcome, IminError) else None,
+            "maybe_sent": reply.maybe_sent if isinstance(reply, TransportError) else response is not None,
+            "seconds": seconds,
+            "response_bytes": None if response is None else len(response.body),
+        }
+        self.attempts.append(facts)
         if hook is not None:
             try:
-                if iscoroutine(answer := hook(attempt())):
+                if iscoroutine(answer := hook(self.told()[-1])):
                     answer.close()
                     raise TypeError("on_attempt must not be async: nobody awaits it")
             except Exception:  # whatever it is: a broken hook must not break a call
@@ -105,7 +105,7 @@ class Call:
     def log(self, now: float) -> None:
         """One line at DEBUG: method, route, last status or error, attempts, milliseconds."""
         if logger.isEnabledFor(logging.DEBUG):
-            last = self.attempts[-1]() if self.attempts else None
+            last = self.told()[-1] if self.attempts else None
             logger.debug(
                 "%s %s %s attempts=%d %.0f ms",
                 self.method,

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import sys
+from collections import deque
 from typing import Protocol
 
 from imin_accounts.errors import InvalidRequest, RateLimited
@@ -54,7 +55,8 @@ class Gate:
     def __init__(self, runtime: Runtime, *, places: int, limiter: Limiter | None) -> None:
         if isinstance(places, bool) or not isinstance(places, int) or places < 1:
             raise InvalidRequest("max_connections must be an int of at least 1")
-        self._places = asyncio.Semaphore(places)
+        self._free = places
+        self._waiting = deque[asyncio.Future[None]]()
         self._limiter = limiter
         self._clock = runtime.clock
         self._sleep = runtime.sleep
@@ -73,11 +75,11 @@ class Gate:
         wait = max(0.0, self.held_until - self._clock())
         return RateLimited(self._held_by, retry_after=wait, note=note)
 
-    async def enter_at_once(self) -> bool:
+    def enter_at_once(self) -> bool:
         """Take a place, without waiting for anything; False where that can't be. ``leave`` gives it back."""
-        if self._limiter is not None or self._places.locked() or self.held_until > self._clock():
+        if self._limiter is not None or not self._free or self.held_until > self._clock():
             return False
-        await self._places.acquire()  # without waiting: one is free
+        self._free -= 1
         return True
 
     async def enter(self, deadline: float) -> RateLimited | None:
@@ -91,19 +93,35 @@ class Gate:
             outwaited = await self._outwait_hold(deadline)
             if outwaited is None:
                 return self.refusal()
-            await self._places.acquire()
+            await self._take_place()
             try:
                 if self._limiter is not None:
                     await self._limiter.acquire()
                 entered = self.held_until == outwaited
             finally:
                 if not entered:
-                    self._places.release()
+                    self.leave()
         return None
 
     def leave(self) -> None:
-        """Give the place back that ``enter`` took."""
-        self._places.release()
+        """Give the place back that ``enter`` took: to whoever has waited longest for one."""
+        while self._waiting:
+            if not (place := self._waiting.popleft()).done():  # else its task was cancelled
+                return place.set_result(None)
+        self._free += 1
+
+    async def _take_place(self) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # it was given to a task that will not use it
+                self.leave()
+            raise
 
     async def _outwait_hold(self, deadline: float) -> float | None:
         """Sleep until nobody is held back any more; returns the end of the last hold, or None: too late."""

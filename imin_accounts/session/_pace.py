@@ -9,13 +9,14 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
+from imin_accounts._wire.requests import Unkeyed
 from imin_accounts.errors import IminError, ResponseError
 from imin_accounts.session._attempt import Sender
 from imin_accounts.session._call import Call
 from imin_accounts.session._gate import Gate
 from imin_accounts.session._retry import Event, RetryPolicy, event_of, next_delay
 from imin_accounts.session._runtime import Runtime
-from imin_accounts.transports.base import Request, Response
+from imin_accounts.transports.base import Response
 
 T = TypeVar("T")
 logger = logging.getLogger("imin_accounts")
@@ -121,7 +122,7 @@ class PacedSender:
         self._is_patient = True
         self._nap: asyncio.Timeout | None = None
 
-    async def attempt(self, call: Call, request: Request, read: Callable[[Response], T]) -> T | IminError:
+    async def attempt(self, call: Call, request: Unkeyed, read: Callable[[Response], T]) -> T | IminError:
         """As ``Sender.attempt``, but refusals are waited out, for which the call's time stands still.
 
         Raises:

@@ -11,10 +11,10 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast
 
-import attrs
 from yarl import URL
 
 from imin_accounts._wire import replies, requests
+from imin_accounts._wire.requests import Unkeyed
 from imin_accounts.errors import (
     DeadlineExceeded,
     DecodeError,
@@ -41,7 +41,7 @@ from imin_accounts.session._runtime import Runtime
 from imin_accounts.session._waiting import Waiting
 from imin_accounts.session._watch import was_cancelled
 from imin_accounts.transports.aiohttp import AiohttpTransport
-from imin_accounts.transports.base import Request, Response, Transport
+from imin_accounts.transports.base import Response, Transport
 
 T = TypeVar("T")
 
@@ -201,7 +201,7 @@ class AccountsSession:
         """
         return await self._get(customer, redirect_uri=redirect_uri, timeout=timeout, retry=retry)
 
-    async def _get(
+    def _get(
         self,
         customer: str,
         *,
@@ -209,12 +209,12 @@ class AccountsSession:
         timeout: float | None,
         retry: RetryPolicy | None = None,
         in_bulk: bool = False,
-    ) -> SellerAccounts:
+    ) -> Awaitable[SellerAccounts]:
         self._lifetime.check()
         request = requests.accounts_request(self._base_url, customer, redirect_uri)
         call = self._call("GET", requests.ROUTE, timeout, retry, in_bulk)
         asked_for = customer if self._verify_customer else None
-        return await self._run(call, self._read(call, request, partial(self._accounts, asked_for)))
+        return self._run(call, self._read(call, request, partial(self._accounts, asked_for)))
 
     async def _look(self, customer: str, timeout: float) -> SellerAccounts:
         return await self._get(customer, redirect_uri=None, timeout=timeout)
@@ -411,11 +411,11 @@ class AccountsSession:
         raise failure
 
     def _attempt(
-        self, call: Call, request: Request, read: Callable[[Response], T]
+        self, call: Call, request: Unkeyed, read: Callable[[Response], T]
     ) -> Coroutine[Any, Any, T | IminError]:
         return (self._paced if call.in_bulk else self._sender).attempt(call, request, read)
 
-    async def _read(self, call: Call, request: Request, read: Callable[[Response], T]) -> T:
+    async def _read(self, call: Call, request: Unkeyed, read: Callable[[Response], T]) -> T:
         """GET until a reply can be read; raises the last error once no further try is allowed."""
         for tries in count(1):
             outcome = await self._attempt(call, request, read)
@@ -425,13 +425,13 @@ class AccountsSession:
             if step is Step.DISCARD or isinstance(outcome, DeadlineExceeded):
                 await self._sender.within(call, self._discard_idle())
             if step in (Step.DISCARD, Step.FRESH):  # that connection's next reply can't be trusted
-                request = attrs.evolve(request, fresh=True)
+                request = request._replace(fresh=True)
             goes_on = step is not Step.RAISE and tries < call.retry.attempts
             await self._wait_or_raise(call, tries, outcome, step, goes_on=goes_on)
         raise AssertionError("unreachable")
 
     async def _disconnect(
-        self, call: Call, delete: Request, look: Request, is_connected: Callable[[Response], bool]
+        self, call: Call, delete: Unkeyed, look: Unkeyed, is_connected: Callable[[Response], bool]
     ) -> Literal["confirmed", "verified"]:
         """DELETE until a clean 204, a plain refusal, or a re-read that shows the account gone.
 

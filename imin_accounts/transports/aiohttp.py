@@ -8,7 +8,7 @@ request.
 import asyncio
 import errno
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from types import TracebackType
@@ -127,13 +127,14 @@ class AiohttpTransport:
         raise TransportError(reason, maybe_sent=maybe_sent)
 
     async def _exchange(self, client: aiohttp.ClientSession, request: Request, timeout: float) -> Response:
-        async with client.request(
+        reply = await client.request(
             request.method,
             URL(request.url, encoded=True),
             headers=request.headers,
             allow_redirects=False,
             timeout=_connect_within(timeout / 2),
-        ) as reply:
+        )
+        try:
             if reply.status == 200:
                 body = await _read(reply, self._max_body)
             else:  # the status says it all: what explains it may be long, slow or broken, and stay unread
@@ -141,7 +142,9 @@ class AiohttpTransport:
                 with suppress(aiohttp.ClientError, OSError, TransportError):
                     async with asyncio.timeout(timeout / 4):
                         body = await _read(reply, min(MAX_ERROR_BODY, self._max_body))
-            return Response(status=reply.status, headers=_joined(reply.headers.items()), body=body)
+        finally:
+            reply.release()
+        return Response(status=reply.status, headers=_headers_of(reply), body=body)
 
     def _lane(self, fresh: bool) -> "_Lane":
         loop = asyncio.get_running_loop()
@@ -211,9 +214,10 @@ class _Connector(aiohttp.TCPConnector):
         try:
             while True:
                 connection = await super().connect(req, traces, timeout)
-                protocol, transport = connection.protocol, connection.transport
+                protocol = connection.protocol
+                transport = None if protocol is None else protocol.transport
                 is_new = transport not in self._used
-                if transport is not None:
+                if transport is not None and (is_new or req.is_ssl()):
                     self._note(connection, transport, is_new=is_new, is_ssl=req.is_ssl())
                 # aiohttp would take what came before the request for the reply to it.
                 if protocol is not None and not protocol.should_close:
@@ -306,25 +310,27 @@ def _connect_within(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, connect=seconds)
 
 
-def _joined(fields: Iterable[tuple[str, str]]) -> Headers:
-    headers = Headers()
-    for name, value in fields:
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+def _headers_of(reply: aiohttp.ClientResponse) -> Headers:
+    fields = reply.headers
+    headers = Headers([(name.lower(), value) for name, value in fields.items()])
+    if len(headers) < len(fields):
+        for name in headers:
+            headers[name] = ", ".join(fields.getall(name))
     return headers
 
 
 async def _read(reply: aiohttp.ClientResponse, most: int) -> bytes:
     """The decoded body, chunk by chunk: read in one go it has no limit after decompression."""
-    if (reply.content_length or 0) <= most:
-        body = bytearray()
-        async for chunk in reply.content.iter_any():
-            body += chunk
-            if len(body) > most:
-                break
-            if len(body) > _PAUSE:  # a gzip bomb never has to wait for bytes: let others run
+    content = reply.content
+    body = await content.readany()
+    if not content.at_eof() and (reply.content_length or 0) <= most:
+        parts = bytearray(body)
+        while len(parts) <= most and (chunk := await content.readany()):
+            parts += chunk
+            if len(parts) > _PAUSE:  # a gzip bomb never has to wait for bytes: let others run
                 await asyncio.sleep(0)
-        else:
-            return bytes(body)
+        body = bytes(parts)
+    if content.at_eof() and len(body) <= most:
+        return body
     reply.close()
     raise TransportError("too large", maybe_sent=True)

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import pytest
 
+from imin_accounts import __version__
 from imin_accounts._wire.requests import accounts_request
 from imin_accounts.errors import OutcomeUnknown, TransportError
 from imin_accounts.session import AccountsSession, RetryPolicy
@@ -13,13 +14,21 @@ from imin_accounts.transports import Request, Response
 from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ManualClock, runtime
 
 
-def test_the_key_is_added_to_a_copy() -> None:
-    """The request that goes out carries the key; the one that a retry starts from does not."""
+def test_every_request_has_header_fields_of_its_own() -> None:
+    """A transport that changes them changes nobody else's, and a new key leaves nothing of the old one."""
     request = accounts_request("https://book.imin.co", "1234", fresh=True)
     sent = with_key(request, ApiKey("secret"))
-    assert sent.headers == {"X-Api-Key": "secret", **request.headers}
-    assert "X-Api-Key" not in request.headers
-    assert (sent.method, sent.url, sent.fresh) == (request.method, request.url, request.fresh)
+    dict.clear(cast(Any, sent.headers))
+    again = with_key(request, ApiKey("other"))
+    assert again.headers["X-Api-Key"] == "other"
+    assert again.headers["User-Agent"] == f"imin-accounts/{__version__}"
+    assert "application/json" in again.headers["Accept"]
+    assert (again.method, again.url, again.fresh) == (request.method, request.url, request.fresh)
+
+
+def test_a_request_without_its_key_shows_no_url() -> None:
+    """The URL names the customer, and whoever prints locals would show it."""
+    assert repr(accounts_request("https://book.imin.co", "1234")) == "<GET>"
 
 
 class Timed:

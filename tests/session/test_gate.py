@@ -115,13 +115,10 @@ async def test_entering_at_once_waits_for_nothing(reason: str) -> None:
     limiter = Pacer(50, runtime(clock)) if reason == "limited" else None
     gate = make_gate(clock, places=1, limiter=limiter)
     if reason == "taken":
-        assert await gate.enter_at_once()
+        assert gate.enter_at_once()
     if reason == "held":
         gate.hold(7.0, 429)
-    entering = asyncio.create_task(gate.enter_at_once())
-    await asyncio.sleep(0)
-    assert entering.done()
-    assert entering.result() is False
+    assert not gate.enter_at_once()
     assert clock.slept == []
 
 
@@ -135,6 +132,44 @@ async def test_places_bound_what_is_under_way() -> None:
     assert not second.done()
     gate.leave()
     await second
+
+
+async def test_places_are_given_in_order() -> None:
+    """Who has waited longest is next, and nobody who comes along now is before them."""
+    clock = ManualClock()
+    gate = make_gate(clock, places=1)
+    assert gate.enter_at_once()
+    entered: list[int] = []
+
+    async def enter(number: int) -> None:
+        await gate.enter(clock.now + 1)
+        entered.append(number)
+
+    waiting = [asyncio.create_task(enter(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    for _ in waiting:
+        gate.leave()
+        assert not gate.enter_at_once()
+        await asyncio.sleep(0)
+    assert entered == [0, 1, 2]
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["while it waits", "when it was just given a place"])
+async def test_who_is_cancelled_in_the_queue_costs_no_place(given: bool) -> None:
+    """The place is the next one's, also where it was already given to who is cancelled."""
+    clock = ManualClock()
+    gate = make_gate(clock, places=1)
+    assert gate.enter_at_once()
+    first, second = (asyncio.create_task(gate.enter(clock.now + 1)) for _ in range(2))
+    await asyncio.sleep(0)
+    if given:
+        gate.leave()
+    first.cancel()
+    if not given:
+        gate.leave()
+    await asyncio.wait_for(second, 5)
+    gate.leave()
+    assert gate.enter_at_once()
 
 
 @pytest.mark.parametrize("lag", [0.0, 0.004, 0.019, 0.4], ids=lambda lag: f"wakes {lag} s late")

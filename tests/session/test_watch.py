@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from imin_accounts.session._watch import Watch
+from imin_accounts.session._watch import Limit, Watch
 
 
 class ManualLoop(asyncio.SelectorEventLoop):
@@ -47,14 +48,8 @@ def begin(loop: ManualLoop, watch: Watch, seconds: float) -> "asyncio.Task[float
     """A task that waits for ever but for the watch, and then tells the time."""
 
     async def work() -> float:
-        timeout = watch.start(seconds)
-        try:
-            async with timeout:
-                await loop.create_future()
-        except TimeoutError:
-            pass
-        finally:
-            watch.stop(timeout)
+        with suppress(TimeoutError), Limit(watch, seconds):
+            await loop.create_future()
         return loop.now
 
     task = loop.create_task(work())
@@ -69,7 +64,7 @@ def test_each_ends_when_it_is_due(loop: ManualLoop) -> None:
     for now in (1.0, 2.0, 4.9, 5.0, 8.0, 9.0):
         loop.move_to(now)
     assert [task.result() for task in tasks] == [5.0, 2.0, 9.0, 2.0]
-    assert not watch
+    assert not watch.limits
 
 
 def test_those_that_end_in_time_share_a_timer(loop: ManualLoop) -> None:
@@ -79,7 +74,7 @@ def test_those_that_end_in_time_share_a_timer(loop: ManualLoop) -> None:
     for task in tasks:
         task.cancel()
     loop.move_to(1.0)
-    assert (len(watch), loop.timers) == (0, 1)
+    assert (len(watch.limits), loop.timers) == (0, 1)
 
 
 def test_one_that_begins_after_a_quiet_time_ends(loop: ManualLoop) -> None:
@@ -106,10 +101,8 @@ def test_one_that_is_stopped_ends_nobody(loop: ManualLoop) -> None:
     watch = Watch()
 
     async def work() -> str:
-        timeout = watch.start(5.0)
-        async with timeout:
+        with Limit(watch, 5.0):
             pass
-        watch.stop(timeout)
         await loop.create_future()
         return "never"
 
@@ -124,15 +117,11 @@ def test_one_that_is_slow_to_end_holds_up_nobody(loop: ManualLoop) -> None:
     watch = Watch()
 
     async def slow() -> None:
-        timeout = watch.start(2.0)
-        try:
-            async with timeout:
-                try:
-                    await loop.create_future()
-                finally:
-                    await loop.create_future()
-        finally:
-            watch.stop(timeout)
+        with Limit(watch, 2.0):
+            try:
+                await loop.create_future()
+            finally:
+                await loop.create_future()
 
     slow_one = loop.create_task(slow())
     loop.move_to(0.0)
@@ -140,3 +129,47 @@ def test_one_that_is_slow_to_end_holds_up_nobody(loop: ManualLoop) -> None:
     loop.move_to(2.0)
     loop.move_to(5.0)
     assert (slow_one.done(), other.result()) == (False, 5.0)
+
+
+def test_who_was_cancelled_as_well_stays_cancelled(loop: ManualLoop) -> None:
+    """Somebody's cancellation is no timeout, even where the time ends in the same pass of the event loop."""
+    watch = Watch()
+    task = begin(loop, watch, 5.0)
+    loop.call_soon(task.cancel)
+    loop.move_to(5.0)
+    assert task.cancelled()
+
+
+def test_what_ended_leaves_no_cancellation_behind(loop: ManualLoop) -> None:
+    """Whoever asks afterwards whether the task was cancelled hears no, be it that the work swallowed it."""
+    watch = Watch()
+
+    async def work() -> int:
+        with Limit(watch, 5.0), suppress(asyncio.CancelledError):
+            await loop.create_future()
+        task = asyncio.current_task()
+        assert task is not None
+        return task.cancelling()
+
+    task = loop.create_task(work())
+    loop.move_to(0.0)
+    loop.move_to(5.0)
+    assert task.result() == 0
+
+
+def test_limits_nest(loop: ManualLoop) -> None:
+    """An outer one that is due with an inner one ends the work too, and each says so of itself."""
+    watch = Watch()
+
+    async def work() -> tuple[bool, bool]:
+        outer, inner = Limit(watch, 5.0), Limit(watch, 5.0)
+        with suppress(TimeoutError), outer:
+            with suppress(TimeoutError), inner:
+                await loop.create_future()
+            await loop.create_future()
+        return outer.is_over, inner.is_over
+
+    task = loop.create_task(work())
+    loop.move_to(0.0)
+    loop.move_to(5.0)
+    assert task.result() == (True, True)
