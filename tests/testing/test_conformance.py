@@ -13,6 +13,7 @@ from imin_accounts.errors import TransportError
 from imin_accounts.testing import BrokenPromises, check_transport
 from imin_accounts.transports import AiohttpTransport, Request, Response, Transport
 from tests.paths import EXAMPLES
+from tests.transports.every import make_transport, needs_pyreqwest
 
 EXAMPLE = EXAMPLES / "httpx_transport.py"
 
@@ -181,7 +182,32 @@ class Plain:
             return await transport.send(request, timeout=timeout)
 
 
-@pytest.mark.parametrize("factory", [AiohttpTransport, httpx_transport, Good, Plain])
+def pyreqwest_transport() -> Transport:
+    """The one of the extra."""
+    made: Transport = make_transport("pyreqwest")
+    return made
+
+
+class RefusesDots(Good):
+    """Sends nothing at all where it could not send it as it is."""
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        if "/../" in request.url:
+            raise TransportError("url", maybe_sent=False)
+        return await super().send(request, timeout=timeout)
+
+
+GOOD = [
+    AiohttpTransport,
+    httpx_transport,
+    Good,
+    Plain,
+    RefusesDots,
+    pytest.param(pyreqwest_transport, marks=needs_pyreqwest),
+]
+
+
+@pytest.mark.parametrize("factory", GOOD)
 async def test_a_good_transport_passes(factory: Callable[[], Transport]) -> None:
     """Our own transport and the example keep every promise."""
     await check_transport(factory)

@@ -1,6 +1,7 @@
 """One suite for every transport: same calls, same results, same error types.
 
-``memory`` is the emulator itself, ``served`` the same emulator over HTTP, through ``AiohttpTransport``.
+``memory`` is the emulator itself, ``aiohttp`` and ``pyreqwest`` the same emulator over HTTP, through
+the transport of that name.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -41,7 +42,8 @@ from imin_accounts.fake import (
     add_rosie,
 )
 from imin_accounts.session import Runtime
-from imin_accounts.transports import AiohttpTransport, Transport
+from imin_accounts.transports import Transport
+from tests.transports.every import EVERY_TRANSPORT, make_transport
 
 ACME = "https://id.bookingsystem.example.com/organizers/1"
 BROOK = "https://id.bookingsystem.example.com/organizers/2"
@@ -115,13 +117,13 @@ class Emulators:
     stack: AsyncExitStack
 
     async def start(self, kind: str) -> Emulator:
-        """A new emulator of a kind, ``"memory"`` or ``"served"``."""
+        """A new emulator, ``"memory"`` or over the transport of a name."""
         fake = FakeImin(seed=1, clock=lambda: datetime(2026, 3, 1, tzinfo=UTC), sleep=at_once)
         add_rosie(fake)
         if kind == "memory":
             return Emulator(fake, fake, MEMORY)
         base_url = await self.stack.enter_async_context(fake.serve())
-        return Emulator(fake, await self.stack.enter_async_context(AiohttpTransport()), base_url)
+        return Emulator(fake, await self.stack.enter_async_context(make_transport(kind)), base_url)
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ async def emulators() -> AsyncIterator[Emulators]:
         yield Emulators(stack)
 
 
-@pytest.fixture(params=["memory", "served"])
+@pytest.fixture(params=["memory", *EVERY_TRANSPORT])
 async def emulator(emulators: Emulators, request: pytest.FixtureRequest) -> Emulator:
     """Each kind in turn."""
     return await emulators.start(request.param)
@@ -238,10 +240,11 @@ async def test_a_wrong_key(emulator: Emulator) -> None:
     assert await emulator.outcome(get(), key="wrong") == "AuthenticationError 401 Unauthorized after GET:401"
 
 
-async def test_the_replies_are_the_same_to_the_last_member(emulators: Emulators) -> None:
+@pytest.mark.parametrize("served", EVERY_TRANSPORT)
+async def test_the_replies_are_the_same_to_the_last_member(emulators: Emulators, served: str) -> None:
     """From the same seed, memory and HTTP give equal documents: only the host differs."""
     documents = []
-    for kind in ("memory", "served"):
+    for kind in ("memory", served):
         emulator = await emulators.start(kind)
         async with emulator.session() as session:
             accounts = await session.get_seller_accounts("rosie", redirect_uri=BACK)
@@ -285,10 +288,11 @@ async def test_a_redirect_uri_arrives_as_it_is(emulator: Emulator, redirect_uri:
     assert urlsplit(landed) == urlsplit(redirect_uri.replace("é", "%C3%A9"))
 
 
-async def test_requests_are_the_same(emulators: Emulators) -> None:
+@pytest.mark.parametrize("served", EVERY_TRANSPORT)
+async def test_requests_are_the_same(emulators: Emulators, served: str) -> None:
     """The same calls make the same requests in the same order."""
     seen = []
-    for kind in ("memory", "served"):
+    for kind in ("memory", served):
         emulator = await emulators.start(kind)
         emulator.fake.faults.add(*rules(Drop(processed=True), Status(503)))
         await emulator.outcome(delete())
