@@ -3,9 +3,6 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
-
-from yarl import URL
 
 from imin_accounts.errors import TransportError
 from imin_accounts.fake._service import Service
@@ -66,41 +63,3 @@ class FakeImin(Service):
         from imin_accounts.fake._http import serving  # aiohttp's server takes long to import
 
         return serving(self, host=host, port=port, admin=admin)
-
-    # -- the browser's part, in memory
-
-    def complete(self, target: str | URL, *, email: str | None = None, password: str = "password") -> str:
-        """Go through the seller's page that ``target`` leads to, and connect.
-
-        Args:
-            target: A link from a reply: ``register_url`` logs in, ``create_url`` makes an account.
-            email: What the customer enters; the email that the broker knows if not given.
-            password: What they enter, or choose.
-
-        Returns:
-            ``redirectUri``, where the browser is sent.
-
-        Raises:
-            ConnectRefused: Nothing was connected. The link is used up nevertheless, unless it was
-                not good any more.
-        """
-        with self.lock:
-            handle = self.flow.begin(_token(target))
-            email = self.population.email(self.flow.visit(handle).customer) if email is None else email
-            return self.flow.consent(handle, email=email, password=password)
-
-    def decline(self, target: str | URL) -> str | None:
-        """Go to the seller's page that ``target`` leads to, and decline.
-
-        Returns:
-            ``redirectUri``, where the browser is sent; None where it stays on the seller's page.
-
-        Raises:
-            ConnectRefused: The link is forged, expired or used.
-        """
-        with self.lock:
-            return self.flow.decline(self.flow.begin(_token(target)))
-
-
-def _token(target: str | URL) -> str:
-    return parse_qs(urlsplit(str(target)).query).get("jwt", [""])[0]
