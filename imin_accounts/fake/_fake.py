@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Literal
 
 from imin_accounts.errors import TransportError
+from imin_accounts.fake._api import is_web_address
 from imin_accounts.fake._service import Service
 from imin_accounts.transports.base import Request, Response
 
@@ -41,25 +42,36 @@ class FakeImin(Service):
         return fate.response
 
     def serve(
-        self, *, host: str = "127.0.0.1", port: int = 0, admin: Literal["loopback", "anywhere"] = "loopback"
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        admin: Literal["loopback", "anywhere"] = "loopback",
+        public_url: str | None = None,
     ) -> AbstractAsyncContextManager[str]:
         """Serve the same state over HTTP, with the seller's pages for a browser.
 
         Args:
             host: An address of this machine. One that is not loopback lets other machines in.
             port: 0 picks a free one.
-            admin: Who may use ``/_emulator/``, which reads and changes everything: this machine, or
+            admin: Who may use ``/`` and ``/_emulator/``, which read and change everything: this machine, or
                 anybody.
+            public_url: What every URL in a reply starts with, if not as the one that was asked for: in a
+                compose file a browser does not know the name that the other services do.
 
         Returns:
             A context manager that gives the base URL, without a slash at its end.
 
         Raises:
-            ValueError: ``port`` is not a whole number from 0 to 65535.
+            ValueError: ``port`` is not a whole number from 0 to 65535, or ``public_url`` is no http(s) URL.
             OSError: On entering, where ``host`` and ``port`` can't be listened on.
         """
         if type(port) is not int or not 0 <= port <= 65_535:
             raise ValueError("port must be a whole number from 0 to 65535")
+        if public_url is not None:
+            public_url = public_url.rstrip("/")
+            if not is_web_address(public_url) or not {"?", "#"}.isdisjoint(public_url):
+                raise ValueError("public_url must be an absolute http(s) URL without query and fragment")
         from imin_accounts.fake._http import serving  # aiohttp's server takes long to import
 
-        return serving(self, host=host, port=port, admin=admin)
+        return serving(self, host=host, port=port, admin=admin, public_url=public_url)

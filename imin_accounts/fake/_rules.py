@@ -24,6 +24,7 @@ from imin_accounts.fake._validation import (
 )
 
 __all__ = [
+    "RULE",
     "SCRIPT",
     "Drifted",
     "Drop",
@@ -212,13 +213,15 @@ _EFFECT = {
         for name, effect in _NAMES.items()
     ],
 }
+RULE = schema_of(Rule, effect=_EFFECT)
+"""A rule as JSON Schema."""
 SCRIPT: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "What goes wrong at the emulator, and when",
     "description": "Rules apply in order: latencies add up, and the first other effect that is due decides.",
     "type": "object",
     "properties": {
-        "rules": {"type": "array", "items": schema_of(Rule, effect=_EFFECT)},
+        "rules": {"type": "array", "items": RULE},
         "rate_limit": {"anyOf": [schema_of(RateLimit), {"type": "null"}]},
     },
     "additionalProperties": False,
