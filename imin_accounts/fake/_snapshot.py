@@ -25,7 +25,7 @@ __all__ = ["STATE", "read", "written"]
 
 VERSION = 1
 _TEXT = {"type": "string"}
-_NODES = dict.fromkeys(("entitlements", "evidence", "update_errors"), nodes().schema)
+_NODES = dict.fromkeys(("passes", "entitlements", "evidence", "update_errors"), nodes().schema)
 
 
 def _array(item: Mapping[str, Any], description: str, **keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
 def _connection(population: Population, item: Any, where: str) -> tuple[Pair, Connection]:
     pair = (text_of(item, "customer", where), _seller(population, item, where))
     dates = {key: _moment(item, key, where) for key in ("date_linked", "date_modified")}
-    nodes = {key: objects_of(item, key, where) for key in ("entitlements", "evidence", "update_errors")}
+    nodes = {key: objects_of(item, key, where) for key in _NODES}
     return pair, build(Connection, _without(item, "customer", "seller"), where, **dates, **nodes)
 
 
