@@ -12,6 +12,7 @@ __all__ = ["openapi"]
 @click.command(
     epilog=examples(
         "imin-accounts openapi > openapi.json",
+        "imin-accounts openapi",
         "npx openapi-typescript openapi.json -o imin.d.ts",
     )
 )

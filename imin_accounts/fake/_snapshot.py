@@ -97,7 +97,8 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
         ValueError: It can't be understood; says where.
     """
     refuse_deep(snapshot)
-    if not isinstance(snapshot, dict) or snapshot.get("version") != VERSION:
+    version = snapshot.get("version") if isinstance(snapshot, dict) else None
+    if isinstance(version, bool) or version != VERSION:  # True is 1 to Python
         raise ValueError(f"$: expected an object with version {VERSION}")
     refuse_unknown(snapshot, STATE["properties"], "$")
     snapshot = copy.deepcopy(snapshot)
