@@ -35,15 +35,20 @@ class Unkeyed(NamedTuple):
         return f"<{self.method}>"  # the URL names the customer
 
 
-def check_base_url(base_url: str | URL) -> str:
+def check_base_url(base_url: str | URL, *, insecure_http: bool = False) -> str:
     """``base_url`` without a trailing slash; it may carry a path, such as a gateway's prefix.
 
+    Args:
+        insecure_http: Take http to any host but imin's own, and not to this machine alone.
+
     Raises:
-        InvalidRequest: Not an absolute https URL (http for loopback alone), or one with userinfo, a
-            query, a fragment or a malformed host.
+        InvalidRequest: Not an absolute https URL, nor one of http that is let through; or one with userinfo,
+            a query, a fragment or a malformed host.
     """
+    if not isinstance(insecure_http, bool):  # "0" would be true
+        raise InvalidRequest("insecure_http must be True or False")
     text = str(base_url)
-    _parse_url("base_url", text)
+    _parse_url("base_url", text, insecure_http=insecure_http)
     # In the text itself, since yarl drops an empty user and resolves "..".
     authority, _, path = text.partition("//")[2].partition("/")
     if "@" in authority:
@@ -126,23 +131,32 @@ def _short_enough(url: str) -> str:
     return url
 
 
-def _parse_url(name: str, text: str) -> URL:
-    """``text`` as an absolute https URL, or an http one to this machine itself."""
+def _parse_url(name: str, text: str, *, insecure_http: bool = False) -> URL:
+    """``text`` as an absolute https URL, or an http one to this machine, or to any but imin's."""
     _refuse_unsendable(name, text)
     url = parsed(text)
     host = (url and url.raw_host) or ""
     address = f"[{host.partition('%')[0]}]" if ":" in host else host
     if url is None or text != text.strip() or not _HOST.fullmatch(host) or not is_host(address):
         raise InvalidRequest(f"{name} must be an absolute URL with a well-formed host")
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
-        raise InvalidRequest(f"{name} must be https (http is accepted for loopback only)")
-    return url
+    if url.scheme == "https" or (url.scheme == "http" and _is_loopback(host)):
+        return url
+    if url.scheme == "http" and insecure_http:
+        if _is_imins(host):
+            raise InvalidRequest(f"{name} must be https for imin's own host, insecure_http or not")
+        return url
+    more = ", or with insecure_http=True" if name == "base_url" else ""
+    raise InvalidRequest(f"{name} must be https (http is accepted for loopback only{more})")
 
 
 # Labels of 1 to 63 letters, digits, "-" or "_" that neither begin nor end with "-" (RFC 1123; "_" is
 # seen in private names), or an IPv6 address.
 _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%\w+)?")
+
+
+def _is_imins(host: str) -> bool:
+    return f".{host.lower().rstrip('.')}".endswith(".imin.co")
 
 
 def _is_loopback(host: str) -> bool:

@@ -33,6 +33,13 @@ def connection_options(command: Command) -> Command:
             help="Where the API is, if not at imin; also IMIN_BASE_URL.",
         ),
         click.option(
+            "--insecure-http",
+            is_flag=True,
+            expose_value=False,
+            callback=lambda ctx, option, value: _remember(ctx, option, value or None),
+            help="Let the base URL be http to another machine than this one; also IMIN_INSECURE_HTTP=1.",
+        ),
+        click.option(
             "--api-key-file",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             expose_value=False,

@@ -1,9 +1,20 @@
 """The signals by which a command is ended, where they may not change what its exit code says."""
 
+import asyncio
 import signal
+from contextlib import suppress
 
 ENDING = [each for name in ("SIGINT", "SIGTERM", "SIGHUP") if (each := getattr(signal, name, None))]
 """Those that end a command; there is no SIGHUP on Windows."""
+
+
+async def until_told_to_end() -> None:
+    """Wait for SIGINT or SIGTERM, also if ignored from the start, as in a shell's background job."""
+    told = asyncio.Event()
+    with suppress(NotImplementedError):  # on Windows an interrupt cancels us instead
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(signum, told.set)
+    await told.wait()
 
 
 class OwnProcess:

@@ -11,6 +11,7 @@ from yarl import URL
 from imin_accounts import AccountsSession, ConnectedAccount, SellerAccounts, UnconnectedAccount
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console
+from imin_accounts.cli._signals import until_told_to_end
 from imin_accounts.cli._site.scripted_browser import open_page, submit
 from imin_accounts.cli.accounts import account_table, seller_name
 from imin_accounts.fake import FakeImin, add_rosie
@@ -56,7 +57,7 @@ async def _serve(port: int) -> None:
         async with demonstration(port=port) as (site, imin):
             click.echo(f"Rosie's connections are at {site} until you interrupt this (Ctrl+C).")
             click.echo(f"The imin behind them is emulated at {imin}, on this machine only.")
-            await asyncio.Event().wait()
+            await until_told_to_end()
     except OSError as error:
         raise click.ClickException(f"can't listen on 127.0.0.1:{port}: {error.strerror}") from None
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import signal
 import tempfile
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from typing import Any, Literal
 
 import click
 
+from imin_accounts.cli._faults_help import faults_help
 from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
 from imin_accounts.cli._help import examples
-from imin_accounts.fake import FakeImin, add_crowd, add_rosie
+from imin_accounts.fake import FakeImin, add_people, add_rosie
 
 __all__ = ["emulator"]
 
@@ -25,7 +27,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
     epilog=examples(
         "imin-accounts emulator",
         "imin-accounts emulator --port 9000 --state imin.json",
-        "imin-accounts emulator --sellers 20 --customers 1000 --seed 7",
+        "imin-accounts emulator --customers 1000 --seed 7",
     )
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -33,8 +35,19 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
 )
 @click.option("--seed", type=int, help="Make every reply reproducible.")
-@click.option("--sellers", default=0, type=click.IntRange(0), help="Further sellers.", metavar="N")
-@click.option("--customers", default=0, type=click.IntRange(0), help="Further customers.", metavar="N")
+@click.option(
+    "--sellers",
+    type=click.IntRange(0),
+    help="Further sellers.  [default: 9 where there are further customers]",
+    metavar="N",
+)
+@click.option(
+    "--customers",
+    default=0,
+    type=click.IntRange(0),
+    help="Further customers, with passes, discounts, requests for proof and conflicts.",
+    metavar="N",
+)
 @click.option(
     "--faults",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -50,17 +63,35 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
     type=click.Choice(["loopback", "anywhere"]),
     default="loopback",
     show_default=True,
-    help="Who may use /_emulator/: this machine, or anybody who can reach it.",
+    help="Who may use / and /_emulator/: this machine, or anybody who can reach it.",
+)
+@click.option(
+    "--public-url",
+    metavar="URL",
+    help="What a browser knows the emulator as, if not as imin's clients do: for links, in a compose file.",
+)
+@click.option(
+    "--verbose", is_flag=True, help="Say on standard error what is asked and answered, a line each."
+)
+@click.option(
+    "--faults-help",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _, wanted: _print_faults_help(ctx) if wanted else None,
+    help="Show every effect, member and value that a faults file may have, and exit.",
 )
 def emulator(
     host: str,
     port: int,
     seed: int | None,
-    sellers: int,
+    sellers: int | None,
     customers: int,
     faults: Path | None,
     state: Path | None,
     admin: Literal["loopback", "anywhere"],
+    public_url: str | None,
+    verbose: bool,
 ) -> None:
     """Serve an emulated imin until interrupted.
 
@@ -77,24 +108,33 @@ def emulator(
                   "nth": 1, "probability": 0.5,
                   "effect": {"drop": {"processed": true}}}],
        "rate_limit": {"per_second": 20}}
-    Effects: status, latency, stall, drop, other_customer, malformed, drifted.
+    Effects: status, latency, stall, drop, other_customer, malformed, drifted; see --faults-help.
 
-    \b
-    At /_emulator/: GET and PUT state, GET and PUT faults, GET requests,
-    POST reset, POST advance {"seconds": 3600}.
+    Its address shows who there is, what to try and what was asked, in a browser and with curl; /_emulator/
+    lists what can be done to it, and /openapi.json describes the API.
     """
     fake = FakeImin(seed=seed)
+    if verbose:
+        _log_to_standard_error()
     add_rosie(fake)
-    add_crowd(fake, sellers=sellers, customers=customers, seed=seed or 0)
+    if sellers is None:
+        sellers = 9 if customers else 0
+    add_people(fake, sellers=sellers, customers=customers, seed=seed or 0)
     if faults is not None:
         _load("--faults", faults, fake.faults.load)
+    where = {"host": host, "port": port, "admin": admin, "public_url": public_url}
     if state is None:
-        asyncio.run(_serve(fake, host, port, admin))
+        asyncio.run(_serve(fake, where))
         return
     refuse_same(state, "--state", faults)
     with contextlib.closing(StateFile(state)) as kept:
         kept.load(fake)
-        asyncio.run(_serve(fake, host, port, admin, kept))
+        asyncio.run(_serve(fake, where, kept))
+
+
+def _print_faults_help(ctx: click.Context) -> None:
+    click.echo(faults_help(FakeImin().faults.schema()))
+    ctx.exit()
 
 
 class StateFile:
@@ -155,23 +195,19 @@ def _kept_elsewhere(text: str) -> Path | None:
     return file
 
 
-async def _serve(
-    fake: FakeImin,
-    host: str,
-    port: int,
-    admin: Literal["loopback", "anywhere"],
-    state: StateFile | None = None,
-) -> None:
+async def _serve(fake: FakeImin, where: dict[str, Any], state: StateFile | None = None) -> None:
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):  # on Windows an interrupt cancels us instead
         for signum in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         try:
-            base_url = await stack.enter_async_context(fake.serve(host=host, port=port, admin=admin))
+            base_url = await stack.enter_async_context(fake.serve(**where))
         except (OSError, UnicodeError) as error:  # the latter for a name that can't be one
             reason = error.strerror if isinstance(error, OSError) else "there is no such host"
-            raise click.ClickException(f"can't listen on {host}:{port}: {reason}") from None
+            raise click.ClickException(f"can't listen on {where['host']}:{where['port']}: {reason}") from None
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--public-url") from None
         try:
             click.echo(f"imin is emulated at {base_url}  (X-Api-Key: test-key, customer: rosie)")
             await stop.wait()
@@ -187,3 +223,11 @@ def _load(option: str, file: Path, load: Callable[[Any], None]) -> None:
         raise click.BadParameter(f"{file}: it is nested too deep", param_hint=option) from None
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{file}: {error}", param_hint=option) from None
+
+
+def _log_to_standard_error() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    log = logging.getLogger("imin_accounts.fake")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)

@@ -1,100 +1,142 @@
-"""``/_emulator/``: what a test in any language does to the emulator over HTTP.
-
-=======  =======================  ==================================================================
-GET      ``/_emulator/state``     the people and their accounts, as JSON
-PUT      ``/_emulator/state``     put these in their place
-POST     ``/_emulator/reset``     be as when the emulator started
-GET      ``/_emulator/faults``    the script in force
-PUT      ``/_emulator/faults``    put this script in its place
-GET      ``/_emulator/requests``  what was received: method, route, status
-POST     ``/_emulator/advance``   let ``{"seconds": …}`` pass: links and entitlements may expire
-=======  =======================  ==================================================================
+"""``/_emulator/``: what a test in any language does to the emulator over HTTP. Its index lists all of it.
 
 Whoever reaches it can read and change everything, so only this machine may: the peer and the ``Host``
 asked for must be loopback (a web page can point a name of its own at this machine), and a browser's
-request must not come from another site.
+request must not come from another site. The page at ``/`` shows everybody's data, and keeps the same rules.
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+import json
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import orjson
 from aiohttp import web
 
+from imin_accounts.fake._connect import ConnectRefused
+from imin_accounts.fake._operations import PREFIX, Operation, operations
 from imin_accounts.fake._service import Service
 
-__all__ = ["Admin", "Audience"]
+__all__ = ["Admin", "Audience", "Guard", "Handler", "add_methods", "json_reply"]
 
 Audience: TypeAlias = Literal["loopback", "anywhere"]
-Handler: TypeAlias = Callable[[Any], Awaitable[Any]]
-PREFIX = "/_emulator/"
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
 
-class Admin:
-    """The admin endpoint of one served emulator.
+class Guard:
+    """Lets in whom may see everybody's data.
 
     Args:
         audience: ``"anywhere"`` lets requests in from other machines.
     """
 
-    def __init__(self, service: Service, audience: Audience) -> None:
-        self._service = service
+    def __init__(self, audience: Audience) -> None:
         self._audience = audience
-        self._start = (service.snapshot(), service.faults.script())
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add every route."""
-        for method, name, handler, takes_body in (
-            ("GET", "state", lambda _: self._service.snapshot(), False),
-            ("PUT", "state", self._service.restore, True),
-            ("POST", "reset", self._reset, False),
-            ("GET", "faults", lambda _: self._service.faults.script(), False),
-            ("PUT", "faults", self._service.faults.load, True),
-            ("GET", "requests", self._requests, False),
-            ("POST", "advance", self._advance, True),
-        ):
-            router.add_route(method, PREFIX + name, self._guarded(handler, takes_body))
+    def __call__(self, handler: Handler) -> Handler:
+        """``handler`` for those who may."""
 
-    def _guarded(
-        self, act: Callable[[Any], Any], takes_body: bool
-    ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
-            if not self._may(request):
-                return web.json_response({"error": "only this machine may use /_emulator/"}, status=403)
-            try:
-                result = act(orjson.loads(await request.read()) if takes_body else None)
-            except orjson.JSONDecodeError:
-                return web.json_response({"error": "the body is not JSON"}, status=400)
-            except ValueError as error:
-                return web.json_response({"error": str(error)}, status=400)
-            return web.Response(status=204) if result is None else web.json_response(result)
+            reason = self._reason_against(request)
+            return await handler(request) if reason is None else _refused(403, reason)
 
         return handle
 
-    def _may(self, request: web.Request) -> bool:
+    def _reason_against(self, request: web.Request) -> str | None:
         origin = request.headers.get("Origin")
         if origin is not None and origin.partition("://")[2] != request.host:
-            return False
-        return self._audience == "anywhere" or (
+            return "a page of another site may not use the emulator"
+        if self._audience == "anywhere" or (
             _is_loopback(request.remote) and _is_loopback(urlsplit(f"//{request.host}").hostname)
+        ):
+            return None
+        return (
+            "only this machine may use / and /_emulator/, under its name localhost or 127.0.0.1; "
+            "`imin-accounts emulator --admin anywhere` lets others in"
         )
 
-    def _reset(self, _: object) -> None:
-        self._service.reset()
+
+class Admin:
+    """The admin endpoint of one served emulator."""
+
+    def __init__(self, service: Service, guard: Guard, public_url: str | None) -> None:
+        self._service = service
+        self._guard = guard
+        self._public_url = public_url
+        self._start = service.snapshot(), service.faults.script()
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Add every route."""
+        by_name = defaultdict[str, dict[str, Handler]](dict)
+        for operation in operations(self._service, self._reset):
+            by_name[operation.name][operation.method] = self._guard(_performing(operation))
+        for name, handlers in by_name.items():
+            add_methods(router, PREFIX + name, handlers)
+        for path in (PREFIX, PREFIX.rstrip("/")):
+            add_methods(router, path, {"GET": self._guard(self._index)})
+        router.add_route("*", PREFIX + "{anything:(?s:.*)}", self._guard(_nothing_here))
+
+    def index(self, base: str) -> list[dict[str, Any]]:
+        """Every operation, described."""
+        return [operation.described(base) for operation in operations(self._service, self._reset)]
+
+    def _reset(self) -> None:
         state, faults = self._start
+        self._service.reset()
         self._service.restore(state)
         self._service.faults.load(faults)
 
-    def _requests(self, _: object) -> list[dict[str, Any]]:
-        return [{"method": r.method, "route": r.route, "status": r.status} for r in self._service.requests]
+    async def _index(self, request: web.Request) -> web.Response:
+        base = self._public_url or f"{request.scheme}://{request.host}"
+        return json_reply({"overview": f"{base}/", "operations": self.index(base)})
 
-    def _advance(self, body: Any) -> None:
-        seconds = body.get("seconds") if isinstance(body, dict) else None
-        if not isinstance(seconds, int | float) or not 0 <= seconds <= 1e9:
-            raise ValueError("expected an object with seconds, from 0 to 1e9")
-        self._service.advance(seconds)
+
+def add_methods(router: web.UrlDispatcher, path: str, handlers: dict[str, Handler]) -> None:
+    """Add a path with a handler for each method; GET's answers HEAD too, and any other method is a 405."""
+    if "GET" in handlers:
+        handlers = {**handlers, "HEAD": handlers["GET"]}
+    allowed = ", ".join(sorted(handlers))
+
+    async def handle(request: web.Request) -> web.Response:
+        if request.method not in handlers:
+            return _refused(
+                405, f"{request.method} is not for this path; it takes {allowed}", {"Allow": allowed}
+            )
+        return await handlers[request.method](request)
+
+    router.add_route("*", path, handle)
+
+
+def _performing(operation: Operation) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            body = None if operation.takes is None else orjson.loads(await request.read())
+            result = operation.act(body)
+        except orjson.JSONDecodeError:
+            return _refused(400, f"the body is not JSON; GET {PREFIX} shows one that is")
+        except ValueError as error:
+            return _refused(400, str(error))
+        except ConnectRefused as refused:
+            return _refused(409, str(refused))
+        return web.Response(status=204) if result is None else json_reply(result)
+
+    return handle
+
+
+async def _nothing_here(request: web.Request) -> web.Response:
+    return _refused(404, f"there is no such thing; GET {PREFIX} lists what there is")
+
+
+def _refused(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
+    return json_reply({"error": reason}, status, headers)
+
+
+def json_reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """JSON that people can read."""
+    text = json.dumps(value, indent=2) + "\n"
+    return web.Response(text=text, status=status, headers=headers, content_type="application/json")
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -18,7 +18,7 @@ from imin_accounts.fake._replies import ErrorBody
 from imin_accounts.fake._world import World
 from imin_accounts.transports.base import Request, Response
 
-__all__ = ["ACCOUNTS", "VISIT_PATH", "Api", "ApiRequest", "Endpoint"]
+__all__ = ["ACCOUNTS", "CONNECT", "VISIT_PATH", "Api", "ApiRequest", "Endpoint", "is_web_address"]
 
 Endpoint: TypeAlias = Literal["get_seller_accounts", "delete_seller_account", "connect_account"]
 ACCOUNTS, CONNECT = "/api/v2/customers/{customerIdentifier}/accounts", "/auth/connect-account"
@@ -99,7 +99,9 @@ class Api:
             return self._delete(request)
         if request.route not in ALLOWED:
             return replies.error(404, ErrorBody.MESSAGE, description="no Route matched with those values")
-        return replies.error(405, ErrorBody.MESSAGE, headers={"allow": ALLOWED[request.route]})
+        allowed = ALLOWED[request.route]
+        words = f"this path takes {allowed}"
+        return replies.error(405, ErrorBody.MESSAGE, description=words, headers={"allow": allowed})
 
     def about(self, customer: str, request: ApiRequest) -> Response:
         """200 with the accounts of ``customer``, known or not, whoever asked and for whomever."""
@@ -113,7 +115,7 @@ class Api:
 
     def _get(self, request: ApiRequest) -> Response:
         redirect_uri = request.query.get("redirectUri")
-        if redirect_uri is not None and not _is_web_address(redirect_uri):
+        if redirect_uri is not None and not is_web_address(redirect_uri):
             return self._bad_request("redirectUri must be an absolute http(s) URL")
         if (
             request.customer not in self._world.population.people
@@ -160,7 +162,8 @@ class Api:
         return replies.error(400, body, type="BadRequestError", description=description)
 
 
-def _is_web_address(text: str) -> bool:
+def is_web_address(text: str) -> bool:
+    """Whether it is an absolute http(s) URL."""
     try:
         parts = urlsplit(text)
     except ValueError:

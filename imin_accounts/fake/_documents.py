@@ -125,14 +125,14 @@ def connected(seller: Node, connection: Connection, now: datetime) -> Node:
     """
     modified = date_text(connection.date_modified)
     barcode = {"@type": "Barcode", "text": connection.access_pass, "dateModified": modified}
-    one = None if connection.access_pass is None else barcode
+    passes = [*([] if connection.access_pass is None else [barcode]), *connection.access_passes]
     return {
         "@type": "Account",
         "seller": seller,
         "dateLinked": date_text(connection.date_linked),
         "hiddenEntitlements": connection.hidden_entitlements,
         "customer": {"@type": "Person", "email": connection.email, "dateModified": modified},
-        "accessPass": [*filter(None, [one]), *connection.access_passes] if connection.access_passes else one,
+        "accessPass": passes if len(passes) > 1 else next(iter(passes), None),
         "entitlement": [node for node in connection.entitlements if not _has_ended(node, now)],
         "imin:entitlementUpdateErrors": connection.update_errors,
         "imin:evidenceRequests": connection.evidence,

@@ -3,11 +3,9 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
-
-from yarl import URL
 
 from imin_accounts.errors import TransportError
+from imin_accounts.fake._api import is_web_address
 from imin_accounts.fake._service import Service
 from imin_accounts.transports.base import Request, Response
 
@@ -45,63 +43,36 @@ class FakeImin(Service):
         return fate.response
 
     def serve(
-        self, *, host: str = "127.0.0.1", port: int = 0, admin: Literal["loopback", "anywhere"] = "loopback"
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        admin: Literal["loopback", "anywhere"] = "loopback",
+        public_url: str | None = None,
     ) -> AbstractAsyncContextManager[str]:
         """Serve the same state over HTTP, with the seller's pages for a browser.
 
         Args:
             host: An address of this machine. One that is not loopback lets other machines in.
             port: 0 picks a free one.
-            admin: Who may use ``/_emulator/``, which reads and changes everything: this machine, or
+            admin: Who may use ``/`` and ``/_emulator/``, which read and change everything: this machine, or
                 anybody.
+            public_url: What every URL in a reply starts with, if not as the one that was asked for: in a
+                compose file a browser does not know the name that the other services do.
 
         Returns:
             A context manager that gives the base URL, without a slash at its end.
 
         Raises:
-            ValueError: ``port`` is not a whole number from 0 to 65535.
+            ValueError: ``port`` is not a whole number from 0 to 65535, or ``public_url`` is no http(s) URL.
             OSError: On entering, where ``host`` and ``port`` can't be listened on.
         """
         if type(port) is not int or not 0 <= port <= 65_535:
             raise ValueError("port must be a whole number from 0 to 65535")
+        if public_url is not None:
+            public_url = public_url.rstrip("/")
+            if not is_web_address(public_url) or not {"?", "#"}.isdisjoint(public_url):
+                raise ValueError("public_url must be an absolute http(s) URL without query and fragment")
         from imin_accounts.fake._http import serving  # aiohttp's server takes long to import
 
-        return serving(self, host=host, port=port, admin=admin)
-
-    # -- the browser's part, in memory
-
-    def complete(self, target: str | URL, *, email: str | None = None, password: str = "password") -> str:
-        """Go through the seller's page that ``target`` leads to, and connect.
-
-        Args:
-            target: A link from a reply: ``register_url`` logs in, ``create_url`` makes an account.
-            email: What the customer enters; the email that the broker knows if not given.
-            password: What they enter, or choose.
-
-        Returns:
-            ``redirectUri``, where the browser is sent.
-
-        Raises:
-            ConnectRefused: Nothing was connected. The link is used up nevertheless, unless it was
-                not good any more.
-        """
-        with self.lock:
-            handle = self.flow.begin(_token(target))
-            email = self.population.email(self.flow.visit(handle).customer) if email is None else email
-            return self.flow.consent(handle, email=email, password=password)
-
-    def decline(self, target: str | URL) -> str | None:
-        """Go to the seller's page that ``target`` leads to, and decline.
-
-        Returns:
-            ``redirectUri``, where the browser is sent; None where it stays on the seller's page.
-
-        Raises:
-            ConnectRefused: The link is forged, expired or used.
-        """
-        with self.lock:
-            return self.flow.decline(self.flow.begin(_token(target)))
-
-
-def _token(target: str | URL) -> str:
-    return parse_qs(urlsplit(str(target)).query).get("jwt", [""])[0]
+        return serving(self, host=host, port=port, admin=admin, public_url=public_url)

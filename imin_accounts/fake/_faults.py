@@ -4,6 +4,7 @@ A rule sees every call that its ``endpoint`` and ``customer`` match and counts t
 it was added. Rules apply in order: latencies add up, and the first other effect that is due decides.
 """
 
+import copy
 import math
 import random
 from collections import deque
@@ -17,6 +18,7 @@ from imin_accounts.fake import _replies as replies
 from imin_accounts.fake._api import ACCOUNTS, Api, ApiRequest
 from imin_accounts.fake._distort import drifted, malformed
 from imin_accounts.fake._rules import (
+    SCRIPT,
     Drifted,
     Drop,
     Effect,
@@ -43,10 +45,12 @@ class Fate:
     Attributes:
         response: The reply; None where the connection is dropped instead.
         delay: Seconds until then; ``math.inf`` for never.
+        by_fault: Whether the reply is a rule's or the rate limit's.
     """
 
     response: Response | None
     delay: float = 0.0
+    by_fault: bool = False
 
 
 class Faults:
@@ -102,16 +106,21 @@ class Faults:
         with self._world.lock:
             return write_script(self.rules, self.rate_limit)
 
+    def schema(self) -> dict[str, Any]:
+        """What ``load`` takes, as JSON Schema."""
+        return copy.deepcopy(SCRIPT)
+
     def decide(self, request: ApiRequest, api: Api) -> Fate:
         """Have ``api`` do what ``request`` asks, or not. Returns what becomes of it."""
         due = list(self._due(request))
         if self._over_limit(request):
             assert self.rate_limit is not None
             headers = _retry_after(self.rate_limit.retry_after)
-            return Fate(replies.error(429, self.rate_limit.body, headers=headers))
+            return Fate(replies.error(429, self.rate_limit.body, headers=headers), by_fault=True)
         delay = sum(effect.seconds for effect in due if isinstance(effect, Latency))
-        fate = _play(next((effect for effect in due if not isinstance(effect, Latency)), None), request, api)
-        return attrs.evolve(fate, delay=fate.delay + delay)
+        effect = next((effect for effect in due if not isinstance(effect, Latency)), None)
+        fate = _play(effect, request, api)
+        return attrs.evolve(fate, delay=fate.delay + delay, by_fault=effect is not None)
 
     def _due(self, request: ApiRequest) -> Iterator[Effect]:
         for rule, count in self._seen:

@@ -4,23 +4,29 @@ import asyncio
 import logging
 import math
 import re
+import string
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import attrs
+import orjson
 from aiohttp import http_exceptions, web
 
 from imin_accounts.fake import _pages as pages
 from imin_accounts.fake import _replies as replies
-from imin_accounts.fake._admin import Admin, Audience
+from imin_accounts.fake._admin import Admin, Audience, Guard, add_methods
 from imin_accounts.fake._api import VISIT_PATH
 from imin_accounts.fake._connect import ConnectRefused, Refusal
+from imin_accounts.fake._faults import Fate
+from imin_accounts.fake._front import Front
 from imin_accounts.fake._service import Service
 from imin_accounts.transports.base import Request, Response
 
 __all__ = ["serving"]
 
+_log = logging.getLogger("imin_accounts.fake")
 _MALFORMED = (http_exceptions.HttpProcessingError, web.RequestPayloadError)
 """What aiohttp raises, and logs with a traceback, where a client is to blame."""
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~-]+)(:[0-9]*)?")
@@ -28,12 +34,16 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 @asynccontextmanager
-async def serving(service: Service, *, host: str, port: int, admin: Audience) -> AsyncIterator[str]:
+async def serving(
+    service: Service, *, host: str, port: int, admin: Audience, public_url: str | None = None
+) -> AsyncIterator[str]:
     """Serve until the context ends. Gives the base URL."""
-    app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=(_well_formed,))
-    Admin(service, admin).add_to(app.router)
+    app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=(_logged, _well_formed))
+    guard = Guard(admin)
+    Front(service, guard, public_url).add_to(app.router)
+    Admin(service, guard, public_url).add_to(app.router)
     SellerPages(service).add_to(app.router)
-    app.router.add_route("*", "/{anything:.*}", api_handler(service))
+    app.router.add_route("*", "/{anything:(?s:.*)}", api_handler(service, public_url))
     log = logging.getLogger(__name__)
     log.addFilter(_without_traceback)
     runner = web.AppRunner(app, access_log=None, logger=log, handler_cancellation=True, shutdown_timeout=0.1)
@@ -53,6 +63,33 @@ def _without_traceback(record: logging.LogRecord) -> bool:
         record.msg, record.args, record.exc_info = "a malformed request was refused", (), None
         record.levelno, record.levelname = logging.INFO, "INFO"
     return True
+
+
+@web.middleware
+async def _logged(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Say in the log, once it is over, what was asked and answered; no secret is in a line."""
+    answered = "no reply"
+    try:
+        response = await handler(request)
+        answered = "connection dropped" if request.get("dropped") else str(response.status)
+        return response
+    except web.HTTPException as error:
+        answered = str(error.status)
+        raise
+    finally:
+        _log.info("%s %s %s", request.method, _shown(request), answered)
+
+
+def _shown(request: web.Request) -> str:
+    """What was asked for, without what connects an account: the token of a link, and the visit's page."""
+    path, _, query = request.raw_path.partition("?")
+    path = re.sub(rf"{VISIT_PATH}.*", f"{VISIT_PATH}***", path)
+    kept = [
+        each for each in query.split("&") if each.partition("=")[0] in ("seller", "customer", "redirectUri")
+    ]
+    return quote(f"{path}?{'&'.join(kept)}" if kept else path, safe=string.punctuation, errors="replace")
 
 
 @web.middleware
@@ -78,22 +115,49 @@ def _is_authority(text: str) -> bool:
         return False
 
 
-def api_handler(service: Service) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def api_handler(
+    service: Service, public_url: str | None
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The API's own endpoints, and a 404 for whatever is not one."""
 
     async def handle(request: web.Request) -> web.Response:
         target = request.raw_path
-        url = f"{request.scheme}://{request.host}{target}" if target.startswith("/") else target
+        if public_url is not None:
+            url = public_url + re.sub(r"^(?!/)[^/]*//[^/]*", "", target)
+        else:
+            url = f"{request.scheme}://{request.host}{target}" if target.startswith("/") else target
         fate = service.exchange(Request(method=request.method, url=url, headers=request.headers))
         if fate.delay == math.inf:
             await asyncio.Event().wait()  # until the client goes, or the server ends
         await service.sleep(fate.delay)
         if fate.response is None:
             request.protocol.force_close()
+            request["dropped"] = True
             return web.Response()  # aiohttp wants one; the connection is closed by now
-        return _to_aiohttp(fate.response)
+        return _to_aiohttp(_explained(fate, public_url or f"{request.scheme}://{request.host}"))
 
     return handle
+
+
+_ADVICE = {
+    400: "{base}/openapi.json says what may be asked.",
+    401: "The key is at {base}/; it goes into the header X-Api-Key.",
+    404: "Who there is, and what may be asked, is at {base}/.",
+    405: "{base}/openapi.json says what may be asked.",
+}
+
+
+def _explained(fate: Fate, base: str) -> Response:
+    """The reply; where it is an error's JSON object, a member of the emulator's own says what to do."""
+    response = fate.response
+    assert response is not None
+    advice = _ADVICE.get(response.status)
+    if fate.by_fault:
+        advice = "A fault that is in force did this: {base}/_emulator/faults."
+    if advice is None or response.status < 400 or not response.body.startswith(b"{"):
+        return response
+    members = {**orjson.loads(response.body), "emulator": advice.format(base=base)}
+    return attrs.evolve(response, body=orjson.dumps(members))
 
 
 class SellerPages:
@@ -107,8 +171,7 @@ class SellerPages:
     def add_to(self, router: web.UrlDispatcher) -> None:
         """Add every route, under any prefix that a gateway may have left on."""
         path = f"/{{prefix:(.*/)?}}{VISIT_PATH[1:]}{{visit}}"
-        router.add_get(path, self.show)
-        router.add_post(path, self.submit)
+        add_methods(router, path, {"GET": self.show, "POST": self.submit})
 
     async def show(self, request: web.Request) -> web.Response:
         """The form."""

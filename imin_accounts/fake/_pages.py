@@ -8,6 +8,7 @@ could not do themselves.
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,10 @@ from imin_accounts.transports.base import Response
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["declined", "ending", "form"]
+__all__ = ["declined", "ending", "form", "front"]
 
 _ENDINGS: dict[str, tuple[int, str, str]] = {
-    "forged": (400, "This link is not valid", "It was not made by this service, or it was cut short."),
+    "forged": (404, "This link is not valid", "It was not made by this service, or it was cut short."),
     "expired": (410, "This link has expired", "Go back to where you came from and ask for a new one."),
     "used": (410, "This link has been used", "Go back to where you came from and ask for a new one."),
 }
@@ -70,6 +71,19 @@ def form(
     )
 
 
+def front(seen: Mapping[str, Any]) -> Response | None:
+    """The page of the emulator itself; None where the extra is missing.
+
+    Args:
+        seen: What there is to see, as ``overview`` has it.
+    """
+    try:
+        page = _templates().get_template("front.html").render(seen)
+    except ImportError:
+        return None
+    return Response(status=200, headers=_headers("front.css"), body=page.encode())
+
+
 def _page(status: int, template: str, **values: Any) -> Response:
     try:
         templates = _templates()
@@ -80,7 +94,7 @@ def _page(status: int, template: str, **values: Any) -> Response:
             body=_MISSING.encode(),
         )
     page = templates.get_template(template).render(values)
-    return Response(status=status, headers=_headers(), body=page.encode())
+    return Response(status=status, headers=_headers("seller.css"), body=page.encode())
 
 
 @cache
@@ -97,8 +111,8 @@ def _templates() -> "Environment":
 
 
 @cache
-def _headers() -> dict[str, str]:
-    style = hashlib.sha256(_templates().get_template("seller.css").render().encode()).digest()
+def _headers(style_sheet: str) -> dict[str, str]:
+    style = hashlib.sha256(_templates().get_template(style_sheet).render().encode()).digest()
     return {
         "content-type": "text/html; charset=utf-8",
         "cache-control": "no-store",

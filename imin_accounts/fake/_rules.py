@@ -1,7 +1,7 @@
 """Rules that say which requests go wrong, effects that say how, and both as a JSON file holds them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, get_args
 
 import attrs
@@ -9,9 +9,23 @@ import attrs
 from imin_accounts.fake._api import ApiRequest, Endpoint
 from imin_accounts.fake._distort import Drift, Flaw
 from imin_accounts.fake._replies import ErrorBody
-from imin_accounts.fake._validation import build, choice, flag, items_of, number, refuse_deep, text
+from imin_accounts.fake._validation import (
+    Check,
+    build,
+    choice,
+    either,
+    flag,
+    items_of,
+    number,
+    refuse_deep,
+    refuse_unknown,
+    schema_of,
+    text,
+)
 
 __all__ = [
+    "RULE",
+    "SCRIPT",
     "Drifted",
     "Drop",
     "Effect",
@@ -22,14 +36,10 @@ __all__ = [
     "Rule",
     "Stall",
     "Status",
+    "read_rule",
     "read_script",
     "write_script",
 ]
-
-
-def _retry_after(effect: object, field: "attrs.Attribute[Any]", value: object) -> None:
-    if not isinstance(value, str):
-        number(0, optional=True)(effect, field, value)
 
 
 @attrs.frozen
@@ -45,7 +55,9 @@ class Status:
 
     status: int = attrs.field(validator=number(200, 599, whole=True))
     body: ErrorBody = attrs.field(default=ErrorBody.OPENACTIVE, converter=ErrorBody, kw_only=True)
-    retry_after: float | str | None = attrs.field(default=None, validator=_retry_after, kw_only=True)
+    retry_after: float | str | None = attrs.field(
+        default=None, validator=either(text(), number(0, optional=True)), kw_only=True
+    )
     processed: bool = attrs.field(default=False, validator=flag(), kw_only=True)
 
 
@@ -116,13 +128,18 @@ def _is_effect(rule: object, field: "attrs.Attribute[Any]", value: object) -> No
         raise ValueError("effect must be one of the effects")
 
 
-def _counts(nth: int | Iterable[int] | None) -> frozenset[int] | None:
-    return None if nth is None else frozenset(nth if isinstance(nth, Iterable) else [nth])
+def _counts(nth: Any) -> Any:
+    several = isinstance(nth, Iterable) and not isinstance(nth, str | bytes | Mapping)
+    counts = [*nth] if several else [nth]
+    return frozenset(counts) if all(type(n) is int for n in counts) else nth
 
 
-def _from_one(rule: object, field: object, nth: frozenset[int] | None) -> None:
-    if not all(type(n) is int and n >= 1 for n in nth or ()):
-        raise ValueError("nth counts from 1")
+_NTH = {"type": "integer", "minimum": 1}
+_from_one = Check(
+    "a whole number from 1, an array of them, or null",
+    {"anyOf": [_NTH, {"type": "array", "items": _NTH}, {"type": "null"}]},
+    lambda nth: nth is None or (isinstance(nth, frozenset) and min(nth, default=1) >= 1),
+)
 
 
 @attrs.frozen
@@ -184,6 +201,34 @@ class RateLimit:
 _NAMES = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", effect.__name__).lower(): effect for effect in _EFFECTS}
 
 
+_EFFECT = {
+    "description": "What happens: an object with one member, the effect's name.",
+    "oneOf": [
+        {
+            "type": "object",
+            "properties": {name: schema_of(effect)},
+            "required": [name],
+            "additionalProperties": False,
+        }
+        for name, effect in _NAMES.items()
+    ],
+}
+RULE = schema_of(Rule, effect=_EFFECT)
+"""A rule as JSON Schema."""
+SCRIPT: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "What goes wrong at the emulator, and when",
+    "description": "Rules apply in order: latencies add up, and the first other effect that is due decides.",
+    "type": "object",
+    "properties": {
+        "rules": {"type": "array", "items": RULE},
+        "rate_limit": {"anyOf": [schema_of(RateLimit), {"type": "null"}]},
+    },
+    "additionalProperties": False,
+}
+"""A script of faults as JSON Schema."""
+
+
 def read_script(script: Any) -> tuple[list[Rule], RateLimit | None]:
     """The rules and the rate limit of a script.
 
@@ -193,9 +238,8 @@ def read_script(script: Any) -> tuple[list[Rule], RateLimit | None]:
     refuse_deep(script)
     if not isinstance(script, dict):
         raise ValueError("$: expected an object")
-    for name in script.keys() - {"rules", "rate_limit"}:
-        raise ValueError(f"$: there is no member {name!r}")
-    rules = [_rule(item, where) for item, where in items_of(script, "rules", "$")]
+    refuse_unknown(script, SCRIPT["properties"], "$")
+    rules = [read_rule(item, where) for item, where in items_of(script, "rules", "$")]
     limit = script.get("rate_limit")
     return rules, None if limit is None else build(RateLimit, limit, "$.rate_limit")
 
@@ -206,14 +250,21 @@ def write_script(rules: Iterable[Rule], rate_limit: RateLimit | None) -> dict[st
     return {"rules": [_written(rule) for rule in rules], "rate_limit": limit}
 
 
-def _rule(item: Any, where: str) -> Rule:
+def read_rule(item: Any, where: str) -> Rule:
+    """A rule of a script.
+
+    Raises:
+        ValueError: It can't be understood; says where, and what would be valid.
+    """
+    if isinstance(item, dict):
+        refuse_unknown(item, attrs.fields_dict(Rule), where)
     effect = item.get("effect") if isinstance(item, dict) else None
     return build(Rule, item, where, effect=_effect(effect, f"{where}.effect"))
 
 
 def _effect(value: Any, where: str) -> Effect:
     if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= _NAMES.keys():
-        raise ValueError(f"{where}: expected an object with one member of {', '.join(_NAMES)}")
+        raise ValueError(f"{where}: expected an object with one member, of {', '.join(_NAMES)}")
     ((name, members),) = value.items()
     return build(_NAMES[name], members, f"{where}.{name}")
 

@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import attrs
+from yarl import URL
 
 from imin_accounts.fake._api import Api, ApiRequest
 from imin_accounts.fake._connect import ConnectFlow
@@ -53,6 +55,7 @@ class Service(World):
 
     Attributes:
         broker: Whose key it is, as the seller's pages name them.
+        api_key: The key that ``X-Api-Key`` must carry.
         faults: What goes wrong.
         flow: The connect flow, for whoever shows the seller's pages.
         sleep: Waits some seconds.
@@ -74,6 +77,7 @@ class Service(World):
         super().__init__(clock=clock, random=self._dice["people"], undocumented=self._initially)
         self._seed = seed
         self.broker = broker
+        self.api_key = api_key
         self.sleep = sleep
         self._received: deque[Received] = deque(maxlen=_KEPT)
         self.flow = ConnectFlow(self, self._dice["links"])
@@ -141,6 +145,44 @@ class Service(World):
             )
             return fate
 
+    # -- the browser's part, in memory
+
+    def complete(self, target: str | URL, *, email: str | None = None, password: str = "password") -> str:
+        """Go through the seller's page that ``target`` leads to, and connect.
+
+        Args:
+            target: A link from a reply: ``register_url`` logs in, ``create_url`` makes an account.
+            email: What the customer enters; the email that the broker knows if not given.
+            password: What they enter, or choose.
+
+        Returns:
+            ``redirectUri``, where the browser is sent.
+
+        Raises:
+            ConnectRefused: Nothing was connected. The link is used up nevertheless, unless it was
+                not good any more.
+        """
+        with self.lock:
+            handle = self.flow.begin(_token(target))
+            email = self.population.email(self.flow.visit(handle).customer) if email is None else email
+            return self.flow.consent(handle, email=email, password=password)
+
+    def decline(self, target: str | URL) -> str | None:
+        """Go to the seller's page that ``target`` leads to, and decline.
+
+        Returns:
+            ``redirectUri``, where the browser is sent; None where it stays on the seller's page.
+
+        Raises:
+            ConnectRefused: The link is forged, expired or used.
+        """
+        with self.lock:
+            return self.flow.decline(self.flow.begin(_token(target)))
+
 
 def _dice(seed: int | None) -> random.Random:
     return random.SystemRandom() if seed is None else random.Random()
+
+
+def _token(target: str | URL) -> str:
+    return parse_qs(urlsplit(str(target)).query).get("jwt", [""])[0]

@@ -1,6 +1,7 @@
 """The emulator's state as JSON values, to be kept in a file and loaded again."""
 
 import copy
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,13 +10,71 @@ import attrs
 from imin_accounts.fake._documents import Connection
 from imin_accounts.fake._population import Person, Population
 from imin_accounts.fake._settings import Undocumented
-from imin_accounts.fake._validation import build, items_of, objects_of, refuse_deep, text_of
+from imin_accounts.fake._validation import (
+    build,
+    items_of,
+    nodes,
+    objects_of,
+    refuse_deep,
+    refuse_unknown,
+    schema_of,
+    text_of,
+)
 
-__all__ = ["read", "written"]
+__all__ = ["STATE", "read", "written"]
 
 VERSION = 1
-_NODES = ("access_passes", "entitlements", "evidence", "update_errors")
-_PARTS = {"version", "undocumented", "sellers", "customers", "members", "connections", "former"}
+_TEXT = {"type": "string"}
+_NODES = dict.fromkeys(("access_passes", "entitlements", "evidence", "update_errors"), nodes().schema)
+
+
+def _array(item: Mapping[str, Any], description: str, **keys: Mapping[str, Any]) -> dict[str, Any]:
+    """An array of objects like ``item``, which have ``keys`` too."""
+    properties = {**keys, **item.get("properties", {})}
+    required = [*keys, *item.get("required", ())]
+    return {
+        "description": description,
+        "type": "array",
+        "items": {**item, "properties": properties, "required": required},
+    }
+
+
+STATE: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "What the emulator knows",
+    "description": "The order of arrays is the order in which things were added. Links, faults, requests "
+    "and the time are no part of it.",
+    "type": "object",
+    "properties": {
+        "version": {"const": VERSION, "description": "Of this form; another number is refused."},
+        "undocumented": schema_of(Undocumented),
+        "sellers": _array(
+            {"type": "object"}, "JSON-LD objects, sent as they are.", **{"@id": {"type": "string"}}
+        ),
+        "customers": _array(schema_of(Person), "The broker's customers.", id=_TEXT),
+        "members": _array(
+            {"type": "object", "additionalProperties": False},
+            "The sellers' own accounts, by email in lower case.",
+            seller=_TEXT,
+            email=_TEXT,
+            password=_TEXT,
+        ),
+        "connections": _array(
+            schema_of(Connection, **_NODES),
+            "Accounts that are connected; the seller is one of those above.",
+            customer=_TEXT,
+            seller=_TEXT,
+        ),
+        "former": _array(
+            schema_of(Connection, **_NODES),
+            "What a seller still holds of an account that was disconnected.",
+            seller=_TEXT,
+        ),
+    },
+    "required": ["version"],
+    "additionalProperties": False,
+}
+"""A state as JSON Schema."""
 
 
 def written(population: Population, undocumented: Undocumented) -> dict[str, Any]:
@@ -46,10 +105,10 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
         ValueError: It can't be understood; says where.
     """
     refuse_deep(snapshot)
-    if not isinstance(snapshot, dict) or snapshot.get("version") != VERSION:
+    version = snapshot.get("version") if isinstance(snapshot, dict) else None
+    if isinstance(version, bool) or version != VERSION:  # True is 1 to Python
         raise ValueError(f"$: expected an object with version {VERSION}")
-    for name in snapshot.keys() - _PARTS:
-        raise ValueError(f"$: there is no member {name!r}")
+    refuse_unknown(snapshot, STATE["properties"], "$")
     snapshot = copy.deepcopy(snapshot)
     population = Population()
     for item, where in items_of(snapshot, "sellers", "$"):

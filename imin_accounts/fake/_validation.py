@@ -1,23 +1,32 @@
-"""What values the emulator's settings and its JSON files may have.
+"""What values the emulator's settings and its JSON files may have, and how to say so.
 
-No refusal of a setting echoes the value; every refusal of a file says where in it.
+A check refuses in words, for people, and has the same as JSON Schema. No refusal of a setting echoes the
+value; every refusal of a file says where in it, and what would have been valid.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import attrs
 
 __all__ = [
+    "Check",
     "aware",
     "build",
     "choice",
+    "either",
     "flag",
     "items_of",
+    "moment",
+    "nodes",
     "number",
     "objects_of",
     "refuse_deep",
+    "refuse_unknown",
+    "schema_of",
     "text",
     "text_of",
 ]
@@ -25,55 +34,157 @@ __all__ = [
 _DEEPEST = 64
 
 T = TypeVar("T", bound=attrs.AttrsInstance)
-Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
-def text(*, optional: bool = False) -> Check:
-    """A string."""
-    return _kind(str, "a string", optional)
+@attrs.frozen
+class Check:
+    """What a member may be: a validator for attrs, which can say itself.
+
+    Attributes:
+        words: After "must be".
+        schema: The same as JSON Schema.
+        accepts: Whether a value is one.
+    """
+
+    words: str
+    schema: Mapping[str, Any]
+    accepts: Callable[[Any], bool]
+
+    def __call__(self, _: object, field: "attrs.Attribute[Any]", value: Any) -> None:
+        if not self.accepts(value):
+            raise ValueError(f"{field.name} must be {self.words}")
+
+
+def _or_null(check: Check, optional: bool) -> Check:
+    if not optional:
+        return check
+    schema = {**check.schema, "type": [check.schema["type"], "null"]}
+    return Check(f"{check.words}, or null", schema, lambda value: value is None or check.accepts(value))
+
+
+def _json(value: object) -> str:
+    return "null" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def text(*, optional: bool = False, filled: bool = False) -> Check:
+    """A string; a ``filled`` one has a character at least."""
+    words, schema = ("a string that is not empty", {"minLength": 1}) if filled else ("a string", {})
+    check = Check(
+        words,
+        {"type": "string", **schema},
+        lambda value: isinstance(value, str) and bool(value or not filled),
+    )
+    return _or_null(check, optional)
 
 
 def flag(*, optional: bool = False) -> Check:
     """True or False."""
-    return _kind(bool, "true or false", optional)
+    check = Check("true or false", {"type": "boolean"}, lambda value: isinstance(value, bool))
+    return _or_null(check, optional)
 
 
 def number(low: float, high: float = 1e9, *, whole: bool = False, optional: bool = False) -> Check:
     """A number from ``low`` to ``high``, both included."""
-    kinds = (int,) if whole else (int, float)
-
-    def check(_: object, field: "attrs.Attribute[Any]", value: Any) -> None:
-        if optional and value is None:
-            return
-        if type(value) not in kinds or not low <= value <= high:
-            kind = "a whole number" if whole else "a number"
-            raise ValueError(f"{field.name} must be {kind} from {low:g} to {high:g}")
-
-    return check
+    kinds, name, article = ((int,), "integer", "a whole") if whole else ((int, float), "number", "a")
+    check = Check(
+        f"{article} number from {low:g} to {high:g}",
+        {"type": name, "minimum": low, "maximum": high},
+        lambda value: type(value) in kinds and low <= value <= high,
+    )
+    return _or_null(check, optional)
 
 
 def choice(*values: object) -> Check:
     """One of ``values``."""
-
-    def check(_: object, field: "attrs.Attribute[Any]", value: Any) -> None:
-        if value not in values:
-            raise ValueError(f"{field.name} must be one of {', '.join(map(repr, values))}")
-
-    return check
+    return Check(
+        f"one of {', '.join(map(_json, values))}", {"enum": [*values]}, lambda value: value in values
+    )
 
 
-def aware(_: object, field: "attrs.Attribute[Any]", value: Any) -> None:
-    """A ``datetime`` with an offset."""
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise ValueError(f"{field.name} must be an aware datetime")
+def either(first: Check, second: Check) -> Check:
+    """What either of two checks accepts."""
+    return Check(
+        f"{first.words}, or {second.words}",
+        {"anyOf": [first.schema, second.schema]},
+        lambda value: first.accepts(value) or second.accepts(value),
+    )
 
 
-def _kind(kind: type, words: str, optional: bool) -> Check:
-    def check(_: object, field: "attrs.Attribute[Any]", value: Any) -> None:
-        if not (isinstance(value, kind) or (optional and value is None)):
-            raise ValueError(f"{field.name} must be {words}")
+def nodes() -> Check:
+    """JSON-LD objects, which are sent as they are."""
+    return Check(
+        "an array of JSON-LD objects",
+        {"type": "array", "items": {"type": "object"}},
+        lambda value: isinstance(value, list | tuple) and all(isinstance(each, Mapping) for each in value),
+    )
 
-    return check
+
+def moment(*, optional: bool = False) -> Check:
+    """A ``datetime`` with an offset; in JSON a date-time."""
+    check = Check(
+        "an aware datetime",
+        {"type": "string", "format": "date-time"},
+        lambda value: isinstance(value, datetime) and value.utcoffset() is not None,
+    )
+    return _or_null(check, optional)
+
+
+aware = moment()
+
+
+# -- classes as JSON Schema
+
+
+def schema_of(cls: type[attrs.AttrsInstance], **members: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON objects of which ``build`` makes instances of ``cls``.
+
+    What a member means is what the class's docstring says of the attribute.
+
+    Args:
+        members: Schemas of those that have no check of their own.
+    """
+    said = _attributes(cls.__doc__ or "")
+    properties: dict[str, Any] = {}
+    for field in attrs.fields(cls):
+        schema = dict(members.get(field.name) or _schema_of_field(field))
+        if field.name in said:
+            schema["description"] = said[field.name]
+        if field.default is None or isinstance(field.default, str | int | float):
+            schema["default"] = field.default
+        properties[field.name] = schema
+    required = [field.name for field in attrs.fields(cls) if field.default is attrs.NOTHING]
+    summary = " ".join((cls.__doc__ or "").partition("\n\n")[0].split())
+    return {
+        **({"description": summary} if summary else {}),
+        "type": "object",
+        "properties": properties,
+        **({"required": required} if required else {}),
+        "additionalProperties": False,
+    }
+
+
+def _schema_of_field(field: "attrs.Attribute[Any]") -> Mapping[str, Any]:
+    if isinstance(field.validator, Check):
+        return field.validator.schema
+    if isinstance(field.type, type) and issubclass(field.type, StrEnum):
+        return {"enum": [str(each) for each in field.type]}
+    raise AssertionError(f"{field.name}: nobody says what it may be")
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    """What the section "Attributes" of a docstring says of each; several may share one line."""
+    said: dict[str, str] = {}
+    _, _, section = docstring.partition("Attributes:\n")
+    names: list[str] = []
+    for line in section.splitlines():
+        if found := re.match(r" {8}(\w+(?:, \w+)*): (.+)", line):
+            names = found[1].split(", ")
+            said.update(dict.fromkeys(names, found[2].strip()))
+        elif line.startswith(" " * 12):
+            said.update({name: f"{said[name]} {line.strip()}" for name in names})
+        elif line.strip():
+            break
+    return {name: re.sub(r"\bNone\b", "null", words.replace("``", "")) for name, words in said.items()}
 
 
 # -- files
@@ -109,16 +220,33 @@ def build(cls: type[T], members: Any, where: str, **more: Any) -> T:
     Raises:
         ValueError: Not an object, an unknown or missing member, or a value that ``cls`` refuses.
     """
+    fields = attrs.fields(cls)
+    known = [field.name for field in fields]
     if not isinstance(members, dict):
-        raise ValueError(f"{where}: expected an object")
-    fields = attrs.fields_dict(cls)
-    for name in members.keys() - fields.keys():
-        raise ValueError(f"{where}: there is no member {name!r}")
+        raise ValueError(f"{where}: expected an object; its members may be {', '.join(known) or 'none'}")
+    refuse_unknown(members, known, where)
+    values = {**members, **more}
+    for field in fields:
+        if field.default is attrs.NOTHING and field.name not in values:
+            raise ValueError(f"{where}: {field.name} is required")
+        kind = field.type if isinstance(field.type, type) and issubclass(field.type, StrEnum) else None
+        if kind is not None and field.name in members and members[field.name] not in [*kind]:
+            raise ValueError(f"{where}: {field.name} must be one of {', '.join(map(_json, kind))}")
     try:
-        return cls(**{**members, **more})
-    except (TypeError, ValueError) as error:
+        return cls(**values)
+    except ValueError as error:
         reason = str(error)
     raise ValueError(f"{where}: {reason}")
+
+
+def refuse_unknown(members: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Refuse a member that is not among the known ones.
+
+    Raises:
+        ValueError: There is one; lists the known ones.
+    """
+    for name in sorted({*members} - {*known}):
+        raise ValueError(f"{where}: there is no member {name!r}; there may be {', '.join(known) or 'none'}")
 
 
 def items_of(members: dict[str, Any], key: str, where: str) -> list[tuple[Any, str]]:

@@ -29,6 +29,18 @@ def base_url() -> str | None:
     return _set("IMIN_BASE_URL")
 
 
+def insecure_http() -> bool:
+    """Whether ``IMIN_INSECURE_HTTP`` is 1.
+
+    Raises:
+        InvalidRequest: It is neither that nor 0: somebody meant something by it.
+    """
+    value = _set("IMIN_INSECURE_HTTP") or "0"
+    if value not in ("0", "1"):
+        raise InvalidRequest("IMIN_INSECURE_HTTP must be 1, 0 or not set")
+    return value == "1"
+
+
 def _set(name: str) -> str | None:
     # Empty is not set: an unset variable of a compose file arrives as an empty one.
     return os.environ.get(name) or None

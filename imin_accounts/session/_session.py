@@ -58,6 +58,7 @@ class Options(TypedDict, total=False):
     max_connections: int
     verify_customer: bool
     on_attempt: OnAttempt | None
+    insecure_http: bool
     runtime: Runtime
 
 
@@ -82,6 +83,8 @@ class AccountsSession:
         verify_customer: Refuse a reply whose ``@id`` names another customer than the one asked for. What
             is to prove a disconnection is checked in any case.
         on_attempt: Called with an ``Attempt`` after each request, so not async. What it raises is logged.
+        insecure_http: Let ``base_url`` be http to another machine, such as an emulator in a compose file:
+            whoever is between reads the key and every reply. Never to imin's own host.
         runtime: Clock, sleep and dice, for tests.
 
     Raises:
@@ -100,6 +103,7 @@ class AccountsSession:
         max_connections: int = 100,
         verify_customer: bool = True,
         on_attempt: OnAttempt | None = None,
+        insecure_http: bool = False,
         runtime: Runtime = Runtime(),  # noqa: B008 - a frozen value
     ) -> None:
         key = api_key if callable(api_key) else ApiKey(api_key)
@@ -107,7 +111,7 @@ class AccountsSession:
         if isinstance(key, ApiKey) and key.fault is not None:
             raise InvalidRequest(key.fault)
         check_types(transport=transport, retry=retry, on_attempt=on_attempt, runtime=runtime)
-        self._base_url = requests.check_base_url(base_url)
+        self._base_url = requests.check_base_url(base_url, insecure_http=insecure_http)
         self._transport = transport
         self._owned: AiohttpTransport | None = None
         self._retry = retry
@@ -128,15 +132,19 @@ class AccountsSession:
         """A session as the environment says; nothing else in this package reads it.
 
         ``IMIN_API_KEY`` is the key, or ``IMIN_API_KEY_FILE`` names a file that holds it (white space
-        around it is dropped). ``IMIN_BASE_URL`` is optional. One that is empty is as if it were not set.
+        around it is dropped). ``IMIN_BASE_URL`` is optional, and ``IMIN_INSECURE_HTTP=1`` is
+        ``insecure_http=True``. One that is empty is as if it were not set.
 
         Args:
-            options: As for the class itself; ``api_key`` and ``base_url`` win over the environment's.
+            options: As for the class itself; ``api_key``, ``base_url`` and ``insecure_http`` win over the
+                environment's.
 
         Raises:
             InvalidRequest: No key, both variables, an unreadable file, or an unusable value.
         """
         options.setdefault("base_url", _env.base_url() or requests.BASE_URL)
+        if "insecure_http" not in options:
+            options["insecure_http"] = _env.insecure_http()
         if "api_key" not in options:
             options["api_key"] = cast("str", _env.api_key())  # an ApiKey, which no traceback can show
         return cls(**options)

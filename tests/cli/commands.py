@@ -8,7 +8,10 @@ from click.testing import CliRunner
 from imin_accounts.cli._main import imin_accounts
 
 NO_ENVIRONMENT = dict.fromkeys(
-    ("IMIN_API_KEY", "IMIN_API_KEY_FILE", "IMIN_BASE_URL", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
+    (
+        *("IMIN_API_KEY", "IMIN_API_KEY_FILE", "IMIN_BASE_URL", "IMIN_INSECURE_HTTP"),
+        *("NO_COLOR", "FORCE_COLOR", "COLUMNS"),
+    )
 )
 
 

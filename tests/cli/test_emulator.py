@@ -126,7 +126,7 @@ async def test_its_state_is_saved_however_it_is_stopped(tmp_path: Path) -> None:
     """Being cancelled is what an interrupt comes to where there are no signal handlers."""
     fake, file = NotifyingImin(), tmp_path / "state.json"
     fake.add_customer("rosie")
-    serving = asyncio.create_task(_serve(fake, "127.0.0.1", 0, "loopback", StateFile(file)))
+    serving = asyncio.create_task(_serve(fake, {"port": 0}, StateFile(file)))
     await fake.served.wait()
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -88,11 +88,12 @@ async def test_faults_can_be_put_and_read(admin: AdminEndpoint) -> None:
     assert found["rate_limit"]["per_second"] == 9
 
 
-async def test_the_record_names_nobody(admin: AdminEndpoint) -> None:
-    """Method, route and status only."""
+async def test_the_record_says_who_and_what(admin: AdminEndpoint) -> None:
+    """Method, route and status, and about whom: enough for a test in another language."""
     await ask(admin.fake, "DELETE", seller=SELLER)
     route = "/api/v2/customers/{customerIdentifier}/accounts"
-    assert await admin.call("GET", "requests") == (200, [{"method": "DELETE", "route": route, "status": 404}])
+    asked = {"method": "DELETE", "route": route, "status": 404, "customer": "rosie", "seller": SELLER}
+    assert await admin.call("GET", "requests") == (200, [asked])
 
 
 async def test_time_can_pass(admin: AdminEndpoint) -> None:

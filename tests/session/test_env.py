@@ -1,6 +1,7 @@
 """What the environment says of a session, in the one place that reads it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,46 @@ def test_the_command_reads_it_alike(key_from: str, tmp_path: Path) -> None:
     assert (ran.code, "base_url" in ran.err) == (2, True)
     ran = run(*options, "accounts", "..", env={**env, "IMIN_BASE_URL": ""})
     assert (ran.code, "base_url" in ran.err) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("value", "passed", "allowed"), [("1", None, True), ("1", False, False), ("0", True, True)]
+)
+def test_insecure_http(
+    value: str, passed: bool | None, allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``IMIN_INSECURE_HTTP=1`` is ``insecure_http=True``, unless something is passed."""
+    monkeypatch.setenv("IMIN_API_KEY", "secret")
+    monkeypatch.setenv("IMIN_BASE_URL", "http://emulator:8080")
+    monkeypatch.setenv("IMIN_INSECURE_HTTP", value)
+    options: Any = {} if passed is None else {"insecure_http": passed}
+    if allowed:
+        assert base_url_of(AccountsSession.from_env(**options)) == "http://emulator:8080"
+    else:
+        with pytest.raises(InvalidRequest, match="https"):
+            AccountsSession.from_env(**options)
+
+
+@pytest.mark.parametrize("value", ["", "0", "yes", "true", " 1", "2"])
+def test_insecure_http_is_1_and_nothing_else(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty and 0 are as if it were not set; anything else is refused by name, whatever the URL."""
+    monkeypatch.setenv("IMIN_API_KEY", "secret")
+    monkeypatch.setenv("IMIN_INSECURE_HTTP", value)
+    reason = "IMIN_INSECURE_HTTP"
+    if value in ("", "0"):
+        reason = "base_url must be https"
+        assert base_url_of(AccountsSession.from_env()) == "https://book.imin.co"
+        monkeypatch.setenv("IMIN_BASE_URL", "http://emulator:8080")
+    with pytest.raises(InvalidRequest, match=reason):
+        AccountsSession.from_env()
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_the_command_has_an_option_for_it(place: str) -> None:
+    """Before or after a command's name; without it nothing is sent."""
+    options = ("--base-url", "http://emulator:8080")
+    before, after = ("--insecure-http",) * (place == "before"), ("--insecure-http",) * (place == "after")
+    ran = run(*options, *before, "accounts", "..", *after, env=KEY)
+    assert (ran.code, "customer must not" in ran.err) == (2, True)
+    assert "insecure_http" in run(*options, "accounts", "..", env=KEY).err
+    assert "https" in run("--base-url", "http://imin.co", "--insecure-http", "accounts", "1", env=KEY).err

@@ -1,6 +1,7 @@
 """Requests are exact, and checked before they are sent."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -162,6 +163,51 @@ def test_base_url_refused(base_url: str) -> None:
     """Anything else would send the key where it must not go."""
     with pytest.raises(InvalidRequest, match="base_url"):
         check_base_url(base_url)
+
+
+@pytest.mark.parametrize(
+    "base_url", ["http://emulator:8080", "http://10.0.0.7/imin", "http://imin.co.example"]
+)
+def test_http_to_another_machine_is_for_those_who_ask_for_it(base_url: str) -> None:
+    """As in a compose file, where an emulator has a name and no certificate."""
+    assert check_base_url(base_url, insecure_http=True) == base_url
+    with pytest.raises(InvalidRequest, match="insecure_http=True"):
+        check_base_url(base_url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "book.imin.co",
+            "BOOK.imin.CO",
+            "book.imin.co.",
+            "book.imin.co:80",
+            "book.imin.co.:8080",
+            "imin.co",
+        ),
+        *("search.imin.co", "a.b.imin.co", "book\u3002imin\uff0eco", "\uff42ook.imin.co", "bo%6fk.imin.co"),
+    ],
+)
+def test_http_to_imin_is_refused_however_its_host_is_spelled(host: str) -> None:
+    """There the key is the real one."""
+    with pytest.raises(InvalidRequest, match="base_url"):
+        check_base_url(f"http://{host}/", insecure_http=True)
+
+
+@pytest.mark.parametrize("value", [1, 0, None, "0", "1", "true"])
+def test_insecure_http_is_true_or_false(value: Any) -> None:
+    """Not what Python takes for either: ``"0"`` would be true."""
+    with pytest.raises(InvalidRequest, match="insecure_http"):
+        check_base_url("http://emulator:8080", insecure_http=value)
+
+
+@pytest.mark.parametrize("redirect_uri", ["http://broker:8000/back", "http://10.0.0.7/"])
+def test_insecure_http_is_about_imin_alone(redirect_uri: str) -> None:
+    """A customer comes back over https, or to this machine."""
+    base_url = check_base_url("http://emulator:8080", insecure_http=True)
+    with pytest.raises(InvalidRequest, match="loopback only\\)"):
+        accounts_request(base_url, "1", redirect_uri)
 
 
 @pytest.mark.parametrize(
