@@ -6,6 +6,11 @@ ENDING = [each for name in ("SIGINT", "SIGTERM", "SIGHUP") if (each := getattr(s
 """Those that end a command; there is no SIGHUP on Windows."""
 
 
+def heeded() -> list[signal.Signals]:
+    """Those that this process heeds: one that was ignored from the start, as by ``nohup``, stays so."""
+    return [signum for signum in ENDING if signal.getsignal(signum) not in (signal.SIG_IGN, None)]
+
+
 class OwnProcess:
     """Whether the command has a process to itself, which ends with it; a test may call it in its own."""
 

@@ -12,7 +12,7 @@ from imin_accounts import AccountsSession, ConnectedAccount, SellerAccounts, Unc
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console
 from imin_accounts.cli._site.scripted_browser import open_page, submit
-from imin_accounts.cli.accounts import account_table, seller_name
+from imin_accounts.cli.accounts import print_accounts, seller_name
 from imin_accounts.fake import FakeImin, add_rosie
 
 API_KEY = "demo-key"
@@ -69,7 +69,7 @@ async def _demo(to: Console) -> None:
 
         _step(to, "1", "List Rosie's account with each seller.")
         accounts = await imin.get_seller_accounts(CUSTOMER, redirect_uri=REDIRECT_URI)
-        to.print(account_table(accounts))
+        print_accounts(to, accounts)
         chosen = next(account for account in accounts if isinstance(account, UnconnectedAccount))
         assert chosen.register_url is not None, "a link comes with every account that is not connected"
 
@@ -78,7 +78,7 @@ async def _demo(to: Console) -> None:
 
         _step(to, "3", "List them again: only this tells whether it worked.")
         accounts = await imin.get_seller_accounts(CUSTOMER)
-        to.print(account_table(accounts))
+        print_accounts(to, accounts)
         _check(accounts, chosen.seller.id, connected=True)
 
         _step(to, "4", "Disconnect it.")
@@ -87,7 +87,7 @@ async def _demo(to: Console) -> None:
 
         _step(to, "5", "List them once more: Rosie's own account with the seller remains.")
         accounts = await imin.get_seller_accounts(CUSTOMER)
-        to.print(account_table(accounts))
+        print_accounts(to, accounts)
         _check(accounts, chosen.seller.id, connected=False)
 
 

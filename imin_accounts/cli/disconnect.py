@@ -13,8 +13,8 @@ from imin_accounts.cli._signals import ignore_from_now
 
 @click.command(
     epilog=examples(
-        "imin-accounts disconnect 1234 https://id.bookingsystem.example.com/organizers/1",
-        "imin-accounts disconnect 1234 https://id.bookingsystem.example.com/organizers/1 --json",
+        "imin-accounts disconnect rosie https://id.bookingsystem.example.com/organizers/1",
+        "imin-accounts disconnect rosie https://id.bookingsystem.example.com/organizers/1 --json",
     )
 )
 @click.argument("customer")

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +13,10 @@ import click
 
 from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
 from imin_accounts.cli._help import examples
+from imin_accounts.cli._signals import heeded
 from imin_accounts.fake import FakeImin, add_crowd, add_rosie
 
 __all__ = ["emulator"]
-
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @click.command(
@@ -164,7 +162,7 @@ async def _serve(
 ) -> None:
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):  # on Windows an interrupt cancels us instead
-        for signum in _SIGNALS:
+        for signum in heeded():
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -182,7 +180,7 @@ async def _serve(
 
 def _load(option: str, file: Path, load: Callable[[Any], None]) -> None:
     try:
-        load(json.loads(file.read_text(encoding="utf-8")))
+        load(json.loads(file.read_text(encoding="utf-8-sig")))
     except RecursionError:
         raise click.BadParameter(f"{file}: it is nested too deep", param_hint=option) from None
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from imin_accounts import SellerAccount, SellerAccounts, UnrecognisedAccount, from_jsonld, to_jsonld
-from imin_accounts.cli._exit_codes import PARTLY_DONE
+from imin_accounts.cli._failures import PARTLY_DONE
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
 from imin_accounts.cli.accounts import seller_name
@@ -23,7 +23,7 @@ APART = {"item", "problems", "extra", "_document"}
 @click.command(
     epilog=examples(
         "imin-accounts read saved.json",
-        "imin-accounts accounts 1234 --json | imin-accounts read -",
+        "imin-accounts accounts rosie --json | imin-accounts read -",
     )
 )
 @click.argument("file", type=click.File("rb"))

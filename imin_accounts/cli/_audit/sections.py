@@ -66,6 +66,21 @@ def sections(audit: Audit) -> list[Section]:
             audit.unrecognised,
             lambda found: (found.customer, found.seller, found.what),
         ),
+        Section(
+            "Customers who could not be read",
+            ("Customer", "Why", "In words"),
+            [
+                Finding(
+                    customer=each.customer,
+                    seller_id=None,
+                    seller_name=None,
+                    what=each.text,
+                    status=each.kind.label,
+                )
+                for each in audit.failures
+            ],
+            lambda found: (found.customer, found.status, found.what),
+        ),
     ]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from imin_accounts.cli._export.sinks import SUFFIXES, TEXT_FORMATS, Sink, is_export, open_sink, read_customers
 from imin_accounts.cli._files import CannotRead, CannotWrite
-from imin_accounts.cli.rows import Row
+from imin_accounts.cli.rows import Row, is_error
 from tests.cli.commands import CommandResult, run
 from tests.cli.rows import customer_rows, error_rows
 
@@ -34,7 +34,8 @@ def opened(path: Path, *, retry_failed: bool = False) -> tuple[Sink, dict[str, b
     with ExitStack() as unless_it_can_be_resumed:
         sink = open_sink(path)
         unless_it_can_be_resumed.callback(sink.close)
-        held = dict(sink.resume(retry_failed=retry_failed))
+        there = sink.resume(retry_failed=retry_failed)
+        held = {str(rows[0]["customer"]): is_error(rows) for rows in there}
         unless_it_can_be_resumed.pop_all()
     return sink, held
 
