@@ -67,8 +67,6 @@ async def test_the_calls_work(capsys: pytest.CaptureFixture[str]) -> None:
     """The block on use runs, here on an emulated imin, and the disconnection is confirmed."""
     fake = FakeImin()
     add_rosie(fake)
-    fake.add_customer("1234")
-    fake.connect("1234", ACME)
     there = {"AccountsSession": partial(AccountsSession, transport=fake), "seller_id": ACME}
     names: dict[str, Any] = {**there, "api_key": "test-key"}
     await eval(compiled(blocks("python")[1]), names)

@@ -75,7 +75,7 @@ def session(**more: Any) -> "AccountsSession":
 
 
 def _key_in(file: Path) -> str:
-    """The key, whatever editor or shell wrote it: PowerShell's ``>`` makes UTF-16, Notepad a byte order mark."""
+    """The key, whoever wrote it: PowerShell's ``>`` makes UTF-16, Windows' Notepad a byte order mark."""
     try:
         content = file.read_bytes()
         encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"

@@ -6,6 +6,7 @@ only where somebody asked for it: with ``--json``, in a journal or an export, an
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
@@ -13,45 +14,35 @@ import attrs
 import click
 
 from imin_accounts import DeadlineExceeded, IminError
-from imin_accounts.cli._output import count_text
+from imin_accounts.cli._output import count_text, print_json
 
 FAILED, USAGE, PARTLY_DONE, NOT_AUTHORISED, UNREACHABLE = 1, 2, 3, 4, 5
 
 
 class Kind(Enum):
-    """A kind of failure: what it is called, the exit code where there is no other kind, and what to do."""
+    """A kind of failure: its name, what it is, what to do, and the exit code of one call that ends so."""
 
     UNREACHABLE = (
         "unreachable",
+        "no reply, or none in time",
+        "check the network and the address asked (--base-url), then repeat",
         UNREACHABLE,
-        "no reply, or none in time: check the network and the address asked (--base-url), then repeat",
     )
-    KEY = ("key", NOT_AUTHORISED, "not allowed (401 or 403): check the API key")
-    UNKNOWN = (
-        "unknown customer",
-        FAILED,
-        "unknown to imin (404): check those identifiers, and the address asked",
-    )
-    THROTTLED = ("throttled", FAILED, "too many requests (429): repeat later, or with a lower --rate")
-    UNREADABLE = (
-        "unreadable",
-        FAILED,
-        "imin's reply could not be read: repeat later; if it stays so, tell imin",
-    )
-    ERROR = (
-        "error at imin",
-        FAILED,
-        "imin answered with another error: repeat later; if it stays so, tell imin",
-    )
-    IDENTIFIER = ("bad identifier", USAGE, "can't be sent, so nothing was: mend those identifiers")
-    IN_DOUBT = ("in doubt", PARTLY_DONE, "nobody can tell whether it was disconnected: repeat later")
-    NOT_WRITTEN = ("not written down", FAILED, "the file could not be written: see to that, then repeat")
-    NOT_ASKED = ("not asked", PARTLY_DONE, "the run ended before: repeat it")
+    KEY = ("key", "401 or 403", "check the API key, and what it is allowed to", NOT_AUTHORISED)
+    UNKNOWN = ("unknown customer", "404", "check those identifiers, and the address asked", FAILED)
+    THROTTLED = ("throttled", "429", "repeat later, or with a lower --rate", FAILED)
+    UNREADABLE = ("unreadable", "of imin's reply", "repeat later; if it stays so, tell imin", FAILED)
+    ERROR = ("error at imin", "another status", "repeat later; if it stays so, tell imin", FAILED)
+    IDENTIFIER = ("bad identifier", "it can't be sent", "mend those identifiers", USAGE)
+    IN_DOUBT = ("in doubt", "connected still, or nobody can tell", "repeat later", PARTLY_DONE)
+    NOT_WRITTEN = ("not written down", "a file can't be written", "see to that, then repeat", FAILED)
+    NOT_ASKED = ("not asked", "the run ended before", "repeat it", PARTLY_DONE)
 
-    def __init__(self, label: str, exit_code: int, advice: str) -> None:
+    def __init__(self, label: str, detail: str, advice: str, exit_code: int) -> None:
         self.label = label
-        self.exit_code = exit_code
+        self.detail = detail
         self.advice = advice
+        self.exit_code = exit_code
 
 
 def kind_of(error_type: str, status: int | None) -> Kind:
@@ -151,7 +142,7 @@ class Failures:
                 self.add(Failure.of(customer, ended_by))
             else:
                 kind = Kind.NOT_ASKED if ended_by is None else Kind.NOT_WRITTEN
-                self.add(Failure(customer=customer, kind=kind, text=kind.advice))
+                self.add(Failure(customer=customer, kind=kind, text=kind.detail))
 
     def __iter__(self) -> Iterator[Failure]:
         for failures in self._by_customer.values():
@@ -175,9 +166,8 @@ class Failures:
 
     @property
     def exit_code(self) -> int:
-        """The one that says why, where nothing else was done: 1 where there are several reasons."""
-        codes = {kind.exit_code for kind in self.kinds}
-        return codes.pop() if len(codes) == 1 else FAILED
+        """The one that says why, where nothing else was done: unreachable only if no reply came at all."""
+        return UNREACHABLE if self.kinds.keys() == {Kind.UNREACHABLE} else FAILED
 
     def as_json(self) -> list[dict[str, Any]]:
         """Everything, as JSON values."""
@@ -192,4 +182,15 @@ class Failures:
         if self:
             click.echo(f"{count_text(len(self), 'customer')} {what}:", err=True)
         for kind, count in self.kinds.most_common():
-            click.echo(f"  {count:,} {kind.label}: {kind.advice}.", err=True)
+            click.echo(f"  {count:,} {kind.label} ({kind.detail}): {kind.advice}.", err=True)
+
+
+@contextmanager
+def told_in_json(as_json: bool, customer: str, seller: str | None = None) -> Iterator[None]:
+    """Print an error that ends a command about one customer as JSON too, where that was asked for."""
+    try:
+        yield
+    except IminError as error:
+        if as_json:
+            print_json({"failures": [Failure.of(customer, error, seller).as_json()]})
+        raise

@@ -15,7 +15,7 @@ from imin_accounts import (
     to_jsonld,
 )
 from imin_accounts.cli._connection import connection_options, session
-from imin_accounts.cli._failures import PARTLY_DONE
+from imin_accounts.cli._failures import PARTLY_DONE, told_in_json
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
 from imin_accounts.cli._tables import Column, print_table
@@ -42,9 +42,10 @@ def accounts(ctx: click.Context, customer: str, redirect_uri: str | None, as_jso
     links to connect an account are shown: each holds a token that is good once and for a short time, for
     that customer's browser only.
 
-    --json prints imin's reply, which `imin-accounts read` takes.
+    --json prints imin's reply, which `imin-accounts read` takes, or what went wrong ("failures").
     """
-    found = asyncio.run(_fetch(customer, redirect_uri))
+    with told_in_json(as_json, customer):
+        found = asyncio.run(_fetch(customer, redirect_uri))
     if as_json:
         print_json(to_jsonld(found))
     else:

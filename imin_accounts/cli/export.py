@@ -104,7 +104,7 @@ def export(
             ended = ended or error
     if as_json:
         print_json({"file": str(output), **result.as_json()})
-    else:
+    elif not isinstance(ended, CannotWrite):
         click.echo(f"{output}: {count_text(result.read, 'customer')} read, {result.failed:,} failed.")
     result.failures.tell("could not be read")
     code = selection.write_failed(result.failures, result.exit_code, named=as_json)

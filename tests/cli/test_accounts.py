@@ -108,7 +108,10 @@ def test_an_unknown_customer_has_failed(imin_server: str) -> None:
     """Exit code 1, and the text says what it may be."""
     ran = run("accounts", "nobody", env=environment(imin_server))
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == "Error: imin answered 404: no such customer, or no such account.\n"
+    assert (
+        ran.err
+        == "Error: imin answered 404: no such customer, or no such account. Check both, and the address asked.\n"
+    )
 
 
 def test_nothing_of_a_reply_steers_the_terminal(fake_imin: FakeImin, imin_server: str) -> None:

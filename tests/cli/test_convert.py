@@ -94,7 +94,7 @@ def test_without_pyarrow_the_line_that_installs_it_is_told(
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # what Python itself takes for not installed
     ran = run("convert", str(source), str(tmp_path / "new.parquet"))
     assert ran.code == 1
-    assert "python -m pip install 'imin-accounts[parquet]'" in ran.err
+    assert "python -m pip install '.[parquet]'" in ran.err
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])

@@ -34,8 +34,8 @@ class Section:
 
 
 def sections(audit: Audit) -> list[Section]:
-    """Everything that somebody may have to look after."""
-    return [
+    """Everything that somebody may have to look after; unread customers only where there are some."""
+    found = [
         Section(
             f"Entitlements that end by {day_text(audit.until)}",
             ("Customer", "Seller", "Entitlement", "Ends"),
@@ -66,22 +66,26 @@ def sections(audit: Audit) -> list[Section]:
             audit.unrecognised,
             lambda found: (found.customer, found.seller, found.what),
         ),
-        Section(
-            "Customers who could not be read",
-            ("Customer", "Why", "In words"),
-            [
-                Finding(
-                    customer=each.customer,
-                    seller_id=None,
-                    seller_name=None,
-                    what=each.text,
-                    status=each.kind.label,
-                )
-                for each in audit.failures
-            ],
-            lambda found: (found.customer, found.status, found.what),
-        ),
     ]
+    return [*found, _unread(audit)] if audit.failures else found
+
+
+def _unread(audit: Audit) -> Section:
+    return Section(
+        "Customers who could not be read",
+        ("Customer", "Why", "In words"),
+        [
+            Finding(
+                customer=each.customer,
+                seller_id=None,
+                seller_name=None,
+                what=each.text,
+                status=each.kind.label,
+            )
+            for each in audit.failures
+        ],
+        lambda found: (found.customer, found.status, found.what),
+    )
 
 
 def day_text(day: date) -> str:

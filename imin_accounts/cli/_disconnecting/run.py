@@ -114,7 +114,7 @@ class Disconnecting:
                     self.journal.fail(customer, None, error)
         except CannotWrite as error:
             self.error = self.error or error
-            failures = [Failure(customer=customer, kind=Kind.NOT_WRITTEN, text=Kind.NOT_WRITTEN.advice)]
+            failures = [Failure(customer=customer, kind=Kind.NOT_WRITTEN, text=Kind.NOT_WRITTEN.detail)]
         for failure in failures:
             self.failures.add(failure)
         self.unknown += is_unknown

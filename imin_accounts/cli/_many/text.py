@@ -96,11 +96,11 @@ def cells(path: Path, lines: Iterator[str], column: str | None) -> Iterator[str]
         if column is None:
             wrong = f"say which column of {path} holds the identifiers: --column NAME"
             raise click.UsageError(f"{wrong}. {there}")
-        raise click.UsageError(f"{path} has no column {safe(column)!r}. {there}")
+        raise click.UsageError(f"{path} has no column of that name ({safe(column)}). {there}")
     names = by_separator[separator]
     if names.count(column) > 1:
         there = _described({separator: names})
-        raise click.UsageError(f"{path} has several columns {safe(column)!r}. {there}")
+        raise click.UsageError(f"{path} has several columns of that name ({safe(column)}). {there}")
     place = names.index(column)
     for row in csv.reader(lines, delimiter=separator, strict=True):
         if row:
