@@ -46,8 +46,8 @@ def lines_of(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
         if len(shown) == len(bom) and first.startswith(shown):  # as only an encoding of single bytes shows it
             raise CannotRead(path, f"it is not {text.encoding}; it looks like --encoding {name}")
     start = first.rstrip("\n").removesuffix("\r")
-    for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if len(start) > 1 and set(start[place::2]) == {"\0"}:
+    for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):  # "12\n" is "1\0 2\0 \n\0", or "\0 1 \0 2 \0\n"
+        if start.endswith("\0") and len(start) % 2 == 1 - place and set(start[place::2]) == {"\0"}:
             raise CannotRead(path, f"it is not {text.encoding}; it looks like --encoding {name}")
     return chain([first.removeprefix("\ufeff")], text)
 
