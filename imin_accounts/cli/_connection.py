@@ -56,6 +56,12 @@ def key_file() -> Path | None:
     return file
 
 
+def given() -> list[str]:
+    """The options that were given, as they are typed."""
+    options = click.get_current_context().ensure_object(dict)
+    return [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+
+
 def session(**more: Any) -> "AccountsSession":
     """A session as the options say, and the environment where they say nothing.
 

@@ -10,7 +10,7 @@ from imin_accounts.cli._audit.findings import Audit
 from imin_accounts.cli._audit.kept import Kept, tell_how_to_go_on
 from imin_accounts.cli._audit.page import report as html_report
 from imin_accounts.cli._audit.tables import print_audit
-from imin_accounts.cli._connection import connection_options, key_file, session
+from imin_accounts.cli._connection import connection_options, given, key_file, session
 from imin_accounts.cli._export.sinks import is_export, read_customers
 from imin_accounts.cli._files import check_writable, refuse_same, replacing
 from imin_accounts.cli._help import examples
@@ -115,7 +115,7 @@ def audit(
                 click.echo(f"{'Ended' if ended else 'Interrupted'}: {were} not asked for.", err=True)
                 options = ["--within", duration_text(within)]
                 options += ["--report", str(report)] if report else []
-                tell_how_to_go_on(kept.keep(), ids, selection.options, options)
+                tell_how_to_go_on(kept.keep(), ids, [*selection.options, *given()], options)
         found.failures, found.left = result.failures, result.left
     if report is not None:
         html = html_report(found)

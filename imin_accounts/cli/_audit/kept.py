@@ -67,7 +67,7 @@ def tell_how_to_go_on(kept: Path | None, ids: Path, selected: list[str], audited
 
     Args:
         kept: An export of it; None where there is none.
-        selected: The options that chose the identifiers.
+        selected: The options that chose the identifiers, and those that say how to reach imin.
         audited: The audit's own options.
     """
     where = f"What was read is in {kept}, an export." if kept else "What was read could not be kept."

@@ -60,16 +60,17 @@ def read_parquet(path: Path) -> Iterator[list[Row]]:
     arrow, parquet = _pyarrow()
     number = 0
 
-    def rows() -> Iterator[Row]:
+    def rows(table: Any) -> Iterator[Row]:
         nonlocal number
-        for batch in parquet.ParquetFile(file).iter_batches():
+        for batch in table.iter_batches():
             for row in batch.to_pylist():
                 number += 1
                 yield {name: _untyped(value) for name, value in row.items()}
 
     try:
         with open(path, "rb") as file:
-            yield from whole_customers(path, rows(), lambda: f"row {number}")
+            table = parquet.ParquetFile(file)  # here, since it raises what is also a ValueError
+            yield from whole_customers(path, rows(table), lambda: f"row {number}")
     except OSError as error:
         raise CannotRead(path, error if error.strerror else "it is no Parquet file") from None
     except (arrow.ArrowException, OverflowError):  # their texts may quote what was found

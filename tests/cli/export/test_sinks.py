@@ -372,3 +372,17 @@ def test_a_file_that_is_gone_at_the_end_is_told(do: str, out: Path) -> None:
         out.unlink()
     with pytest.raises(CannotWrite):
         sink.close()
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_a_tail_of_zeros_is_a_torn_one(name: str, tmp_path: Path) -> None:
+    """As a power cut may leave it: an export goes on, and until then nobody takes the file for whole."""
+    path = tmp_path / name
+    write(path, customer_rows("1"))
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"\0" * 5_000)
+    with pytest.raises(CannotRead, match="it is not whole"):
+        list(read_customers(path))
+    sink, there = opened(path)
+    sink.close()
+    assert (there, path.read_bytes()) == ({"1": False}, whole)
