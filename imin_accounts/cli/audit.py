@@ -125,7 +125,7 @@ def audit(
         print_json(found.as_json())
     else:
         print_audit(console(), found)
-    result.failures.tell("could not be read")
+    result.failures.tell("could not be read" if not result.left else "were not read")
     code = selection.write_failed(result.failures, result.exit_code, named=as_json)
     if ended:
         raise ended

@@ -103,7 +103,7 @@ def disconnect_all(
             result, ended = show_connected(
                 imin, pending, concurrency=concurrency, tally=tally, as_json=as_json
             )
-            result.failures.tell("could not be read")
+            result.failures.tell("could not be read" if not result.left else "were not read")
             code = result.exit_code or (PARTLY_DONE if result.failures else 0)
             code = selection.write_failed(result.failures, code, named=True)
             if ended:

@@ -106,7 +106,7 @@ def export(
         print_json({"file": str(output), **result.as_json()})
     elif not isinstance(ended, CannotWrite):
         click.echo(f"{output}: {count_text(result.read, 'customer')} read, {result.failed:,} failed.")
-    result.failures.tell("could not be read")
+    result.failures.tell("could not be read" if not result.left else "were not read")
     code = selection.write_failed(result.failures, result.exit_code, named=as_json)
     if ended:
         raise ended

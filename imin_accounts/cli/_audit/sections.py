@@ -7,6 +7,7 @@ from typing import TypeAlias
 import attrs
 
 from imin_accounts.cli._audit.findings import EVIDENCE, Audit, Finding, by_urgency
+from imin_accounts.cli._failures import Kind
 
 Cells: TypeAlias = tuple[str, ...]
 
@@ -67,10 +68,12 @@ def sections(audit: Audit) -> list[Section]:
             lambda found: (found.customer, found.seller, found.what),
         ),
     ]
-    return [*found, _unread(audit)] if audit.failures else found
+    unread = _unread(audit)
+    return [*found, unread] if unread.findings else found
 
 
 def _unread(audit: Audit) -> Section:
+    """Those who failed; who was only not asked for is counted, and would hide them."""
     return Section(
         "Customers who could not be read",
         ("Customer", "Why", "In words"),
@@ -83,6 +86,7 @@ def _unread(audit: Audit) -> Section:
                 status=each.kind.label,
             )
             for each in audit.failures
+            if each.kind is not Kind.NOT_ASKED
         ],
         lambda found: (found.customer, found.status, found.what),
     )
