@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.paths import ROOT
 
 PACKAGE = ROOT / "imin_accounts"
-NOT_CORE = {"cli", "fake", "pytest_plugin", "testing"}
+NOT_CORE = {"__main__", "cli", "fake", "pytest_plugin", "testing"}
 """Rooms for tests and for people at a terminal."""
 
 

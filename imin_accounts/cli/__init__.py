@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from threading import current_thread, main_thread
 from typing import NoReturn
 
+from imin_accounts.cli._install import install_command
 from imin_accounts.cli._signals import OwnProcess, ignore_from_now
 from imin_accounts.cli._streams import NOT_WRITTEN, guard
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(arguments: Sequence[str] | None) -> int:
     output = guard()
     if find_spec("click") is None or find_spec("rich") is None:
-        print("imin-accounts needs its extra: python -m pip install 'imin-accounts[cli]'", file=sys.stderr)
+        print(f"imin-accounts needs its extra: {install_command('cli')}", file=sys.stderr)
         return 1
     _clean_up_when_terminated()
     try:

@@ -1,5 +1,6 @@
 """How to reach imin: the options for it, and the session that they make."""
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -62,6 +63,12 @@ def key_file() -> Path | None:
     return file
 
 
+def given() -> list[str]:
+    """The options that were given, as they are typed."""
+    options = click.get_current_context().ensure_object(dict)
+    return [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+
+
 def session(**more: Any) -> "AccountsSession":
     """A session as the options say, and the environment where they say nothing.
 
@@ -76,8 +83,18 @@ def session(**more: Any) -> "AccountsSession":
     options = {**click.get_current_context().ensure_object(dict), **more}
     file: Path | None = options.pop("api_key_file", None)
     if file is not None:
-        try:
-            options["api_key"] = file.read_text(encoding="utf-8", errors="replace").strip()
-        except OSError as error:
-            raise CannotRead(file, error) from None
+        options["api_key"] = _key_in(file)
     return AccountsSession.from_env(**options)
+
+
+def _key_in(file: Path) -> str:
+    """The key, whoever wrote it: PowerShell's ``>`` makes UTF-16, Windows' Notepad a byte order mark."""
+    try:
+        content = file.read_bytes()
+        encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+        return content.decode(encoding).strip()
+    except OSError as error:
+        raise CannotRead(file, error) from None
+    except UnicodeError:  # its text would quote the key
+        pass
+    raise CannotRead(file, "it is not UTF-8: an API key is plain ASCII text")

@@ -1,32 +1,29 @@
 """What an error means to whoever typed the command: an exit code and a text."""
 
-from imin_accounts import (
-    AuthenticationError,
-    DeadlineExceeded,
-    IminError,
-    InvalidRequest,
-    NotFound,
-    OutcomeUnknown,
-    TransportError,
-)
-
-FAILED, USAGE, PARTLY_DONE, NOT_AUTHORISED, UNREACHABLE = 1, 2, 3, 4, 5
+from imin_accounts import IminError, InvalidRequest, NotFound, OutcomeUnknown
+from imin_accounts.cli._failures import Kind, kind_of, status_of
 
 
 def explain(error: IminError) -> tuple[int, str]:
     """The exit code and the text for ``error``; the text says what to do where that is known."""
+    kind = kind_of(type(error).__name__, status_of(error))
     match error:
         case InvalidRequest():
-            return USAGE, f"{error}."
+            text = f"{error}."
         case OutcomeUnknown():
-            return PARTLY_DONE, f"{error}. List the accounts later: only that can tell."
-        case AuthenticationError():
-            return NOT_AUTHORISED, f"{error}. Check the API key."
+            text = f"{error}. List the accounts later: only that can tell."
         case NotFound():
-            return FAILED, f"{error}: no such customer, or no such account."
-        case TransportError():
-            return UNREACHABLE, f"{error}."
-        case DeadlineExceeded() if all(attempt.status is None for attempt in error.attempts):
-            return UNREACHABLE, f"{error}."
+            text = f"{error}: no such customer, or no such account. Check both, and the address asked."
         case _:
-            return FAILED, f"{error}."
+            advice = _ADVICE.get(kind)
+            text = f"{error}. {advice}" if advice else f"{error}."
+    return kind.exit_code, text
+
+
+_ADVICE = {
+    Kind.KEY: "Check the API key.",
+    Kind.UNREACHABLE: "Check the network and the address asked (--base-url).",
+    Kind.THROTTLED: "Repeat it later.",
+    Kind.UNREADABLE: "Repeat it later; if it stays so, tell imin.",
+    Kind.ERROR: "Repeat it later; if it stays so, tell imin.",
+}

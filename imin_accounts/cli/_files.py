@@ -9,6 +9,7 @@ such as /tmp, it would be a trap. Whoever says "written" has written the file th
 import contextlib
 import errno
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ _FOR_OTHERS = 0o077
 _MOST_LINKS = 40  # as many as Linux follows
 _MOST_TRIES = 100
 _LONGEST_LINE = 256 * 1024 * 1024  # what is longer is no text; a row is as long as a seller makes it
+_FOLDER = r"imin-[0-9a-f]{16}\.new"
 _NO_SUCH_FSYNC = {errno.EINVAL, errno.ENOTSUP}  # of a folder, on some network file systems
 
 Identity: TypeAlias = tuple[int, int, int, int]
@@ -183,21 +185,24 @@ class Lines:
     Attributes:
         number: Of the line looked at last, from 1.
         end: Where the last whole one ends.
-        torn: What is there of a torn one; looked at after all others.
+        torn: What is there of a torn one; looked at after all others. Zeros at its end are left out: after a
+            power cut a file system may have lengthened a file whose last blocks were never written.
+        size: Bytes in all, a torn line with its zeros included.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.number = self.end = 0
+        self.number = self.end = self.size = 0
         self.torn = b""
 
     def __iter__(self) -> Iterator[bytes]:
         while line := self._file.readline(_LONGEST_LINE):
             self.number += 1
+            self.size += len(line)
             if not line.endswith(b"\n"):
                 if len(line) == _LONGEST_LINE:
                     raise ValueError("no text has such lines")
-                self.torn = line
+                self.torn = line.rstrip(b"\0")
                 return
             self.end += len(line)
             yield line
@@ -208,31 +213,97 @@ def replacing(path: Path) -> Iterator[Path]:
     """A new file to be written, which takes the place of ``path`` at the end of the block, or not at all.
 
     It is empty and has the same name, in a folder beside ``path`` that is new and nobody else's, and that
-    goes in any case, with whatever else was written there. Only its owner may read it.
+    goes in any case, with whatever else was written there. Only its owner may read it. What a killed process
+    has left of the kind goes first.
 
     Raises:
         CannotWrite: Such as for want of room, or because another process has written ``path`` since the block
             began; ``path`` is as it was. Or it is a device, a pipe or a folder, or a link of another user's.
     """
     target = _followed(path)
-    folder = target.with_name(f"imin-{token_hex(8)}.new")
-    new = folder / target.name
     try:
         before = _identity(target, path)
-        folder.mkdir(0o700)  # in here, so that a signal that ends the command finds it
-        new.touch(_PRIVATE, exist_ok=False)
-        yield new
-        with open(new, "rb+") as whole:
-            os.fsync(whole.fileno())
-        with _one_by_one(target.parent):
-            if _identity(target, path) != before:
-                raise CannotWrite(path, "another process wrote it meanwhile")
-            os.replace(new, target)
-        _sync_folder(target.parent)
+        with _own_folder(target.parent) as folder:
+            new = folder / target.name
+            new.touch(_PRIVATE, exist_ok=False)
+            yield new
+            with open(new, "rb+") as whole:
+                os.fsync(whole.fileno())
+            with _one_by_one(target.parent):
+                if _identity(target, path) != before:
+                    raise CannotWrite(path, "another process wrote it meanwhile")
+                os.replace(new, target)
+            _sync_folder(target.parent)
     except OSError as error:
         raise CannotWrite(path, error) from None
+
+
+def check_writable(*paths: Path | None, append: bool = False) -> None:
+    """Find out before any work is done whether files can be written, without a change to any.
+
+    Args:
+        paths: None stands for no file.
+        append: They are appended to where they exist, rather than replaced.
+
+    Raises:
+        CannotWrite: One can't, or is no regular file.
+    """
+    for path in paths:
+        if path is None:
+            continue
+        target = _followed(path)
+        try:
+            exists = _identity(target, path) is not None
+            if exists and append:
+                os.close(os.open(target, os.O_WRONLY | os.O_APPEND))
+            else:
+                with _own_folder(target.parent) as folder:
+                    (folder / target.name).touch()
+        except OSError as error:
+            raise CannotWrite(path, error) from None
+
+
+@contextlib.contextmanager
+def _own_folder(parent: Path) -> Iterator[Path]:
+    """A new folder in ``parent`` for the time of the block, locked so that others know that it is in use."""
+    folder = parent / f"imin-{token_hex(8)}.new"
+    lock = -1
+    try:
+        with _one_by_one(parent):
+            _remove_left(parent)
+            folder.mkdir(0o700)  # in here, so that a signal that ends the command finds it
+            lock = _locked(folder)
+        yield folder
     finally:
         _remove(folder)
+        if lock >= 0:
+            os.close(lock)
+
+
+def _remove_left(parent: Path) -> None:
+    """Remove such folders of one's own that nobody has locked: their process was killed."""
+    if flock is None:
+        return
+    for folder in parent.glob("imin-*.new"):
+        with contextlib.suppress(OSError):
+            if re.fullmatch(_FOLDER, folder.name) and folder.lstat().st_uid == os.geteuid():
+                fd = _locked(folder)
+                if fd >= 0:
+                    _remove(folder)
+                    os.close(fd)
+
+
+def _locked(folder: Path) -> int:
+    """A descriptor that keeps a folder locked; -1 where another process does, or where that can't be."""
+    if flock is None:
+        return -1
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        flock(fd, LOCK_EX | LOCK_NB)
+    except OSError:  # NFS locks no folder
+        os.close(fd)
+        return -1
+    return fd
 
 
 def _remove(folder: Path) -> None:

@@ -25,19 +25,26 @@ COMMANDS = (
 EXAMPLES_AND_EXIT_CODES = """\b
 Examples:
   imin-accounts demo
-  imin-accounts accounts 1234 --redirect-uri https://broker.example/back
-  imin-accounts accounts 1234 --json > saved.json
+  imin-accounts accounts rosie --redirect-uri https://broker.example/back
+  imin-accounts accounts rosie --json > saved.json
   imin-accounts read saved.json
-  imin-accounts disconnect 1234 https://id.bookingsystem.example.com/organizers/1
-  imin-accounts disconnect-all 1234 --journal journal.jsonl
+  imin-accounts disconnect rosie https://id.bookingsystem.example.com/organizers/1
+  imin-accounts disconnect-all rosie --dry-run
+  imin-accounts disconnect-all rosie --journal journal.jsonl --yes
   imin-accounts export customers.txt -o accounts.jsonl
   imin-accounts audit accounts.jsonl --within 30d --report audit.html
+
+\b
+To try them without a key, leave `imin-accounts emulator` running, whose customer
+is rosie, and in another terminal:
+  export IMIN_API_KEY=test-key IMIN_BASE_URL=http://127.0.0.1:8080
+  echo rosie > customers.txt
 
 \b
 Exit codes:
   0  done
   1  failed; nothing was changed at imin
-  2  wrong usage; nothing was sent
+  2  wrong usage, or an empty list of identifiers; nothing was sent
   3  partly done: some customers failed or are left, part of a reply could
      not be read, or nobody can tell whether an account was disconnected
   4  not authorised: the API key is missing, wrong or not allowed to

@@ -8,13 +8,21 @@ ENDING = [each for name in ("SIGINT", "SIGTERM", "SIGHUP") if (each := getattr(s
 """Those that end a command; there is no SIGHUP on Windows."""
 
 
-async def until_told_to_end() -> None:
-    """Wait for SIGINT or SIGTERM, also if ignored from the start, as in a shell's background job."""
+def heeded() -> list[signal.Signals]:
+    """Those that this process heeds: one that was ignored from the start, as by ``nohup``, stays so."""
+    return [signum for signum in ENDING if signal.getsignal(signum) not in (signal.SIG_IGN, None)]
+
+
+def told_to_end() -> asyncio.Event:
+    """An event for a server: set by SIGINT or SIGTERM, and by SIGHUP unless that was ignored from the start.
+
+    A shell starts a background job with SIGINT ignored; ``kill -INT`` is to end it all the same.
+    """
     told = asyncio.Event()
     with suppress(NotImplementedError):  # on Windows an interrupt cancels us instead
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in {signal.SIGINT, signal.SIGTERM, *heeded()}:
             asyncio.get_running_loop().add_signal_handler(signum, told.set)
-    await told.wait()
+    return told
 
 
 class OwnProcess:

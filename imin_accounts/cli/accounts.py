@@ -3,9 +3,7 @@
 import asyncio
 
 import click
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from imin_accounts import (
@@ -17,16 +15,17 @@ from imin_accounts import (
     to_jsonld,
 )
 from imin_accounts.cli._connection import connection_options, session
-from imin_accounts.cli._exit_codes import PARTLY_DONE
+from imin_accounts.cli._failures import PARTLY_DONE, told_in_json
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
+from imin_accounts.cli._tables import Column, print_table
 
 
 @click.command(
     epilog=examples(
-        "imin-accounts accounts 1234",
-        "imin-accounts accounts 1234 --redirect-uri https://broker.example/back",
-        "imin-accounts accounts 1234 --json > saved.json",
+        "imin-accounts accounts rosie",
+        "imin-accounts accounts rosie --redirect-uri https://broker.example/back",
+        "imin-accounts accounts rosie --json > saved.json",
     )
 )
 @click.argument("customer")
@@ -43,14 +42,15 @@ def accounts(ctx: click.Context, customer: str, redirect_uri: str | None, as_jso
     links to connect an account are shown: each holds a token that is good once and for a short time, for
     that customer's browser only.
 
-    --json prints imin's reply, which `imin-accounts read` takes.
+    --json prints imin's reply, which `imin-accounts read` takes, or what went wrong ("failures").
     """
-    found = asyncio.run(_fetch(customer, redirect_uri))
+    with told_in_json(as_json, customer):
+        found = asyncio.run(_fetch(customer, redirect_uri))
     if as_json:
         print_json(to_jsonld(found))
     else:
         to = console()
-        to.print(account_table(found))
+        print_accounts(to, found)
         print_links(to, found)
     problems = [*found.problems, *(problem for account in found for problem in account.problems)]
     for problem in problems:
@@ -64,15 +64,16 @@ async def _fetch(customer: str, redirect_uri: str | None) -> SellerAccounts:
         return await imin.get_seller_accounts(customer, redirect_uri=redirect_uri)
 
 
-def account_table(accounts: SellerAccounts) -> Table:
+def print_accounts(to: Console, accounts: SellerAccounts) -> None:
     """One row for each account, in imin's order: who and in which state, with what to know below."""
-    table = Table("Seller", "Account", box=SIMPLE_HEAD, header_style="bold")
-    for account in accounts:
-        table.add_row(
-            Text.assemble(seller_name(account), (f"\n{_seller_id(account)}", "dim"), overflow="fold"),
+    rows = [
+        (
+            Text.assemble(seller_name(account), (f"\n{_seller_id(account)}", "dim")),
             Text.assemble(state(account), (f"\n{_notes(account)}", "dim")),
         )
-    return table
+        for account in accounts
+    ]
+    print_table(to, (Column("Seller", is_id=True), Column("Account")), rows)
 
 
 def print_links(to: Console, accounts: SellerAccounts) -> None:

@@ -1,16 +1,20 @@
 """``imin-accounts convert``: an exported file in another format."""
 
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import click
 
 from imin_accounts.cli._export.parquet import write_parquet
-from imin_accounts.cli._export.sinks import SUFFIXES, open_sink, read_customers, suffix_in
+from imin_accounts.cli._export.sinks import PARQUET, READABLE, open_sink, read_customers, suffix_in
 from imin_accounts.cli._export.sqlite import SQLITE_LEAVES
+from imin_accounts.cli._failures import Failure, Failures
 from imin_accounts.cli._files import refuse_same, replacing
 from imin_accounts.cli._help import examples
+from imin_accounts.cli._output import count_text
+from imin_accounts.cli.rows import Row, is_error
 
 
 @click.command(
@@ -22,39 +26,46 @@ from imin_accounts.cli._help import examples
 @click.argument(
     "source",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    callback=suffix_in(*SUFFIXES),
+    callback=suffix_in(*READABLE),
     metavar="FROM",
 )
 @click.argument(
     "target",
     type=click.Path(exists=False, dir_okay=False, path_type=Path),
-    callback=suffix_in(*SUFFIXES, ".parquet"),
+    callback=suffix_in(*READABLE),
     metavar="TO",
 )
 def convert(source: Path, target: Path) -> None:
     """Write an exported file in another format.
 
-    FROM ends with .jsonl, .csv or .sqlite, TO with one of these or .parquet. The columns are the same
-    in every format; `imin-accounts export --help` lists them. TO must not exist yet. It is readable by you
-    only: it holds your identifiers.
+    FROM and TO end with .jsonl, .csv, .sqlite or .parquet. The columns are the same in every format;
+    `imin-accounts export --help` lists them. TO must not exist yet. It is readable by you only: it holds
+    your identifiers. Customers who could not be read when it was exported are in it too, and are counted.
     """
     refuse_same(target, "TO", source)
     # SQLite would take what a killed export left beside a file of that name for a part of the new one.
     for file in (target, *(target.with_name(target.name + end) for end in SQLITE_LEAVES)):
         if os.path.lexists(file):
             raise click.UsageError(f"{file} exists")
-    if target.suffix.lower() == ".parquet":
-        rows = write_parquet(target, read_customers(source))
-    else:
-        rows = _copy(source, target)
-    click.echo(f"{target}: {rows:,} rows.")
+    failures = Failures()
+    write = write_parquet if target.suffix.lower() == PARQUET else _write
+    count = write(target, _noting(read_customers(source), failures))
+    click.echo(f"{target}: {count_text(count, 'row')}.")
+    failures.tell("in it could not be read")
 
 
-def _copy(source: Path, target: Path) -> int:
+def _noting(customers: Iterable[list[Row]], failures: Failures) -> Iterator[list[Row]]:
+    for rows in customers:
+        if is_error(rows):
+            failures.add(Failure.in_row(rows[0]))
+        yield rows
+
+
+def _write(target: Path, customers: Iterable[list[Row]]) -> int:
     count = 0
     with replacing(target) as new, closing(open_sink(new)) as sink:
         list(sink.resume(retry_failed=False))
-        for rows in read_customers(source):
+        for rows in customers:
             sink.append(rows)
             count += len(rows)
     return count

@@ -11,9 +11,9 @@ from yarl import URL
 from imin_accounts import AccountsSession, ConnectedAccount, SellerAccounts, UnconnectedAccount
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console
-from imin_accounts.cli._signals import until_told_to_end
+from imin_accounts.cli._signals import told_to_end
 from imin_accounts.cli._site.scripted_browser import open_page, submit
-from imin_accounts.cli.accounts import account_table, seller_name
+from imin_accounts.cli.accounts import print_accounts, seller_name
 from imin_accounts.fake import FakeImin, add_rosie
 
 API_KEY = "demo-key"
@@ -57,7 +57,7 @@ async def _serve(port: int) -> None:
         async with demonstration(port=port) as (site, imin):
             click.echo(f"Rosie's connections are at {site} until you interrupt this (Ctrl+C).")
             click.echo(f"The imin behind them is emulated at {imin}, on this machine only.")
-            await until_told_to_end()
+            await told_to_end().wait()
     except OSError as error:
         raise click.ClickException(f"can't listen on 127.0.0.1:{port}: {error.strerror}") from None
 
@@ -70,7 +70,7 @@ async def _demo(to: Console) -> None:
 
         _step(to, "1", "List Rosie's account with each seller.")
         accounts = await imin.get_seller_accounts(CUSTOMER, redirect_uri=REDIRECT_URI)
-        to.print(account_table(accounts))
+        print_accounts(to, accounts)
         chosen = next(account for account in accounts if isinstance(account, UnconnectedAccount))
         assert chosen.register_url is not None, "a link comes with every account that is not connected"
 
@@ -79,7 +79,7 @@ async def _demo(to: Console) -> None:
 
         _step(to, "3", "List them again: only this tells whether it worked.")
         accounts = await imin.get_seller_accounts(CUSTOMER)
-        to.print(account_table(accounts))
+        print_accounts(to, accounts)
         _check(accounts, chosen.seller.id, connected=True)
 
         _step(to, "4", "Disconnect it.")
@@ -88,7 +88,7 @@ async def _demo(to: Console) -> None:
 
         _step(to, "5", "List them once more: Rosie's own account with the seller remains.")
         accounts = await imin.get_seller_accounts(CUSTOMER)
-        to.print(account_table(accounts))
+        print_accounts(to, accounts)
         _check(accounts, chosen.seller.id, connected=False)
 
 

@@ -6,6 +6,7 @@ import click
 
 from imin_accounts import Deletion, OutcomeUnknown
 from imin_accounts.cli._connection import connection_options, session
+from imin_accounts.cli._failures import told_in_json
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import json_option, print_json
 from imin_accounts.cli._signals import ignore_from_now
@@ -13,8 +14,8 @@ from imin_accounts.cli._signals import ignore_from_now
 
 @click.command(
     epilog=examples(
-        "imin-accounts disconnect 1234 https://id.bookingsystem.example.com/organizers/1",
-        "imin-accounts disconnect 1234 https://id.bookingsystem.example.com/organizers/1 --json",
+        "imin-accounts disconnect rosie https://id.bookingsystem.example.com/organizers/1",
+        "imin-accounts disconnect rosie https://id.bookingsystem.example.com/organizers/1 --json",
     )
 )
 @click.argument("customer")
@@ -27,11 +28,14 @@ def disconnect(customer: str, seller: str, as_json: bool) -> None:
     SELLER is the seller's identifier, exactly as `imin-accounts accounts` shows it. The customer keeps
     their account with the seller. Where imin's answer is lost the accounts are read again; exit code 3
     says that even so nobody can tell, and any other failure that the account was not touched.
+
+    --json prints the outcome and the attempts, or what went wrong ("failures").
     """
-    try:
-        deletion = asyncio.run(_delete(customer, seller))
-    except (KeyboardInterrupt, SystemExit):  # SIGTERM and SIGHUP come as the latter
-        raise OutcomeUnknown("interrupted") from None
+    with told_in_json(as_json, customer, seller):
+        try:
+            deletion = asyncio.run(_delete(customer, seller))
+        except (KeyboardInterrupt, SystemExit):  # SIGTERM and SIGHUP come as the latter
+            raise OutcomeUnknown("interrupted") from None
     if as_json:
         attempts = [attempt.attributes for attempt in deletion.attempts]
         print_json({"outcome": deletion.outcome, "attempts": attempts})

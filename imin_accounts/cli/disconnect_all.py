@@ -13,10 +13,11 @@ from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._disconnecting.dry_run import dry_run as show_connected
 from imin_accounts.cli._disconnecting.journal import Journal
 from imin_accounts.cli._disconnecting.run import Disconnecting
-from imin_accounts.cli._files import CannotWrite, refuse_same
+from imin_accounts.cli._failures import PARTLY_DONE
+from imin_accounts.cli._files import CannotWrite, check_writable, refuse_same
 from imin_accounts.cli._help import examples
-from imin_accounts.cli._many.ids import Pending, Shard
-from imin_accounts.cli._many.options import add_selected, ids_path, pace_options, selection_options
+from imin_accounts.cli._many.ids import Pending
+from imin_accounts.cli._many.options import Selection, ids_path, pace_options, selection_options
 from imin_accounts.cli._many.progress import Tally
 from imin_accounts.cli._output import count_text, json_option, print_json
 from imin_accounts.cli._streams import NOT_WRITTEN
@@ -25,10 +26,11 @@ from imin_accounts.cli._streams import NOT_WRITTEN
 @click.command(
     "disconnect-all",
     epilog=examples(
-        "imin-accounts disconnect-all 1234 --dry-run",
-        "imin-accounts disconnect-all 1234 --journal journal.jsonl",
-        "imin-accounts disconnect-all 1234 --journal journal.jsonl --resume --yes",
-        "imin-accounts disconnect-all --ids customers.txt --journal journal.jsonl --yes",
+        "imin-accounts disconnect-all rosie --dry-run",
+        "imin-accounts disconnect-all rosie --journal journal.jsonl --yes",
+        "imin-accounts disconnect-all rosie --journal journal.jsonl --resume --yes",
+        "imin-accounts disconnect-all --ids customers.txt --dry-run --failed failed.txt",
+        "imin-accounts disconnect-all --ids customers.txt --journal all.jsonl --yes --failed failed.txt",
     ),
 )
 @click.argument("customer", required=False)
@@ -56,9 +58,7 @@ def disconnect_all(
     resume: bool,
     dry_run: bool,
     yes: bool,
-    column: str | None,
-    shard: Shard | None,
-    limit: int | None,
+    selection: Selection,
     concurrency: int,
     rate: float | None,
     as_json: bool,
@@ -72,38 +72,56 @@ def disconnect_all(
     address too; --resume asks for them again. The customers keep their accounts with the sellers, and
     imin keeps the customers: to have imin erase one is an endpoint of its own, which is not offered here.
 
+    How many of which kind are not cleared is said on standard error, with what to do; who they are in
+    "failures" of --json, in the journal, and in a list of identifiers with --failed.
+
     The journal has a line before each attempt and one after each certain outcome. It is readable by you
-    only: it holds your identifiers. It is for one run: whom it says to be cleared is not read again,
-    even if they have connected an account since.
+    only: it holds your identifiers. It is for one run, at one address: whom it says to be cleared is not read
+    again, even if they have connected an account since.
     """
     if (customer is None) == (ids is None):
         raise click.UsageError("say either CUSTOMER or --ids FILE")
-    if ids is None and (column or shard or limit):
-        raise click.UsageError("--column, --shard and --limit are for --ids")
+    if ids is None and selection.selects:
+        raise click.UsageError("--column, --encoding, --shard and --limit are for --ids")
     if not dry_run and journal_path is None:
         raise click.UsageError("say where to write down what is done: --journal FILE")
     if not (dry_run or yes or sys.stdin.isatty()):
         raise click.UsageError("nobody is there to be asked: say --yes")
     if journal_path is not None:
         refuse_same(journal_path, "--journal", ids, key_file())
+    selection.check(ids, journal_path, key_file())
+    if not dry_run:
+        check_writable(journal_path, append=True)
     with Tally() as tally, Pending() as pending:
         imin = session(rate_limit=rate, max_connections=concurrency, on_attempt=tally.note)
         if ids is None:
             pending.add([customer or ""])
         else:
-            add_selected(pending, ids, column=column, shard=shard)
+            selection.add(pending, ids)
         if journal_path is None or dry_run:
-            if limit is not None:
-                pending.keep(limit)
-            result = show_connected(imin, pending, concurrency=concurrency, tally=tally, as_json=as_json)
-            ctx.exit(result.exit_code)
+            selection.keep_limit(pending)
+            result, ended = show_connected(
+                imin, pending, concurrency=concurrency, tally=tally, as_json=as_json
+            )
+            result.failures.tell("could not be read" if not result.left else "were not read")
+            code = result.exit_code or (PARTLY_DONE if result.failures else 0)
+            code = selection.write_failed(result.failures, code, named=True)
+            if ended:
+                raise ended
+            ctx.exit(code)
         if not resume and os.path.exists(journal_path) and journal_path.stat().st_size:
             raise click.UsageError(f"{journal_path} exists; --resume goes on with it")
-        with closing(Journal(journal_path, now=lambda: datetime.now(UTC), fresh=not resume)) as journal:
+        with closing(
+            Journal(journal_path, now=lambda: datetime.now(UTC), imin=imin.base_url, fresh=not resume)
+        ) as journal:
             work = Disconnecting(imin, journal)
             work.resume(pending)
-            if limit is not None:
-                pending.keep(limit)
+            if journal.doubtful:
+                told = (
+                    f"{journal_path} does not say at which address {count_text(journal.doubtful, 'customer')}"
+                )
+                click.echo(f"{told} came to an end: asking for them again.", err=True)
+            selection.keep_limit(pending)
             if not yes:
                 question = f"Disconnect every account of {count_text(len(pending), 'customer')}?"
                 click.confirm(question, abort=True, err=True)
@@ -113,18 +131,22 @@ def disconnect_all(
             except CannotWrite as error:  # what was done is done
                 work.error = work.error or error
     _tell(work, as_json=as_json)
+    code = selection.write_failed(work.failures, work.exit_code, named=as_json)
+    if work.open or work.left:
+        click.echo("Repeat the command with --resume to go on.", err=True)
     if work.error is not None:
         if not work.has_acted:
             raise work.error
         click.echo(f"Error: {work.error}", err=True)
-    ctx.exit(work.exit_code or (NOT_WRITTEN if work.error else 0))
+    ctx.exit(code or (NOT_WRITTEN if work.error else 0))
 
 
 def _tell(work: Disconnecting, *, as_json: bool) -> None:
     disconnected = work.journal.disconnected
     if as_json:
         counts = {"cleared": work.cleared, "open": work.open, "unknown": work.unknown}
-        print_json({**counts, "left": work.left, "disconnected": disconnected})
+        counts |= {"left": work.left, "disconnected": disconnected}
+        print_json({**counts, "failures": work.failures.as_json()})
     else:
         click.echo(
             f"{count_text(work.cleared, 'customer')} cleared, "
@@ -132,7 +154,4 @@ def _tell(work: Disconnecting, *, as_json: bool) -> None:
             f"{work.open:,} open, {work.unknown:,} unknown"
             f"{f', {work.left:,} left that nobody asked for' if work.left else ''}."
         )
-    if work.unknown:
-        click.echo("Unknown to imin (404): check those identifiers, and the address asked.", err=True)
-    if work.open or work.left:
-        click.echo("Repeat the command with --resume to go on.", err=True)
+    work.failures.tell("not cleared")

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +15,10 @@ import click
 from imin_accounts.cli._faults_help import faults_help
 from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
 from imin_accounts.cli._help import examples
+from imin_accounts.cli._signals import told_to_end
 from imin_accounts.fake import FakeImin, add_people, add_rosie
 
 __all__ = ["emulator"]
-
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @click.command(
@@ -196,10 +194,7 @@ def _kept_elsewhere(text: str) -> Path | None:
 
 
 async def _serve(fake: FakeImin, where: dict[str, Any], state: StateFile | None = None) -> None:
-    stop = asyncio.Event()
-    with contextlib.suppress(NotImplementedError):  # on Windows an interrupt cancels us instead
-        for signum in _SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    stop = told_to_end()
     async with contextlib.AsyncExitStack() as stack:
         try:
             base_url = await stack.enter_async_context(fake.serve(**where))
@@ -218,7 +213,7 @@ async def _serve(fake: FakeImin, where: dict[str, Any], state: StateFile | None 
 
 def _load(option: str, file: Path, load: Callable[[Any], None]) -> None:
     try:
-        load(json.loads(file.read_text(encoding="utf-8")))
+        load(json.loads(file.read_text(encoding="utf-8-sig")))
     except RecursionError:
         raise click.BadParameter(f"{file}: it is nested too deep", param_hint=option) from None
     except (OSError, ValueError) as error:

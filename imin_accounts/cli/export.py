@@ -1,32 +1,31 @@
 """``imin-accounts export``: many customers' accounts into one file; a killed run can go on."""
 
-import asyncio
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import attrs
 import click
 
-from imin_accounts import AuthenticationError, Failed, Fetched, RateLimited
+from imin_accounts import Failed, Fetched
 from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._export.sinks import SUFFIXES, Sink, open_sink, suffix_in
-from imin_accounts.cli._files import CannotWrite, refuse_same
+from imin_accounts.cli._failures import Failure
+from imin_accounts.cli._files import CannotWrite, check_writable, refuse_same
 from imin_accounts.cli._help import examples
-from imin_accounts.cli._many.ids import Pending, Shard
-from imin_accounts.cli._many.options import add_selected, ids_argument, pace_options, selection_options
+from imin_accounts.cli._many.ids import Pending
+from imin_accounts.cli._many.options import Selection, ids_argument, pace_options, selection_options
 from imin_accounts.cli._many.progress import Tally
-from imin_accounts.cli._many.run import Result, read_all
-from imin_accounts.cli._output import json_option, print_json
-from imin_accounts.cli.rows import columns_help, rows_of
+from imin_accounts.cli._many.run import Result, run_all
+from imin_accounts.cli._output import count_text, json_option, print_json
+from imin_accounts.cli.rows import columns_help, is_error, rows_of
 
 
 @click.command(
     epilog=examples(
-        "imin-accounts export customers.txt -o accounts.jsonl --rate 50",
+        "imin-accounts export customers.txt -o accounts.jsonl --rate 50 --failed failed.txt",
         "imin-accounts export customers.txt -o accounts.jsonl --resume",
-        "imin-accounts export customers.csv --column id --shard 1/8 -o part-1.sqlite",
+        "imin-accounts export customers.csv --column id --encoding cp1252 --shard 1/8 -o part-1.sqlite",
     )
     + "\n\n"
     + columns_help()
@@ -54,9 +53,7 @@ def export(
     output: Path,
     resume: bool,
     retry_failed: bool,
-    column: str | None,
-    shard: Shard | None,
-    limit: int | None,
+    selection: Selection,
     concurrency: int,
     rate: float | None,
     as_json: bool,
@@ -65,8 +62,9 @@ def export(
 
     It has one row for each customer and seller. IDS holds your identifiers, one a line, or in the --column of
     a CSV; - reads standard input. Each is asked for once. A customer who can't be read has a row that
-    says why, and exit code 3 says that there are such. FILE is readable by you only: it holds your
-    identifiers.
+    says why, and exit code 3 says that there are such: how many of which kind is said on standard error, who
+    they are also in "failures" of --json, and in a list of identifiers with --failed. FILE is readable by
+    you only: it holds your identifiers.
 
     Whatever stops a run, no customer stands in FILE in part: repeat the command with --resume, which
     asks for those who are missing. An interrupt (Ctrl-C) finishes what is under way and exits with 3.
@@ -78,45 +76,55 @@ def export(
     if retry_failed and not resume:
         raise click.UsageError("--retry-failed needs --resume")
     refuse_same(output, "--output", ids, key_file())
+    selection.check(ids, output, key_file())
+    check_writable(output, append=True)
     if not resume and os.path.exists(output) and output.stat().st_size:
         raise click.UsageError(f"{output} exists; --resume goes on with it")
     with Tally() as tally, Pending() as pending:
         imin = session(rate_limit=rate, max_connections=concurrency, on_attempt=tally.note)
-        add_selected(pending, ids, column=column, shard=shard)
+        selection.add(pending, ids)
         sink = open_sink(output, fresh=not resume)
         try:
             result = _resumed(sink, pending, retry_failed=retry_failed)
-            if limit is not None:
-                pending.keep(limit)
+            selection.keep_limit(pending)
 
             def take(outcome: Fetched | Failed) -> None:
                 sink.append(rows_of(outcome, datetime.now(UTC)))
 
-            asyncio.run(read_all(imin, pending, take, result, concurrency=concurrency, tally=tally))
-        except BaseException as error:
-            if isinstance(error, CannotWrite | AuthenticationError | RateLimited):
-                whole = f"{output} is whole up to here: repeat the command with --resume to go on."
-                click.echo(whole, err=True)
+            ended = run_all(imin, pending, take, result, concurrency=concurrency, tally=tally)
+        except BaseException:
             with suppress(CannotWrite):  # the first error says why
                 sink.close()
             raise
-        sink.close()
+        if ended:
+            click.echo(f"{output} is whole up to here: repeat the command with --resume to go on.", err=True)
+        try:
+            sink.close()
+        except CannotWrite as error:
+            ended = ended or error
     if as_json:
-        print_json({"file": str(output), **attrs.asdict(result)})
-    else:
-        click.echo(f"{output}: {result.read:,} customers read, {result.failed:,} failed.")
+        print_json({"file": str(output), **result.as_json()})
+    elif not isinstance(ended, CannotWrite):
+        click.echo(f"{output}: {count_text(result.read, 'customer')} read, {result.failed:,} failed.")
+    result.failures.tell("could not be read" if not result.left else "were not read")
+    code = selection.write_failed(result.failures, result.exit_code, named=as_json)
+    if ended:
+        raise ended
     if result.left:
-        click.echo(f"{result.left:,} are left: repeat the command with --resume to go on.", err=True)
+        are = f"{result.left:,} {'is' if result.left == 1 else 'are'}"
+        click.echo(f"{are} left: repeat the command with --resume to go on.", err=True)
     elif result.failed:
         click.echo("To ask again for those who failed: --resume --retry-failed", err=True)
-    ctx.exit(result.exit_code)
+    ctx.exit(code)
 
 
 def _resumed(sink: Sink, pending: Pending, *, retry_failed: bool) -> Result:
     """Drop whom the file has already; they count as if they had been read now."""
     result = Result()
-    for customer, failed in sink.resume(retry_failed=retry_failed):
-        if pending.discard(customer):
-            result.read += not failed
-            result.failed += failed
+    for rows in sink.resume(retry_failed=retry_failed):
+        if pending.discard(str(rows[0]["customer"])):
+            if is_error(rows):
+                result.add_failure(Failure.in_row(rows[0]))
+            else:
+                result.read += 1
     return result

@@ -1,6 +1,7 @@
 """``imin-accounts read``: every field of a saved reply, what is wrong with it, what is new in it."""
 
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
@@ -9,8 +10,15 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from imin_accounts import SellerAccount, SellerAccounts, UnrecognisedAccount, from_jsonld, to_jsonld
-from imin_accounts.cli._exit_codes import PARTLY_DONE
+from imin_accounts import (
+    DecodeError,
+    SellerAccount,
+    SellerAccounts,
+    UnrecognisedAccount,
+    from_jsonld,
+    to_jsonld,
+)
+from imin_accounts.cli._failures import PARTLY_DONE
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
 from imin_accounts.cli.accounts import seller_name
@@ -23,7 +31,7 @@ APART = {"item", "problems", "extra", "_document"}
 @click.command(
     epilog=examples(
         "imin-accounts read saved.json",
-        "imin-accounts accounts 1234 --json | imin-accounts read -",
+        "imin-accounts accounts rosie --json | imin-accounts read -",
     )
 )
 @click.argument("file", type=click.File("rb"))
@@ -38,7 +46,7 @@ def read(ctx: click.Context, file: BinaryIO, as_json: bool) -> None:
 
     --json prints the reply ("accounts"), the state of each account ("states"), "problems" and "drift".
     """
-    accounts = from_jsonld(file.read())
+    accounts = _saved(file)
     problems = [*accounts.problems, *(problem for account in accounts for problem in account.problems)]
     if as_json:
         print_json(_report(accounts, problems))
@@ -46,6 +54,16 @@ def read(ctx: click.Context, file: BinaryIO, as_json: bool) -> None:
         _Printer(console(), datetime.now(UTC)).everything(accounts, problems)
     if problems:
         ctx.exit(PARTLY_DONE)
+
+
+def _saved(file: BinaryIO) -> SellerAccounts:
+    content = file.read()
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # as PowerShell's `>` saves what a command prints
+        content = content.decode("utf-16", errors="replace").encode()
+    try:
+        return from_jsonld(content)
+    except DecodeError as error:
+        raise click.ClickException(f"{error}: this is no reply of imin's.") from None
 
 
 def _report(accounts: SellerAccounts, problems: list[str]) -> dict[str, Any]:

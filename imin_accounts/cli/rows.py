@@ -17,6 +17,7 @@ import attrs
 import orjson
 
 from imin_accounts import ConnectedAccount, Failed, Fetched, SellerAccount
+from imin_accounts.cli._failures import status_of
 from imin_accounts.cli._output import state
 from imin_accounts.models import Entitlement
 
@@ -180,7 +181,7 @@ def _failure(failed: Failed) -> Row:
     return {
         "state": "error",
         "error_type": type(error).__name__,
-        "error_status": getattr(error, "status", None),
+        "error_status": status_of(error),
         "error_text": str(error),
     }
 

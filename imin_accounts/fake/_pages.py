@@ -30,7 +30,10 @@ _COMPLAINTS: dict[str, str] = {
     "already a member": "There is an account under this email address already.",
     "no email": "Please give an email address.",
 }
-_MISSING = "The seller's pages need an extra: python -m pip install 'imin-accounts[emulator]'\n"
+_MISSING = (
+    "The seller's pages need an extra: in a checkout python -m pip install '.[emulator]', "
+    "else python -m pip install 'imin-accounts[emulator]'\n"
+)
 
 
 def ending(reason: Refusal) -> Response:

@@ -20,7 +20,7 @@ def api_key() -> ApiKey:
     if file is None:
         return ApiKey(_set("IMIN_API_KEY"))
     with suppress(OSError, UnicodeDecodeError):
-        return ApiKey(Path(file).read_text(encoding="utf-8").strip())
+        return ApiKey(Path(file).read_text(encoding="utf-8-sig").strip())
     raise InvalidRequest("the file that IMIN_API_KEY_FILE names can't be read")
 
 

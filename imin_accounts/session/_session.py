@@ -149,6 +149,11 @@ class AccountsSession:
             options["api_key"] = cast("str", _env.api_key())  # an ApiKey, which no traceback can show
         return cls(**options)
 
+    @property
+    def base_url(self) -> str:
+        """Where the API is, without a slash at the end."""
+        return self._base_url
+
     async def __aenter__(self) -> Self:
         self._lifetime.begin()
         if self._transport is None:

@@ -108,7 +108,15 @@ def test_an_unknown_customer_has_failed(imin_server: str) -> None:
     """Exit code 1, and the text says what it may be."""
     ran = run("accounts", "nobody", env=environment(imin_server))
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == "Error: imin answered 404: no such customer, or no such account.\n"
+    told = "Error: imin answered 404: no such customer, or no such account."
+    assert ran.err == f"{told} Check both, and the address asked.\n"
+
+
+def test_a_failure_is_told_in_json_too(imin_server: str) -> None:
+    """By name and kind, for a program that does not read standard error."""
+    ran = run("accounts", "nobody", "--json", env=environment(imin_server))
+    [failure] = json.loads(ran.out)["failures"]
+    assert (failure["customer"], failure["kind"], failure["status"]) == ("nobody", "unknown customer", 404)
 
 
 def test_nothing_of_a_reply_steers_the_terminal(fake_imin: FakeImin, imin_server: str) -> None:

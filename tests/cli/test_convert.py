@@ -1,5 +1,6 @@
 """``imin-accounts convert``: the same rows in every format."""
 
+import json
 import os
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def test_without_pyarrow_the_line_that_installs_it_is_told(
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # what Python itself takes for not installed
     ran = run("convert", str(source), str(tmp_path / "new.parquet"))
     assert ran.code == 1
-    assert "python -m pip install 'imin-accounts[parquet]'" in ran.err
+    assert "python -m pip install '.[parquet]'" in ran.err
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
@@ -170,3 +171,57 @@ def test_a_link_to_nothing_is_something(tmp_path: Path) -> None:
     (tmp_path / "new.csv").symlink_to("elsewhere.csv")
     assert run("convert", str(source), str(tmp_path / "new.csv")).code == 2
     assert not (tmp_path / "elsewhere.csv").exists()
+
+
+@parquet
+@pytest.mark.parametrize("name", [f"back{suffix}" for suffix in (*SUFFIXES, ".parquet")])
+def test_parquet_becomes_any_other(name: str, source: Path, tmp_path: Path) -> None:
+    """There and back nothing is lost."""
+    between = tmp_path / "between.parquet"
+    assert run("convert", str(source), str(between)).code == 0
+    assert run("convert", str(between), str(tmp_path / name)).code == 0
+    assert list(read_customers(tmp_path / name)) == WRITTEN
+
+
+@parquet
+def test_parquet_is_audited(source: Path, tmp_path: Path) -> None:
+    """Like the export that it was made of."""
+    between = tmp_path / "between.parquet"
+    run("convert", str(source), str(between))
+    ran, expected = (json.loads(run("audit", str(file), "--json").out) for file in (between, source))
+    for said in (ran, expected):
+        del said["now"], said["until"]
+    assert ran == expected
+
+
+@parquet
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 100, b"customer-1\n"])
+def test_what_is_no_parquet_is_told(content: bytes, tmp_path: Path) -> None:
+    """In a sentence."""
+    (tmp_path / "a.parquet").write_bytes(content)
+    for command in (["audit"], ["convert"]):
+        target = [str(tmp_path / "b.jsonl")] if command == ["convert"] else []
+        ran = run(*command, str(tmp_path / "a.parquet"), *target)
+        assert (ran.code, "it is no Parquet file" in ran.err) == (1, True)
+
+
+@parquet
+def test_parquet_of_somebody_else_is_told(tmp_path: Path) -> None:
+    """By the row, as in any other format."""
+    arrow: Any = import_module("pyarrow")
+    writer: Any = import_module("pyarrow.parquet")
+    writer.write_table(arrow.table({"customer": ["1"]}), tmp_path / "a.parquet")
+    ran = run("audit", str(tmp_path / "a.parquet"))
+    assert (ran.code, "row 1 is no row of an export" in ran.err) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["audit", "convert"])
+def test_without_pyarrow_reading_tells_it_too(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same line."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # what Python itself takes for not installed
+    (tmp_path / "a.parquet").touch()
+    more = [str(tmp_path / "b.csv")] if command == "convert" else []
+    ran = run(command, str(tmp_path / "a.parquet"), *more)
+    assert (ran.code, "python -m pip install '.[parquet]'" in ran.err) == (1, True)

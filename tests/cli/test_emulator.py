@@ -241,3 +241,18 @@ def test_the_faults_are_not_written_over(tmp_path: Path) -> None:
     file.write_text("{}")
     ran = run("emulator", "--port", "0", "--faults", str(file), "--state", str(file))
     assert (ran.code, file.read_text()) == (2, "{}")
+
+
+def test_under_nohup_it_outlives_the_terminal() -> None:
+    """A signal that was ignored from the start stays so: SIGHUP does nothing, and SIGTERM ends it."""
+
+    def ignore() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+
+    process = start("http://127.0.0.1:1", "emulator", "--port", "0", preexec=ignore)
+    assert process.stdout is not None
+    base = process.stdout.readline().split(" at ")[1].split()[0]
+    process.send_signal(signal.SIGHUP)
+    assert request_accounts(base, "rosie")[0] == 200
+    process.terminate()
+    assert end(process).code == 0

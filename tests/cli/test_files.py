@@ -362,3 +362,32 @@ def test_less_will_do_where_the_system_has_less(
         ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert (ran.returncode, "Traceback" in ran.stderr) == (code, False), ran.stderr
     assert [len(rows) for rows in read_customers(tmp_path / "new.jsonl")] in ([3, 1], [1, 3])
+
+
+# --- What a killed process leaves ---------------------------------------------------------------------
+
+
+def test_what_a_killed_process_left_goes_with_the_next_file(tmp_path: Path) -> None:
+    """Its folder may hold half a file of customers, under a name that nobody will ever look for."""
+    source = tmp_path / "source.jsonl"
+    os.mkfifo(source)
+    held_open = os.open(source, os.O_RDWR)  # so that the command waits for more
+    process = start("http://127.0.0.1:1", "convert", source, tmp_path / "target.csv")
+    ended = signal_when(process, lambda: len(list(tmp_path.iterdir())) > 1, signal.SIGKILL)
+    os.close(held_open)
+    left = {file.name for file in tmp_path.iterdir()} - {source.name}
+    assert (ended.code, len(left)) == (-signal.SIGKILL, 1)
+    with replacing(tmp_path / "other.csv") as new:
+        new.write_text("new")
+    assert {file.name for file in tmp_path.iterdir()} == {source.name, "other.csv"}
+
+
+def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
+    """A folder in use is locked; one of another name is nobody's business here."""
+    (tmp_path / "imin-mine.new").mkdir()
+    with replacing(tmp_path / "a.csv") as first:
+        first.write_text("first")
+        with replacing(tmp_path / "b.csv") as second:
+            second.write_text("second")
+    assert {file.name for file in tmp_path.iterdir()} == {"a.csv", "b.csv", "imin-mine.new"}
+    assert (tmp_path / "a.csv").read_text() == "first"

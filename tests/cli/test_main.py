@@ -29,6 +29,7 @@ from imin_accounts.errors import Attempt
 from imin_accounts.fake import FakeImin, add_rosie
 from tests import canaries
 from tests.cli.commands import environment, run
+from tests.paths import ROOT
 
 WITHOUT = "import sys; sys.modules[{!r}] = None; from imin_accounts.cli import main; sys.exit(main(['demo']))"
 VERSION = """
@@ -100,7 +101,8 @@ def test_without_its_extra_it_prints_the_line_that_installs_it(module: str) -> N
     code = WITHOUT.format(module)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout) == (1, "")
-    assert run.stderr == "imin-accounts needs its extra: python -m pip install 'imin-accounts[cli]'\n"
+    told = "imin-accounts needs its extra: python -m pip install"
+    assert run.stderr == f"{told} '.[cli]' (in {ROOT})\n"
 
 
 def test_main_ends_with_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

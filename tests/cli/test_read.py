@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,3 +168,19 @@ def test_nothing_of_a_file_steers_the_terminal() -> None:
     )
     assert all(line.isprintable() for line in ran.out.splitlines())
     assert r"+ a\x1b[2J" in ran.out
+
+
+def test_what_powershell_saved_is_read(tmp_path: Path) -> None:
+    """Its ``>`` writes UTF-16, with a byte order mark."""
+    file = tmp_path / "saved.json"
+    for encoding in ("utf-16", "utf-8-sig"):
+        file.write_bytes('{"@type": "imin:Collection", "imin:item": []}'.encode(encoding))
+        assert run("read", str(file)).code == 0
+
+
+def test_what_is_no_reply_is_told(tmp_path: Path) -> None:
+    """With where it is none; to ask imin again would not help."""
+    (tmp_path / "saved.json").write_text("customer-1\n")
+    ran = run("read", str(tmp_path / "saved.json"))
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.endswith("this is no reply of imin's.\n")

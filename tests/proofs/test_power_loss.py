@@ -121,7 +121,7 @@ def test_a_file_is_on_the_disk_before_it_takes_a_place(
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     Path("in.jsonl").write_bytes(JsonLines().write(customer_rows()))
-    Path("ids.txt").touch()
+    Path("ids.txt").write_text("5678\n")
     Path("folder/out.jsonl").write_bytes(JsonLines().write(error_rows()))
     _, calls = watched(imin_server, *command, trace=Path("trace"))
     renamed = first(calls, r"rename")

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from imin_accounts.cli._failures import Failure, Failures
 from imin_accounts.cli.rows import Row, details, is_error, time_text
 
 EVIDENCE = {
@@ -75,6 +76,8 @@ class Audit:
     Attributes:
         read, failed, without_sellers: How many customers.
         errors: Customers who could not be read, by the error's class.
+        failures: Why, by name.
+        left: How many customers were not asked for; they are in ``failures`` too.
         expiring: Entitlements that end between ``now`` and ``now + within``.
         ended: How many are listed though they have ended.
         evidence: Requests for proof, by status.
@@ -89,6 +92,8 @@ class Audit:
         self.until = self.now + within
         self.read = self.failed = self.without_sellers = self.ended = self.troubled = 0
         self.errors = Counter[str]()
+        self.failures = Failures()
+        self.left = 0
         self.expiring: list[Finding] = []
         self.evidence = Counter[str]()
         self.outstanding: list[Finding] = []
@@ -102,6 +107,7 @@ class Audit:
         if is_error(rows):
             self.failed += 1
             self.errors[str(rows[0]["error_type"])] += 1
+            self.failures.add(Failure.in_row(rows[0]))
             return
         self.read += 1
         for row in rows:
@@ -139,6 +145,8 @@ class Audit:
                 "failed": self.failed,
                 "errors": dict(self.errors),
             },
+            "left": self.left,
+            "failures": self.failures.as_json(),
             "sellers": [attrs.asdict(seller) for seller in self.sellers],
             "expiries_per_week": {week.isoformat(): count for week, count in self.weeks},
             "ended": self.ended,

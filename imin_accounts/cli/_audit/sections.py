@@ -7,6 +7,7 @@ from typing import TypeAlias
 import attrs
 
 from imin_accounts.cli._audit.findings import EVIDENCE, Audit, Finding, by_urgency
+from imin_accounts.cli._failures import Kind
 
 Cells: TypeAlias = tuple[str, ...]
 
@@ -34,8 +35,8 @@ class Section:
 
 
 def sections(audit: Audit) -> list[Section]:
-    """Everything that somebody may have to look after."""
-    return [
+    """Everything that somebody may have to look after; unread customers only where there are some."""
+    found = [
         Section(
             f"Entitlements that end by {day_text(audit.until)}",
             ("Customer", "Seller", "Entitlement", "Ends"),
@@ -67,6 +68,28 @@ def sections(audit: Audit) -> list[Section]:
             lambda found: (found.customer, found.seller, found.what),
         ),
     ]
+    unread = _unread(audit)
+    return [*found, unread] if unread.findings else found
+
+
+def _unread(audit: Audit) -> Section:
+    """Those who failed; who was only not asked for is counted, and would hide them."""
+    return Section(
+        "Customers who could not be read",
+        ("Customer", "Why", "In words"),
+        [
+            Finding(
+                customer=each.customer,
+                seller_id=None,
+                seller_name=None,
+                what=each.text,
+                status=each.kind.label,
+            )
+            for each in audit.failures
+            if each.kind is not Kind.NOT_ASKED
+        ],
+        lambda found: (found.customer, found.status, found.what),
+    )
 
 
 def day_text(day: date) -> str:

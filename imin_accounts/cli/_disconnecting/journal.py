@@ -14,7 +14,9 @@
                    that could not be told: the end of the matter.
 =================  ====================================================================================
 
-Each line has ``at``, the time. A customer without ``cleared`` is open, whatever else stands there.
+Each line has ``at``, the time, and ``imin``, the address that was asked. A customer without ``cleared`` is
+open, whatever else stands there. Journals of the first version say no address: whom such a line says to be
+cleared is asked for again, since nobody can tell where that was so.
 """
 
 import asyncio
@@ -26,6 +28,7 @@ from typing import Any
 
 from imin_accounts import IminError
 from imin_accounts.cli._files import AppendFile, CannotRead, Lines
+from imin_accounts.cli._output import safe
 from imin_accounts.cli.rows import time_text
 
 _BEGINNING = b'{"at": "'
@@ -43,20 +46,25 @@ class Journal:
 
     Args:
         now: Returns the present as an aware time.
+        imin: The address of the API that is asked; None says nothing of it.
         fresh: Whether it has to be new, or empty.
 
     Attributes:
         disconnected: How many accounts have certainly been disconnected.
+        doubtful: How many customers are cleared or unknown by lines that don't say at which address.
 
     Raises:
         CannotWrite: It can't be opened, or another process is writing to it.
     """
 
-    def __init__(self, path: Path, *, now: Callable[[], datetime], fresh: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, now: Callable[[], datetime], imin: str | None = None, fresh: bool = False
+    ) -> None:
         self._file = AppendFile(path, fresh=fresh)
         self._now = now
+        self._imin = imin
         self._open: dict[str, set[str]] = {}
-        self.disconnected = 0
+        self.disconnected = self.doubtful = 0
 
     def resume(self) -> Iterator[tuple[str, bool]]:
         """Read it, and cut a torn last line off: to be read to its end before anything is written.
@@ -65,15 +73,20 @@ class Journal:
             Customers who are cleared (True) or unknown (False), in the order in which that was found.
 
         Raises:
-            CannotRead: It is no journal. It was not touched.
+            CannotRead: It is no journal, or one of another address. It was not touched.
         """
         with self._file.reading() as file:
             lines = Lines(file)
             try:
                 for line in lines:
                     event = _event(line)
+                    self._check_address(event)
                     self._apply(event)
-                    if event["event"] in ("cleared", "unknown"):
+                    if event["event"] not in ("cleared", "unknown"):
+                        continue
+                    if self._imin is not None and "imin" not in event:
+                        self.doubtful += 1
+                    else:
                         yield event["customer"], event["event"] == "cleared"
                 if lines.torn[: len(_BEGINNING)] != _BEGINNING[: len(lines.torn)]:
                     raise ValueError("this was no journal")
@@ -81,6 +94,13 @@ class Journal:
                 reason = f"line {lines.number} is no line of such a journal"
                 raise CannotRead(self._file.path, reason) from None
         self._file.cut(lines.end)
+
+    def _check_address(self, event: dict[str, Any]) -> None:
+        there = event.get("imin", self._imin)
+        if self._imin is not None and there != self._imin:
+            other = f"it is of the imin at {safe(str(there))}, not of {self._imin}, which is asked now"
+            reason = f"{other}; say --base-url, or begin another journal"
+            raise CannotRead(self._file.path, reason)
 
     def open_sellers(self, customer: str) -> set[str]:
         """With whom the customer may be connected, since nothing certain followed an intention."""
@@ -130,8 +150,8 @@ class Journal:
                 self._file.close()
 
     def _write(self, *events: dict[str, str]) -> None:
-        at = time_text(self._now())
-        lines = (json.dumps({"at": at, **event}) + "\n" for event in events)
+        here = {"at": time_text(self._now())} | ({} if self._imin is None else {"imin": self._imin})
+        lines = (json.dumps({**here, **event}) + "\n" for event in events)
         self._file.append("".join(lines).encode())
         for event in events:
             self._apply(event)

@@ -10,12 +10,13 @@ from imin_accounts import (
     Failed,
     IminError,
     NotFound,
+    OutcomeUnknown,
     RateLimited,
     SellerAccounts,
     UnexpectedResponse,
 )
 from imin_accounts.cli._disconnecting.journal import Journal
-from imin_accounts.cli._exit_codes import FAILED, PARTLY_DONE, UNREACHABLE, explain
+from imin_accounts.cli._failures import FAILED, PARTLY_DONE, Failure, Failures, Kind
 from imin_accounts.cli._files import CannotWrite
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
@@ -32,8 +33,8 @@ class Disconnecting:
         cleared: Customers who certainly have no connected account.
         open: Customers of whom that can't be said.
         unknown: Customers whom imin does not know (404), so that there is nothing to see.
-        unreachable: Customers among the open about whom no reply came.
-        left: Customers who were not begun with, since the run was interrupted.
+        left: Customers who were not begun with, since the run was interrupted or came to an end before.
+        failures: Why, by name: those who are open, unknown or left.
         error: What nobody can go on with: a refused key, an imin that lets nobody through, or a journal that
             can't be written.
     """
@@ -43,8 +44,8 @@ class Disconnecting:
     cleared: int = 0
     open: int = 0
     unknown: int = 0
-    unreachable: int = 0
     left: int = 0
+    failures: Failures = attrs.Factory(Failures)
     error: AuthenticationError | RateLimited | CannotWrite | None = None
 
     @property
@@ -62,7 +63,7 @@ class Disconnecting:
             return FAILED if self.unknown else 0
         if self.left or self.cleared or self.has_acted:
             return PARTLY_DONE
-        return UNREACHABLE if self.unreachable == self.open else FAILED
+        return self.failures.exit_code
 
     def resume(self, pending: Pending) -> None:
         """Drop whom the journal says to be cleared; they count. Who was unknown is asked about last."""
@@ -86,6 +87,7 @@ class Disconnecting:
             async def work() -> None:
                 while not stop.is_set() and self.error is None and (customer := next(each, None)) is not None:
                     cleared = await self._is_cleared(customer)
+                    pending.discard(customer)
                     tally.count(failed=not cleared)
 
             async with asyncio.TaskGroup() as group:
@@ -94,43 +96,55 @@ class Disconnecting:
         self.left = tally.total - tally.done
         if stop.is_set() and isinstance(self.error, RateLimited):
             self.error = None
+        self.failures.add_left(pending, self.error)
 
     async def _is_cleared(self, customer: str) -> bool:
+        failures: list[Failure] = []
+        is_unknown = False
         try:
             try:
-                cleared = await self._disconnect_all(customer)
+                failures = await self._disconnect_all(customer)
             except IminError as error:
                 self._note(error)
-                if isinstance(error, NotFound) and not self.journal.open_sellers(customer):
+                failures = [Failure.of(customer, error)]
+                is_unknown = isinstance(error, NotFound) and not self.journal.open_sellers(customer)
+                if is_unknown:
                     self.journal.miss(customer)
-                    self.unknown += 1
-                    return False
-                self.journal.fail(customer, None, error)
-                cleared = False
+                else:
+                    self.journal.fail(customer, None, error)
         except CannotWrite as error:
             self.error = self.error or error
-            cleared = False
-        self.cleared += cleared
-        self.open += not cleared
-        return cleared
+            failures = [Failure(customer=customer, kind=Kind.NOT_WRITTEN, text=Kind.NOT_WRITTEN.detail)]
+        for failure in failures:
+            self.failures.add(failure)
+        self.unknown += is_unknown
+        self.open += bool(failures) and not is_unknown
+        self.cleared += not failures
+        return not failures
 
-    async def _disconnect_all(self, customer: str) -> bool:
+    async def _disconnect_all(self, customer: str) -> list[Failure]:
+        """Returns what went wrong with accounts that are open still; none where the customer is cleared."""
+        errors: dict[str, IminError] = {}
         accounts = await self._read(customer)
         connected = dict.fromkeys(account.seller.id for account in accounts.connected)
         if connected:
             await self.journal.intend(customer, connected)
             for seller in connected:
-                await self._disconnect(customer, seller)
+                if error := await self._disconnect(customer, seller):
+                    errors[seller] = error
             accounts = await self._read(customer)
         for seller in self.journal.open_sellers(customer):
             if accounts.is_connected(seller) is False:
                 self.journal.disconnect(customer, seller, "verified")
-        if self.journal.open_sellers(customer):
-            return False
+        if open_sellers := self.journal.open_sellers(customer):
+            for seller in open_sellers - errors.keys():  # of an earlier run
+                errors[seller] = OutcomeUnknown("an earlier run's, and the accounts don't show it")
+                self.journal.fail(customer, seller, errors[seller])
+            return [Failure.of(customer, errors[seller], seller) for seller in sorted(open_sellers)]
         if accounts.id is None or accounts.connected or accounts.unrecognised:
             raise UnexpectedResponse("the accounts do not show that nothing is connected")
         self.journal.clear(customer)
-        return True
+        return []
 
     async def _read(self, customer: str) -> SellerAccounts:
         async with self.imin.get_many([customer]) as outcomes:
@@ -139,7 +153,7 @@ class Disconnecting:
             raise outcome.error
         return outcome.accounts
 
-    async def _disconnect(self, customer: str, seller: str) -> None:
+    async def _disconnect(self, customer: str, seller: str) -> IminError | None:
         try:
             async with self.imin.delete_many([(customer, seller)]) as outcomes:
                 outcome = await anext(outcomes)
@@ -148,11 +162,11 @@ class Disconnecting:
         except IminError as error:
             self._note(error)
             self.journal.fail(customer, seller, error)
-        else:
-            self.journal.disconnect(customer, seller, outcome.deletion.outcome)
+            return error
+        self.journal.disconnect(customer, seller, outcome.deletion.outcome)
+        return None
 
     def _note(self, error: IminError) -> None:
         match error:
             case AuthenticationError(status=401) | RateLimited():
                 self.error = self.error or error
-        self.unreachable += explain(error)[0] == UNREACHABLE

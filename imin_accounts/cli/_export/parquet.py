@@ -1,4 +1,4 @@
-"""Rows to a Parquet file. pyarrow does the work; the extra ``[parquet]`` installs it."""
+"""Rows to a Parquet file and back. pyarrow does the work; the extra ``[parquet]`` installs it."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
-from imin_accounts.cli._files import replacing
-from imin_accounts.cli.rows import COLUMNS, Row
+from imin_accounts.cli._export.whole import whole_customers
+from imin_accounts.cli._files import CannotRead, replacing
+from imin_accounts.cli._install import install_command
+from imin_accounts.cli.rows import COLUMNS, Row, time_text
 
 _ROWS_AT_ONCE = 50_000
 _TIMES = [column.name for column in COLUMNS if column.kind == "time"]
@@ -28,13 +30,7 @@ def write_parquet(path: Path, customers: Iterable[list[Row]]) -> int:
         ClickException: It is not installed.
         CannotWrite: Such as for want of room; there is no file then.
     """
-    try:
-        arrow: Any = import_module("pyarrow")
-        parquet: Any = import_module("pyarrow.parquet")
-    except ImportError:
-        raise click.ClickException(
-            "Parquet needs an extra: python -m pip install 'imin-accounts[parquet]'"
-        ) from None
+    arrow, parquet = _pyarrow()
     kinds = {
         "text": arrow.string(),
         "int": arrow.int64(),
@@ -52,6 +48,44 @@ def write_parquet(path: Path, customers: Iterable[list[Row]]) -> int:
             count += len(rows)
             writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
     return count
+
+
+def read_parquet(path: Path) -> Iterator[list[Row]]:
+    """The rows of such a file, customer by customer.
+
+    Raises:
+        ClickException: pyarrow is not installed.
+        CannotRead: It is no export.
+    """
+    arrow, parquet = _pyarrow()
+    number = 0
+
+    def rows(table: Any) -> Iterator[Row]:
+        nonlocal number
+        for batch in table.iter_batches():
+            for row in batch.to_pylist():
+                number += 1
+                yield {name: _untyped(value) for name, value in row.items()}
+
+    try:
+        with open(path, "rb") as file:
+            table = parquet.ParquetFile(file)  # here, since it raises what is also a ValueError
+            yield from whole_customers(path, rows(table), lambda: f"row {number}")
+    except OSError as error:
+        raise CannotRead(path, error if error.strerror else "it is no Parquet file") from None
+    except (arrow.ArrowException, OverflowError):  # their texts may quote what was found
+        raise CannotRead(path, "it is no Parquet file") from None
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError:
+        raise click.ClickException(f"Parquet needs an extra: {install_command('parquet')}") from None
+
+
+def _untyped(value: Any) -> Any:
+    return time_text(value) if isinstance(value, datetime) else value
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import click
 
+from imin_accounts.cli._export.parquet import read_parquet
 from imin_accounts.cli._export.sqlite import SqliteSink, read_sqlite
 from imin_accounts.cli._export.text import Csv, JsonLines, TextFormat
 from imin_accounts.cli._export.whole import whole_customers
@@ -19,20 +20,23 @@ TEXT_FORMATS: dict[str, type[JsonLines] | type[Csv]] = {
     ".csv": Csv,
 }
 SQLITE = (".sqlite", ".sqlite3", ".db")
+PARQUET = ".parquet"
 SUFFIXES = (*TEXT_FORMATS, *SQLITE)
+"""Of files that an export can go on with."""
+READABLE = (*SUFFIXES, PARQUET)
 
 
 class Sink(Protocol):
     """Takes customers' rows; a killed process leaves no customer in part that ``resume`` would keep."""
 
-    def resume(self, *, retry_failed: bool) -> Iterator[tuple[str, bool]]:
+    def resume(self, *, retry_failed: bool) -> Iterator[list[Row]]:
         """Make the file fit to go on with: to be read to its end before the first ``append``.
 
         Args:
             retry_failed: Whether to drop the rows of customers who could not be read.
 
         Yields:
-            Each customer that stays, and whether that one could not be read.
+            The rows of each customer that stays.
 
         Raises:
             CannotRead: The file is no export, or was changed. Its content was not touched.
@@ -62,7 +66,13 @@ def suffix_in(*suffixes: str) -> Callable[[click.Context, click.Parameter, Path]
 
     def check(ctx: click.Context, param: click.Parameter, path: Path) -> Path:
         if path.suffix.lower() not in suffixes:
-            raise click.BadParameter(f"its name must end with one of {', '.join(suffixes)}", ctx, param)
+            wrong = f"its name must end with one of {', '.join(suffixes)}"
+            if path.suffix.lower() == PARQUET:
+                source = path.with_suffix(".jsonl").name
+                wrong += (
+                    f"; of one of these `imin-accounts convert {source} {path.name}` makes a Parquet file"
+                )
+            raise click.BadParameter(wrong, ctx, param)
         return path
 
     return check
@@ -87,7 +97,7 @@ def is_export(path: Path) -> bool:
     """Whether ``path`` is an exported file rather than one of identifiers, by its name or header."""
     suffix = path.suffix.lower()
     if suffix != ".csv":
-        return suffix in SUFFIXES
+        return suffix in READABLE
     try:
         with open(path, "rb") as file:
             return file.readline(len(Csv.header)) == Csv.header
@@ -100,10 +110,14 @@ def read_customers(path: Path) -> Iterator[list[Row]]:
 
     Raises:
         CannotRead: It is no export, or ends within a customer.
+        ClickException: It is a Parquet file, and what reads those is not installed.
     """
     suffix = path.suffix.lower()
     if suffix in SQLITE:
         yield from read_sqlite(path)
+        return
+    if suffix == PARQUET:
+        yield from read_parquet(path)
         return
     format = TEXT_FORMATS[suffix]()
     end = len(format.header)
@@ -116,7 +130,7 @@ def read_customers(path: Path) -> Iterator[list[Row]]:
         for rows in whole_customers(path, format.read(lines), lambda: f"line {lines.number}"):
             end = lines.end
             yield rows
-    if end < lines.end + len(lines.torn):
+    if end < lines.size:
         raise CannotRead(path, "it is not whole; let the export go on with --resume first")
 
 
@@ -127,14 +141,14 @@ class TextSink:
         self._file = file
         self._format = format
 
-    def resume(self, *, retry_failed: bool) -> Iterator[tuple[str, bool]]:
+    def resume(self, *, retry_failed: bool) -> Iterator[list[Row]]:
         """Cut a torn tail off. See ``Sink``."""
         if retry_failed:
             self._drop_failed()
         end = 0
         for rows, where in self._customers():
             end = where
-            yield str(rows[0]["customer"]), is_error(rows)
+            yield rows
         self._file.cut(end)
         if end == 0:
             self._file.append(self._format.header)

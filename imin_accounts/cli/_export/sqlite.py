@@ -59,11 +59,11 @@ class SqliteSink:
             file.close()
             raise
 
-    def resume(self, *, retry_failed: bool) -> Iterator[tuple[str, bool]]:
+    def resume(self, *, retry_failed: bool) -> Iterator[list[Row]]:
         """Drop failed customers if asked to. See ``Sink``."""
         for rows in _customers(self._path, self._db):
             if not (retry_failed and is_error(rows)):
-                yield str(rows[0]["customer"]), is_error(rows)
+                yield rows
         if retry_failed:
             with self._explained():
                 self._db.execute("DELETE FROM accounts WHERE state = 'error'")

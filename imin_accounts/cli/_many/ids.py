@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import io
+import json
+import re
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,10 +16,11 @@ from typing import BinaryIO, Self
 import attrs
 import click
 
-from imin_accounts.cli._files import CannotRead
+from imin_accounts.cli._files import CannotRead, replacing
+from imin_accounts.cli._many.text import AROUND, cells, lines_of, why_not_text
 
 STDIN = Path("-")
-_LONGEST_CELL = 16 * 1024 * 1024  # in any column; a reader's own limit is 128 kB
+_AS_JSON = "# imin-accounts: each line below is one identifier, as a JSON text"
 
 
 @attrs.frozen
@@ -102,42 +105,78 @@ class Pending:
         )
 
 
-def read_ids(path: Path, column: str | None) -> Iterator[str]:
-    """The identifiers in a file, white space around them dropped and empty ones left out.
+def read_ids(path: Path, column: str | None = None, encoding: str = "utf-8") -> Iterator[str]:
+    """The identifiers in a file, blanks and tabs around them dropped and empty ones left out.
 
     Args:
-        path: One identifier a line, in UTF-8; ``-`` for standard input.
+        path: One identifier a line, or what ``write_ids`` wrote; ``-`` for standard input.
         column: The file is a CSV with a header, and they are in the column of that name.
+        encoding: Of the text. A byte order mark is passed over.
 
     Raises:
         UsageError: There is no such column, or none was named for a file that ends with ``.csv``.
-        CannotRead: It is not UTF-8, or no CSV, or can't be read at all.
+        CannotRead: It is no such text, or no CSV, or can't be read at all.
     """
-    if column is None and path.suffix.lower() == ".csv":
-        raise click.UsageError("say which column of the CSV holds the identifiers: --column NAME")
+    is_csv = path.suffix.lower() == ".csv" or column is not None
     with _opened(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline=None if column is None else "")
+        text = io.TextIOWrapper(file, encoding=encoding, newline="" if is_csv else None)
         try:
-            for line in text if column is None else _cells(text, column):
-                if customer := line.strip():
-                    yield customer
-        except UnicodeDecodeError:
-            raise CannotRead(path, "it is not UTF-8") from None
+            lines = lines_of(path, text)
+            for found in cells(path, lines, column) if is_csv else _plain(path, lines):
+                if found:
+                    yield found
+        except UnicodeError:  # its text quotes what was found
+            raise CannotRead(path, why_not_text(path, encoding)) from None
         except (csv.Error, OSError) as error:
             raise CannotRead(path, error) from None
         finally:
             text.detach()
 
 
-def _cells(text: Iterable[str], column: str) -> Iterator[str]:
-    csv.field_size_limit(_LONGEST_CELL)
-    rows = csv.DictReader(text, strict=True)  # else all that follows an open quote is one identifier
-    if column not in (rows.fieldnames or ()):
-        raise click.UsageError("the CSV's header has no column of that name")
-    if (rows.fieldnames or ()).count(column) > 1:
-        raise click.UsageError("the CSV's header has several columns of that name")
-    for row in rows:
-        yield row[column] or ""
+def write_ids(path: Path, customers: Iterable[str]) -> None:
+    """Write a list that ``read_ids`` reads back exactly: one identifier a line, each as it is.
+
+    Where one could not be told from the file's own lines, such as for a line end or a blank at its end, all
+    are written as JSON texts, after a line that says so.
+
+    Raises:
+        CannotWrite: Such as for want of room.
+    """
+    customers = list(customers)
+    as_json = any(map(_is_odd, customers))
+    with replacing(path) as new, open(new, "w", encoding="utf-8", newline="\n") as file:
+        if as_json:
+            file.write(f"{_AS_JSON}\n")
+        file.writelines(f"{json.dumps(each) if as_json else each}\n" for each in customers)
+
+
+def _is_odd(customer: str) -> bool:
+    return (
+        customer != customer.strip(AROUND)
+        or re.search(r"[\r\n]|\A\ufeff|\A\Z", customer) is not None
+        or customer == _AS_JSON
+    )
+
+
+def _plain(path: Path, lines: Iterable[str]) -> Iterator[str]:
+    as_json = False
+    for number, line in enumerate(lines, 1):
+        if number == 1 and line.rstrip("\n") == _AS_JSON:
+            as_json = True
+        elif as_json:
+            yield _from_json(path, number, line)
+        else:
+            yield line.strip(AROUND)
+
+
+def _from_json(path: Path, number: int, line: str) -> str:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, str):
+        raise CannotRead(path, f"line {number} is no JSON text")
+    return found
 
 
 @contextmanager

@@ -4,18 +4,21 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 import click
 
-from imin_accounts import AccountsSession, Failed, Fetched, RateLimited
-from imin_accounts.cli._exit_codes import FAILED, PARTLY_DONE, UNREACHABLE, explain
+from imin_accounts import AccountsSession, AuthenticationError, Failed, Fetched, RateLimited
+from imin_accounts.cli._failures import PARTLY_DONE, Failure, Failures, Kind
+from imin_accounts.cli._files import CannotWrite
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
-from imin_accounts.cli._signals import ENDING
+from imin_accounts.cli._signals import heeded
 
 Take: TypeAlias = Callable[[Fetched | Failed], None]
+Ended: TypeAlias = AuthenticationError | RateLimited | CannotWrite
+"""What a run can't go on with."""
 
 
 @attrs.define
@@ -25,31 +28,60 @@ class Result:
     Attributes:
         read: Those whose accounts were read.
         failed: Those who could not be read.
-        unreachable: Those among them for whom no reply came.
-        left: Those who were not asked for, since the run was interrupted.
+        left: Those who were not asked for, since the run was interrupted or came to an end before.
+        failures: Why, by name: those who failed, and after the run those who are left.
     """
 
     read: int = 0
     failed: int = 0
-    unreachable: int = 0
     left: int = 0
+    failures: Failures = attrs.Factory(Failures)
 
     def add(self, outcome: Fetched | Failed) -> None:
         """Count one more."""
         if isinstance(outcome, Fetched):
             self.read += 1
         else:
-            self.failed += 1
-            self.unreachable += explain(outcome.error)[0] == UNREACHABLE
+            self.add_failure(Failure.of(outcome.customer, outcome.error))
+
+    def add_failure(self, failure: Failure) -> None:
+        """Count one more who could not be read."""
+        self.failed += 1
+        self.failures.add(failure)
 
     @property
     def exit_code(self) -> int:
         """0 where every customer was read, 3 where some were, else why none was."""
         if self.left or (self.failed and self.read):
             return PARTLY_DONE
-        if not self.failed:
-            return 0
-        return UNREACHABLE if self.unreachable == self.failed else FAILED
+        return self.failures.exit_code if self.failed else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, as JSON values."""
+        return {
+            "read": self.read,
+            "failed": self.failed,
+            "unreachable": self.failures.kinds[Kind.UNREACHABLE],
+            "left": self.left,
+            "failures": self.failures.as_json(),
+        }
+
+
+def run_all(
+    imin: AccountsSession, pending: Pending, take: Take, result: Result, *, concurrency: int, tally: Tally
+) -> Ended | None:
+    """Read every customer, as ``read_all`` does, and say in ``result`` who is left and why.
+
+    Returns:
+        What the run could not go on with; None where it went to its end or was interrupted.
+    """
+    ended: Ended | None = None
+    try:
+        asyncio.run(read_all(imin, pending, take, result, concurrency=concurrency, tally=tally))
+    except (AuthenticationError, RateLimited, CannotWrite) as error:
+        ended = error
+    result.failures.add_left(pending, ended)
+    return ended
 
 
 async def read_all(
@@ -59,7 +91,7 @@ async def read_all(
 
     No more than ``concurrency`` customers are ever asked for whom ``take`` has not had: so many reads a
     killed process loses, at most. After an interrupt no further customer is asked for, and who would have to
-    wait for a hold of imin's is left.
+    wait for a hold of imin's is left. In ``pending`` stay those whom ``take`` has not had.
 
     Args:
         imin: Opened and closed here.
@@ -84,11 +116,13 @@ async def read_all(
                 async for outcome in outcomes:
                     take(outcome)
                     result.add(outcome)
+                    pending.discard(outcome.customer)
                     tally.count(failed=isinstance(outcome, Failed))
         except RateLimited:
             if not stop.is_set():
                 raise
-    result.left = tally.total - tally.done
+        finally:
+            result.left = tally.total - tally.done
 
 
 @asynccontextmanager
@@ -116,10 +150,9 @@ async def stopping(then: Callable[[], object] = lambda: None) -> AsyncIterator[a
             stop.set()
             then()
 
-    before = {signum: signal.getsignal(signum) for signum in ENDING}
-    taken = [signum for signum, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    before = {signum: signal.getsignal(signum) for signum in heeded()}
     with suppress(NotImplementedError):  # on Windows an interrupt cancels the task by itself
-        for signum in taken:
+        for signum in before:
             loop.add_signal_handler(signum, interrupt)
     try:
         yield stop
@@ -129,6 +162,6 @@ async def stopping(then: Callable[[], object] = lambda: None) -> AsyncIterator[a
         task.uncancel()
     finally:
         with suppress(NotImplementedError):
-            for signum in taken:
+            for signum in before:
                 loop.remove_signal_handler(signum)
                 signal.signal(signum, before[signum])

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +159,66 @@ def test_nothing_may_be_done_once_the_journal_is_gone(path: Path) -> None:
     with pytest.raises(CannotWrite):
         journal.close()
     journal.close()
+
+
+HERE, THERE = "https://book.imin.co", "https://gateway.example/imin"
+
+
+def journal_at(path: Path, imin: str | None) -> tuple[Journal, list[tuple[str, bool]]]:
+    """A journal of the imin at an address, and whom it says to be cleared or unknown."""
+    journal = Journal(path, now=lambda: NOW, imin=imin)
+    with ExitStack() as unless_it_can_be_resumed:
+        unless_it_can_be_resumed.callback(journal.close)
+        known = list(journal.resume())
+        unless_it_can_be_resumed.pop_all()
+    return journal, known
+
+
+def test_a_journal_is_of_one_imin(path: Path) -> None:
+    """Who is cleared at one address may be connected at another: a journal of another one is refused."""
+    journal, _ = journal_at(path, HERE)
+    with closing(journal):
+        journal.clear("1")
+    before = path.read_bytes()
+    with pytest.raises(CannotRead, match=f"of the imin at {HERE}, not of {THERE}"):
+        journal_at(path, THERE)
+    assert path.read_bytes() == before
+    journal, known = journal_at(path, HERE)
+    journal.close()
+    assert known == [("1", True)]
+
+
+def test_an_older_journal_clears_nobody(path: Path) -> None:
+    """Its lines don't say at which address: its customers are asked for again, and are told to be so."""
+    begin(path)
+    journal, _ = journal_at(path, None)
+    with closing(journal):
+        journal.clear("2")
+        journal.miss("3")
+    journal, known = journal_at(path, HERE)
+    with closing(journal):
+        assert (known, journal.doubtful, journal.open_sellers("1")) == ([], 2, {"urn:b"})
+        journal.clear("2")
+    journal, known = journal_at(path, HERE)
+    journal.close()
+    assert known == [("2", True)]
+
+
+@pytest.mark.parametrize("zeros", [1, 4_096, 100_000])
+@pytest.mark.parametrize("torn", [b"", b'{"at": "2026-03', b'{"a'])
+def test_a_tail_of_zeros_is_a_torn_one(torn: bytes, zeros: int, path: Path) -> None:
+    """After a power cut a file may be longer than what was written of it: the lines before count."""
+    begin(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn + b"\0" * zeros)
+    journal, _ = opened(path)
+    journal.close()
+    assert path.read_bytes() == whole
+
+
+def test_zeros_after_something_else_are_not_touched(path: Path) -> None:
+    """What was no journal does not become one."""
+    path.write_bytes(b"precious\0\0\0")
+    with pytest.raises(CannotRead, match="line 1"):
+        opened(path)
+    assert path.read_bytes() == b"precious\0\0\0"

@@ -10,9 +10,17 @@ from typing import Any
 
 import pytest
 
-from imin_accounts import AccountsSession, RateLimited, RetryPolicy
+from imin_accounts import (
+    AccountsSession,
+    AuthenticationError,
+    IminError,
+    RateLimited,
+    RetryPolicy,
+    TransportError,
+)
 from imin_accounts.cli._disconnecting.journal import Journal
 from imin_accounts.cli._disconnecting.run import Disconnecting
+from imin_accounts.cli._failures import Failure, Failures
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
 from imin_accounts.fake import (
@@ -81,6 +89,14 @@ class Runs:
         assert self.at_first - connected(self.fake) <= intended, "something was done that nobody intended"
         cleared = {e["customer"] for e in self.events if e["event"] == "cleared"}
         assert cleared.isdisjoint(customer for customer, _ in connected(self.fake))
+
+
+REFUSED, FORBIDDEN = TransportError("refused", maybe_sent=False), AuthenticationError(403)
+
+
+def failures(*errors: IminError) -> Failures:
+    """Customers who ended in these errors."""
+    return Failures(Failure.of(str(n), error) for n, error in enumerate(errors))
 
 
 def connected(fake: FakeImin) -> set[tuple[str, str]]:
@@ -260,16 +276,16 @@ async def test_a_seller_listed_twice_is_disconnected_once(tmp_path: Path) -> Non
         pytest.param({"cleared": 1, "open": 1}, 3, id="some cleared"),
         pytest.param({"left": 1}, 3, id="interrupted"),
         pytest.param({"unknown": 1, "left": 1}, 3, id="interrupted, and none known"),
-        pytest.param({"open": 2, "unreachable": 1}, 1, id="none done, one without a reply"),
-        pytest.param({"open": 2, "unreachable": 2}, 5, id="none done, none with a reply"),
+        pytest.param({"open": 2, "failures": failures(REFUSED, FORBIDDEN)}, 1, id="one without a reply"),
+        pytest.param({"open": 2, "failures": failures(REFUSED, REFUSED)}, 5, id="none with a reply"),
     ],
 )
 def test_the_exit_code_of_a_run_that_disconnected_nothing(
-    counts: dict[str, int], code: int, tmp_path: Path
+    counts: dict[str, Any], code: int, tmp_path: Path
 ) -> None:
     """Partly done is what cleared or left somebody; otherwise it says why not."""
     with closing(Journal(tmp_path / "journal.jsonl", now=lambda: NOW)) as journal:
-        assert Disconnecting(AccountsSession("test-key"), journal, **counts).exit_code == code  # type: ignore[arg-type]
+        assert Disconnecting(AccountsSession("test-key"), journal, **counts).exit_code == code
 
 
 async def test_what_was_disconnected_makes_it_partly_done(tmp_path: Path) -> None:
@@ -413,7 +429,8 @@ def test_killed_it_goes_on(tmp_path: Path, journal: Path) -> None:
             due = imin.requests() + 2 * count // (kills + 1)
             assert signal_when(process, lambda: imin.requests() >= due, signal.SIGKILL).code == -9  # noqa: B023
         assert run_to_end(imin.base_url, *command).code == 0
-        assert run_to_end(imin.base_url, "disconnect-all", "--ids", ids, "--dry-run", "--json").out == "[]\n"
+        shown = run_to_end(imin.base_url, "disconnect-all", "--ids", ids, "--dry-run", "--json")
+        assert json.loads(shown.out)["connected"] == []
     told = list(events(journal))
     done = {(customer, seller) for event, customer, seller in told if event == "disconnected"}
     assert {(customer, seller) for event, customer, seller in told if event == "intended"} == done

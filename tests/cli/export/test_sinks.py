@@ -15,7 +15,7 @@ import pytest
 
 from imin_accounts.cli._export.sinks import SUFFIXES, TEXT_FORMATS, Sink, is_export, open_sink, read_customers
 from imin_accounts.cli._files import CannotRead, CannotWrite
-from imin_accounts.cli.rows import Row
+from imin_accounts.cli.rows import Row, is_error
 from tests.cli.commands import CommandResult, run
 from tests.cli.rows import customer_rows, error_rows
 
@@ -34,7 +34,8 @@ def opened(path: Path, *, retry_failed: bool = False) -> tuple[Sink, dict[str, b
     with ExitStack() as unless_it_can_be_resumed:
         sink = open_sink(path)
         unless_it_can_be_resumed.callback(sink.close)
-        held = dict(sink.resume(retry_failed=retry_failed))
+        there = sink.resume(retry_failed=retry_failed)
+        held = {str(rows[0]["customer"]): is_error(rows) for rows in there}
         unless_it_can_be_resumed.pop_all()
     return sink, held
 
@@ -371,3 +372,17 @@ def test_a_file_that_is_gone_at_the_end_is_told(do: str, out: Path) -> None:
         out.unlink()
     with pytest.raises(CannotWrite):
         sink.close()
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_a_tail_of_zeros_is_a_torn_one(name: str, tmp_path: Path) -> None:
+    """As a power cut may leave it: an export goes on, and until then nobody takes the file for whole."""
+    path = tmp_path / name
+    write(path, customer_rows("1"))
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"\0" * 5_000)
+    with pytest.raises(CannotRead, match="it is not whole"):
+        list(read_customers(path))
+    sink, there = opened(path)
+    sink.close()
+    assert (there, path.read_bytes()) == ({"1": False}, whole)

@@ -1,0 +1,94 @@
+"""An audit that does not come to its end: what was read is kept, and can be gone on with."""
+
+import json
+import re
+import shlex
+import signal
+from pathlib import Path
+
+import pytest
+
+from imin_accounts.cli._audit.kept import tell_how_to_go_on
+from imin_accounts.cli._export.sinks import read_customers
+from imin_accounts.fake import FakeImin, Rule, Status, add_crowd
+from tests.cli.commands import environment, run
+from tests.cli.emulator_process import emulator_process
+from tests.cli.processes import ProcessResult, run_to_end, signal_when, start, write_ids
+
+COUNT = 300
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, and one of its own for temporary files."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    write_ids(tmp_path / "ids.txt", COUNT)
+    return tmp_path
+
+
+def commands(ended: ProcessResult) -> list[list[str]]:
+    """The commands that go on, as they were told."""
+    return [shlex.split(line)[1:] for line in re.findall(r"^  (imin-accounts .*)$", ended.err, re.MULTILINE)]
+
+
+def test_an_interrupted_audit_goes_on_as_it_says(folder: Path) -> None:
+    """Its two commands, typed as they stand, end with everybody, and nobody is asked for twice but who was
+    under way."""
+    with emulator_process(customers=COUNT) as imin:
+        process = start(imin.base_url, "audit", "ids.txt", "--json", "--within", "6w", "--report", "a b.html")
+        ended = signal_when(process, lambda: imin.requests() > 10, signal.SIGINT)
+        said = json.loads(ended.out)
+        assert (ended.code, said["left"], len(said["failures"])) == (3, said["left"], said["left"])
+        first = imin.reads()
+        export, audit = commands(ended)
+        [kept] = (folder / "tmp").iterdir()
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert len(list(read_customers(kept))) == said["customers"]["read"] > 0
+        assert run_to_end(imin.base_url, *export).code == 0
+        assert not imin.reads().keys() & first.keys()
+    assert audit[2:] == ["--within", "6w", "--report", "a b.html"]
+    assert json.loads(run(*audit, "--json").out)["customers"]["read"] == COUNT
+
+
+def test_a_killed_audit_leaves_nothing_behind(folder: Path) -> None:
+    """What it reads is in a file without a name."""
+    with emulator_process(customers=COUNT) as imin:
+        process = start(imin.base_url, "audit", "ids.txt", "--report", "audit.html")
+        assert signal_when(process, lambda: imin.requests() > 10, signal.SIGKILL).code == -9
+    assert sorted(file.name for file in folder.rglob("*")) == ["ids.txt", "tmp"]
+
+
+def test_an_audit_that_ends_keeps_nothing(folder: Path, imin_server: str, fake_imin: FakeImin) -> None:
+    """There is nothing to go on with."""
+    add_crowd(fake_imin, sellers=1, customers=COUNT)
+    assert run("audit", "ids.txt", env=environment(imin_server)).code == 0
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_a_key_that_is_taken_back_loses_nothing(folder: Path, imin_server: str, fake_imin: FakeImin) -> None:
+    """What was read before is shown, and kept; exit code 4."""
+    add_crowd(fake_imin, sellers=1, customers=COUNT)
+    fake_imin.faults.add(Rule(Status(401), nth=range(100, 9_999)))
+    options = ("--concurrency", "1", "--timeout", "9", "--json")
+    ran = run("audit", "ids.txt", *options, env=environment(imin_server))
+    said = json.loads(ran.out)
+    assert (ran.code, said["customers"]["read"], said["left"]) == (4, 99, COUNT - 99)
+    assert f"{COUNT - 99} customers were not read:\n  {COUNT - 99} key (401 or 403): " in ran.err
+    assert "To go on:\n  imin-accounts export ids.txt --timeout 9.0 -o " in ran.err
+
+
+def test_the_help_says_so() -> None:
+    """Before one begins with a million."""
+    told = " ".join(run("audit", "--help").out.split())
+    assert "`export --resume` goes on where it stopped" in told
+    assert "An audit that is interrupted" in told
+
+
+def test_what_chose_the_customers_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """Quoted for a shell; where nothing could be kept, the export has a name to choose."""
+    tell_how_to_go_on(None, Path("my list.csv"), ["--column", "Kunden Nr"], ["--within", "30d"])
+    told = capsys.readouterr().err
+    assert "could not be kept" in told
+    assert "  imin-accounts export 'my list.csv' --column 'Kunden Nr' -o accounts.jsonl --resume\n" in told

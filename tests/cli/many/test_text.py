@@ -1,0 +1,171 @@
+"""Lists that people bring: their encodings, their CSVs, and lists that the commands wrote themselves."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imin_accounts.cli._files import CannotRead
+from imin_accounts.cli._many.ids import read_ids, write_ids
+from tests.cli.commands import run
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the list is."""
+    return tmp_path / "ids.csv"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_csv_of_any_kind_is_read(separator: str, encoding: str, file: Path) -> None:
+    """What separates it is seen from the header; a byte order mark is no part of the first column."""
+    lines = [("Kunden-Nr", "Straße"), ("1", f'"A{separator} B"'), ("Zoë", "C")]
+    file.write_bytes("\r\n".join(map(separator.join, lines)).encode(encoding))
+    assert list(read_ids(file, "Kunden-Nr", encoding.removesuffix("-sig"))) == ["1", "Zoë"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
+def test_a_byte_order_mark_is_passed_over_whatever_was_said(encoding: str, tmp_path: Path) -> None:
+    """One a line as well; it is no part of the first identifier."""
+    file = tmp_path / "ids.txt"
+    file.write_bytes("\ufeff1\n2\n".encode(encoding))
+    assert list(read_ids(file, None, encoding)) == ["1", "2"]
+
+
+def test_excels_own_line_about_the_separator_is_heeded(file: Path) -> None:
+    """Excel writes ``sep=;`` first, or obeys it."""
+    file.write_text("sep=;\nid;name,x\n1;A\n")
+    assert list(read_ids(file, "id")) == ["1"]
+
+
+def test_blanks_around_a_name_do_not_count(file: Path) -> None:
+    """Nor around a cell; a header of several lines is one header."""
+    file.write_text('"first\nname"; id \nA; 1 \n')
+    assert list(read_ids(file, "id")) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        pytest.param("Name;Ref\nA;1\n", "'Name', 'Ref', separated by semicolons.", id="semicolons"),
+        pytest.param("Name,Ref\nA,1\n", "'Name', 'Ref', separated by commas.", id="commas"),
+        pytest.param("Name\tRef\nA\t1\n", "'Name', 'Ref', separated by tabs.", id="tabs"),
+        pytest.param("Ref\n1\n", "the columns 'Ref'.", id="one column"),
+        pytest.param("", "Its header is empty.", id="empty"),
+        pytest.param("\x1b[2J;b\n", r"'\\x1b[2J', 'b'", id="what would steer a terminal"),
+        pytest.param(";".join(f"c{n}" for n in range(99)), "and 79 more, separated", id="many"),
+    ],
+)
+@pytest.mark.parametrize("column", ["id", None])
+def test_the_columns_that_there_are_are_named(
+    column: str | None, content: str, told: str, file: Path
+) -> None:
+    """Where the column is another, or none was named; with the separator that there seems to be."""
+    file.write_text(content)
+    with pytest.raises(
+        click.UsageError, match="--column NAME" if column is None else "no column of that name"
+    ) as e:
+        list(read_ids(file, column))
+    assert told in e.value.message
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "told"),
+    [
+        pytest.param(
+            "Zoë\n".encode("cp1252"), "utf-8", "--encoding cp1252 or --encoding utf-16", id="cp1252"
+        ),
+        pytest.param("1\n".encode("utf-16"), "utf-8", "looks like --encoding utf-16", id="utf-16"),
+        pytest.param(
+            "1\n".encode("utf-16-le"), "utf-8", "looks like --encoding utf-16-le", id="without a mark"
+        ),
+        pytest.param(
+            "1\n".encode("utf-16-be"), "utf-8", "looks like --encoding utf-16-be", id="the other way"
+        ),
+        pytest.param("1\n".encode("utf-16"), "cp1252", "looks like --encoding utf-16", id="cp1252 was said"),
+        pytest.param(b"\xef\xbb\xbf1\n", "cp1252", "looks like --encoding utf-8", id="it is UTF-8"),
+        pytest.param("Zoë\n".encode(), "utf-16", "it is not utf-16", id="utf-16 was said"),
+        pytest.param(b"PK\x03\x04\xff", "utf-8", "a workbook (.xlsx): save it as CSV", id="workbook"),
+        pytest.param(
+            b"\xd0\xcf\x11\xe0\xa1", "utf-8", "a workbook (.xls): save it as CSV", id="old workbook"
+        ),
+        pytest.param(b"PAR1\xff", "utf-8", "a Parquet file", id="Parquet"),
+    ],
+)
+def test_what_is_no_such_text_is_told_with_what_it_may_be(
+    content: bytes, encoding: str, told: str, tmp_path: Path
+) -> None:
+    """Nobody has to know an encoding by its bytes."""
+    file = tmp_path / "ids.txt"
+    file.write_bytes(content)
+    with pytest.raises(CannotRead, match=re.escape(told)):
+        list(read_ids(file, None, encoding))
+
+
+@pytest.mark.parametrize("name", ["klingon", "base64", "rot13", "", "a\x00b"])
+def test_an_encoding_that_there_is_not_is_wrong_usage(name: str, tmp_path: Path) -> None:
+    """Before anything is read."""
+    (tmp_path / "ids.txt").touch()
+    ran = run("audit", str(tmp_path / "ids.txt"), "--encoding", name)
+    assert (ran.code, "there is no such encoding" in ran.err) == (2, True)
+
+
+ODD = [
+    "\x0ba\x0b",
+    "\x85a\x85",
+    "\xa0a",
+    "\u2028a",
+    "a b",
+    '"a"',
+    "#a",
+    "-a",
+    "a,b;c",
+    "=1+1",
+    "ä",
+    "\x1c",
+    "a\x00b",
+]
+
+
+def test_what_is_no_blank_belongs_to_an_identifier(tmp_path: Path) -> None:
+    """Only blanks and tabs around it do not, and line ends."""
+    file = tmp_path / "ids.txt"
+    file.write_text("".join(f" \t{each}\t \r\n" for each in ODD), encoding="utf-8", newline="")
+    assert list(read_ids(file)) == ODD
+
+
+def test_a_list_of_failures_is_one_identifier_a_line(tmp_path: Path) -> None:
+    """As it is, for any other tool."""
+    write_ids(tmp_path / "failed.txt", ODD)
+    assert (tmp_path / "failed.txt").read_bytes().decode() == "".join(f"{each}\n" for each in ODD)
+
+
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+        | st.sampled_from([" a ", "a\nb", "\ufeffa", "\r"])
+    )
+)
+def test_a_list_of_failures_reads_back_exactly(
+    tmp_path_factory: pytest.TempPathFactory, customers: list[str]
+) -> None:
+    """Whatever the identifiers are."""
+    file = tmp_path_factory.mktemp("list") / "failed.txt"
+    write_ids(file, customers)
+    assert list(read_ids(file)) == customers
+
+
+def test_even_its_own_first_line_may_be_an_identifier(tmp_path: Path) -> None:
+    """A list in which a line end made JSON necessary begins with a line that says so."""
+    file = tmp_path / "failed.txt"
+    write_ids(file, ["a\nb"])
+    first = file.read_text().splitlines()[0]
+    write_ids(file, [first, "c"])
+    assert list(read_ids(file)) == [first, "c"]
+    file.write_text(f"{first}\nnot JSON\n")
+    with pytest.raises(CannotRead, match="line 2 is no JSON text"):
+        list(read_ids(file))
