@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import attrs
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from imin_accounts import SellerAccount, SellerAccounts, UnrecognisedAccount, from_jsonld, to_jsonld
 from imin_accounts.cli._exit_codes import PARTLY_DONE
+from imin_accounts.cli._files import refuse_same, replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
 from imin_accounts.cli.accounts import seller_name
@@ -24,12 +26,25 @@ APART = {"item", "problems", "extra", "_document"}
     epilog=examples(
         "imin-accounts read saved.json",
         "imin-accounts accounts 1234 --json | imin-accounts read -",
+        "imin-accounts read saved.json --redact -o redacted.json",
     )
 )
 @click.argument("file", type=click.File("rb"))
 @json_option
+@click.option(
+    "--redact",
+    is_flag=True,
+    help="Print the reply itself, with every personal value replaced by another one.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --redact: write it to FILE, which only you may read.",
+)
 @click.pass_context
-def read(ctx: click.Context, file: BinaryIO, as_json: bool) -> None:
+def read(ctx: click.Context, file: BinaryIO, as_json: bool, redact: bool, output: Path | None) -> None:
     """Show every field of a saved reply.
 
     Personal data and links are shown too. FILE is a reply of imin's Get Seller Accounts; - is standard input.
@@ -37,7 +52,18 @@ def read(ctx: click.Context, file: BinaryIO, as_json: bool) -> None:
     does not document).
 
     --json prints the reply ("accounts"), the state of each account ("states"), "problems" and "drift".
+
+    --redact makes a copy to attach to a report: as it was but for names, addresses, identifiers, numbers of
+    four and more digits, links and free text. Each becomes another one of the same length, the same wherever
+    it stands; dates all move by the same number of days. Members' names, types and statuses stay. The copy
+    has the same problems and drift, and nobody can tell from it what stood there. FILE need not be readable
+    as a reply, only as JSON. `imin-accounts emulator --fixture` serves such a copy.
     """
+    if redact:
+        _redact(file, output)
+        return
+    if output is not None:
+        raise click.UsageError("--output is for --redact")
     accounts = from_jsonld(file.read())
     problems = [*accounts.problems, *(problem for account in accounts for problem in account.problems)]
     if as_json:
@@ -46,6 +72,24 @@ def read(ctx: click.Context, file: BinaryIO, as_json: bool) -> None:
         _Printer(console(), datetime.now(UTC)).everything(accounts, problems)
     if problems:
         ctx.exit(PARTLY_DONE)
+
+
+def _redact(file: BinaryIO, output: Path | None) -> None:
+    from imin_accounts.cli._redaction.reply import NotAlike, redacted
+
+    if output is not None:
+        refuse_same(output, "--output", Path(str(getattr(file, "name", "-"))))
+    try:
+        text = redacted(file.read())
+    except NotAlike:
+        text = ""
+    if not text:  # raised out here, so that nothing of the reply is in a traceback
+        raise click.ClickException("a redacted copy would not have the same problems; nothing was written.")
+    if output is None:
+        click.echo(text)
+        return
+    with replacing(output) as new:
+        new.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _report(accounts: SellerAccounts, problems: list[str]) -> dict[str, Any]:
