@@ -14,6 +14,7 @@ import click
 
 from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
 from imin_accounts.cli._help import examples
+from imin_accounts.cli._output import safe
 from imin_accounts.fake import FakeImin, add_crowd, add_rosie
 
 __all__ = ["emulator"]
@@ -26,6 +27,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
         "imin-accounts emulator",
         "imin-accounts emulator --port 9000 --state imin.json",
         "imin-accounts emulator --sellers 20 --customers 1000 --seed 7",
+        "imin-accounts emulator --fixture redacted.json",
     )
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -39,6 +41,14 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
     "--faults",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A JSON file that says what goes wrong, and when.",
+)
+@click.option(
+    "--fixture",
+    "fixtures",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A reply, such as a redacted one, to send as it is to whom it is about. May be repeated.",
 )
 @click.option(
     "--state",
@@ -59,6 +69,7 @@ def emulator(
     sellers: int,
     customers: int,
     faults: Path | None,
+    fixtures: tuple[Path, ...],
     state: Path | None,
     admin: Literal["loopback", "anywhere"],
 ) -> None:
@@ -89,11 +100,13 @@ def emulator(
     if faults is not None:
         _load("--faults", faults, fake.faults.load)
     if state is None:
+        _load_fixtures(fake, fixtures)
         asyncio.run(_serve(fake, host, port, admin))
         return
-    refuse_same(state, "--state", faults)
+    refuse_same(state, "--state", faults, *fixtures)
     with contextlib.closing(StateFile(state)) as kept:
         kept.load(fake)
+        _load_fixtures(fake, fixtures)
         asyncio.run(_serve(fake, host, port, admin, kept))
 
 
@@ -173,11 +186,20 @@ async def _serve(
             reason = error.strerror if isinstance(error, OSError) else "there is no such host"
             raise click.ClickException(f"can't listen on {host}:{port}: {reason}") from None
         try:
-            click.echo(f"imin is emulated at {base_url}  (X-Api-Key: test-key, customer: rosie)")
+            customers = ", ".join(map(safe, ("rosie", *fake.population.replies)))
+            click.echo(f"imin is emulated at {base_url}  (X-Api-Key: test-key, customer: {customers})")
             await stop.wait()
         finally:
             if state is not None:
                 state.save(fake)
+
+
+def _load_fixtures(fake: FakeImin, files: tuple[Path, ...]) -> None:
+    for file in files:
+        try:
+            fake.load(file.read_bytes())
+        except (OSError, ValueError) as error:
+            raise click.BadParameter(f"{file}: {error}", param_hint="--fixture") from None
 
 
 def _load(option: str, file: Path, load: Callable[[Any], None]) -> None:

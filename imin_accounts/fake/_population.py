@@ -34,12 +34,14 @@ class Population:
         people: The broker's customers by identifier.
         members: Passwords of the sellers' own members by seller and case-folded email.
         connections: By customer and seller.
+        replies: JSON texts that are sent as they are, by customer.
     """
 
     sellers: dict[str, Node] = attrs.Factory(dict)
     people: dict[str, Person] = attrs.field(factory=dict, repr=False)
     members: dict[Pair, str] = attrs.field(factory=dict, repr=False)
     connections: dict[Pair, Connection] = attrs.field(factory=dict, repr=False)
+    replies: dict[str, str] = attrs.field(factory=dict, repr=False)
 
     def replace_with(self, other: "Population") -> None:
         """Hold what ``other`` holds, and nothing else: whoever shares this object sees it at once."""

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from imin_accounts.fake._documents import Connection
+from imin_accounts.fake._fixtures import text_of_reply
 from imin_accounts.fake._population import Pair, Person, Population
 from imin_accounts.fake._settings import Undocumented
 from imin_accounts.fake._validation import build, items_of, objects_of, refuse_deep, text_of
@@ -14,7 +15,7 @@ from imin_accounts.fake._validation import build, items_of, objects_of, refuse_d
 __all__ = ["read", "written"]
 
 VERSION = 1
-_PARTS = {"version", "undocumented", "sellers", "customers", "members", "connections"}
+_PARTS = {"version", "undocumented", "sellers", "customers", "members", "connections", "replies"}
 
 
 def written(population: Population, undocumented: Undocumented) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def written(population: Population, undocumented: Undocumented) -> dict[str, Any
             {"customer": customer, "seller": seller, **_plain(connection)}
             for (customer, seller), connection in population.connections.items()
         ],
+        "replies": [{"customer": customer, "reply": reply} for customer, reply in population.replies.items()],
     }
 
 
@@ -61,6 +63,8 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
     for item, where in items_of(snapshot, "connections", "$"):
         pair, connection = _connection(population, item, where)
         population.connections[pair] = connection
+    for item, where in items_of(snapshot, "replies", "$"):
+        population.replies[text_of(item, "customer", where)] = _reply(item, where)
     return population, build(Undocumented, snapshot.get("undocumented", {}), "$.undocumented")
 
 
@@ -78,6 +82,14 @@ def _plain(connection: Connection) -> dict[str, Any]:
         return value.isoformat() if isinstance(value, datetime) else value
 
     return attrs.asdict(connection, recurse=False, value_serializer=plain)
+
+
+def _reply(item: Any, where: str) -> str:
+    try:
+        return text_of_reply(text_of(item, "reply", where))
+    except ValueError as error:
+        reason = str(error)
+    raise ValueError(reason if reason.startswith(where) else f"{where}.reply: {reason}")
 
 
 def _seller(population: Population, item: Any, where: str) -> str:

@@ -3,8 +3,9 @@
 import base64
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 
@@ -16,6 +17,7 @@ from imin_accounts.fake._documents import (
     error_nodes,
     seller_node,
 )
+from imin_accounts.fake._fixtures import customer_of, disconnected, text_of_reply
 from imin_accounts.fake._population import Person, Population
 from imin_accounts.fake._settings import Undocumented
 from imin_accounts.models import ActionStatus
@@ -141,6 +143,31 @@ class World:
             if self.population.members.pop((seller, email.casefold()), None) is None:
                 raise ValueError("the seller has no such member")
 
+    def load(self, reply: bytes | str | Mapping[str, Any], *, customer: str | None = None) -> str:
+        """Add a customer to whom a saved reply is sent as it is, whatever is odd about it.
+
+        Such as one that ``imin-accounts read --redact`` wrote. It takes the place of all else that is known
+        of the customer. Its sellers can be disconnected, but not connected.
+
+        Args:
+            reply: JSON, as a text or a parsed object.
+            customer: Who it is about, where its ``@id`` does not say.
+
+        Returns:
+            The customer identifier.
+
+        Raises:
+            ValueError: The reply is no JSON, or nobody says who it is about.
+        """
+        text = text_of_reply(reply)
+        customer = customer_of(text) if customer is None else customer
+        if not customer:
+            raise ValueError("the reply's @id names no customer: say who it is about")
+        with self.lock:
+            self.population.people[customer] = Person()
+            self.population.replies[customer] = text
+        return customer
+
     # -- connections
 
     def connect(
@@ -198,7 +225,12 @@ class World:
     def disconnect(self, customer: str, seller: str) -> bool:
         """Disconnect; the seller's own account remains. Returns whether anything was connected."""
         with self.lock:
-            return self.population.connections.pop((customer, seller), None) is not None
+            if customer not in self.population.replies:
+                return self.population.connections.pop((customer, seller), None) is not None
+            reply = disconnected(self.population.replies[customer], seller)
+            if reply is not None:
+                self.population.replies[customer] = reply
+            return reply is not None
 
     def set_evidence(self, customer: str, seller: str, entitlement: str, status: ActionStatus) -> None:
         """Move an evidence request on.
