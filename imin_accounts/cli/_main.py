@@ -16,6 +16,7 @@ COMMANDS = (
     "demo",
     "disconnect",
     "disconnect-all",
+    "doctor",
     "emulator",
     "export",
     "read",
@@ -24,6 +25,7 @@ COMMANDS = (
 EXAMPLES_AND_EXIT_CODES = """\b
 Examples:
   imin-accounts demo
+  imin-accounts doctor 1234
   imin-accounts accounts 1234 --redirect-uri https://broker.example/back
   imin-accounts accounts 1234 --json > saved.json
   imin-accounts read saved.json
@@ -38,7 +40,8 @@ Exit codes:
   1  failed; nothing was changed at imin
   2  wrong usage; nothing was sent
   3  partly done: some customers failed or are left, part of a reply could
-     not be read, or nobody can tell whether an account was disconnected
+     not be read, or nobody can tell whether an account was disconnected; of
+     `doctor`: warnings
   4  not authorised: the API key is missing, wrong or not allowed to
   5  unreachable: no reply came, or none in time
   6  done, but the output could not be written: a disk is full, standard

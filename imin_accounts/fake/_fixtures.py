@@ -1,4 +1,4 @@
-"""Saved replies, to be sent as they are: whom one is about, and what it is once an account is disconnected."""
+"""Saved replies, to be sent as they are: whom one is about, and what becomes of it by a disconnection."""
 
 import json
 from collections.abc import Mapping
