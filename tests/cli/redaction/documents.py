@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from imin_accounts.cli._redaction.reply import _is_term
+from imin_accounts.cli._redaction.reply import _DATA_AS_KEY, _is_term
 
 MEMBER_NAMES = "@type", "type"
 
@@ -21,9 +21,9 @@ def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def shape(value: Any) -> Any:
-    """What has to stay: keys, types, lengths."""
+    """What has to stay: keys, but for those that are data, types, lengths."""
     if isinstance(value, dict):
-        return {key: shape(each) for key, each in value.items()}
+        return [(len(key) if _DATA_AS_KEY.search(key) else key, shape(each)) for key, each in value.items()]
     if isinstance(value, list):
         return [shape(each) for each in value]
     return (type(value), len(value)) if isinstance(value, str) else type(value)

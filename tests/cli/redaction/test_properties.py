@@ -37,16 +37,14 @@ def test_no_text_survives(document: Any) -> None:
 def test_no_word_survives(document: Any) -> None:
     """Of four and more characters, within any text of the copy, but for what makes a URL one."""
     words = {word for secret in secrets(document) if not DATE.match(secret) for word in long_words(secret)}
-    seen = "\n".join(secrets(copy_of(document)))
+    seen = re.sub(r"\bhttps?://", "", "\n".join(secrets(copy_of(document))))
     assert [word for word in words - {"https"} if word in seen] == []
 
 
 @given(ANY)
 def test_the_shape_stays(document: Any) -> None:
     """Keys, their order, types and lengths."""
-    copy = copy_of(document)
-    assert shape(copy) == shape(document)
-    assert list(copy) == list(document)
+    assert shape(copy_of(document)) == shape(document)
 
 
 @given(ANY)
