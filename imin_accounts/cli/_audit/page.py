@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from imin_accounts.cli._audit.findings import EVIDENCE, Audit, by_urgency
 from imin_accounts.cli._audit.sections import Section, day_text, sections
@@ -100,7 +99,7 @@ def report(audit: Audit, files: Mapping[str, str] = MappingProxyType({})) -> str
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(day=day_text, count=count_text, seams=_with_seams)
+    templates.filters.update(day=day_text, count=count_text, seams=_seams)
     return templates.get_template("report.html").render(
         audit=audit,
         tiles=_tiles(audit),
@@ -131,13 +130,14 @@ def anchor(section: Section) -> str:
     return section.name or re.sub(r"[^a-z]+", "_", section.title.lower()).strip("_")
 
 
-def _with_seams(text: str | int) -> Markup:
-    """``text``, in which a line may end where a long address or identifier has a joint."""
-    words = _WORDS.split(str(text))
-    return Markup("").join(
-        Markup("<wbr>").join(map(escape, _SEAMS.split(word))) if len(word) > _LONG else escape(word)
-        for word in words
-    )
+def _seams(text: str | int) -> list[str]:
+    """``text`` in pieces between which a line may end, beside its spaces: the joints of what is long."""
+    pieces = [""]
+    for word in _WORDS.split(str(text)):
+        first, *others = _SEAMS.split(word) if len(word) > _LONG else [word]
+        pieces[-1] += first
+        pieces += others
+    return pieces
 
 
 def _tiles(audit: Audit) -> list[Tile]:
