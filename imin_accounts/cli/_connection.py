@@ -73,7 +73,7 @@ def session(**more: Any) -> "AccountsSession":
     """A session as the options say, and the environment where they say nothing.
 
     Args:
-        more: Further arguments for ``AccountsSession``.
+        more: Further arguments for ``AccountsSession``, which win over the options.
 
     Raises:
         InvalidRequest: No key, or an unusable value.
@@ -82,7 +82,7 @@ def session(**more: Any) -> "AccountsSession":
 
     options = {**click.get_current_context().ensure_object(dict), **more}
     file: Path | None = options.pop("api_key_file", None)
-    if file is not None:
+    if file is not None and "api_key" not in more:
         options["api_key"] = _key_in(file)
     return AccountsSession.from_env(**options)
 

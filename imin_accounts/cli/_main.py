@@ -16,6 +16,7 @@ COMMANDS = (
     "demo",
     "disconnect",
     "disconnect-all",
+    "doctor",
     "emulator",
     "export",
     "openapi",
@@ -46,7 +47,8 @@ Exit codes:
   1  failed; nothing was changed at imin
   2  wrong usage, or an empty list of identifiers; nothing was sent
   3  partly done: some customers failed or are left, part of a reply could
-     not be read, or nobody can tell whether an account was disconnected
+     not be read, or nobody can tell whether an account was disconnected; of
+     `doctor`: warnings
   4  not authorised: the API key is missing, wrong or not allowed to
   5  unreachable: no reply came, or none in time
   6  done, but the output could not be written: a disk is full, standard

@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from imin_accounts import Failed, Fetched
+from imin_accounts.cli._audit.files import write_report
 from imin_accounts.cli._audit.findings import Audit
 from imin_accounts.cli._audit.kept import Kept, tell_how_to_go_on
-from imin_accounts.cli._audit.page import report as html_report
 from imin_accounts.cli._audit.tables import print_audit
 from imin_accounts.cli._connection import connection_options, given, key_file, session
 from imin_accounts.cli._export.sinks import is_export, read_customers
-from imin_accounts.cli._files import check_writable, refuse_same, replacing
+from imin_accounts.cli._files import check_writable, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.options import (
@@ -49,7 +49,7 @@ from imin_accounts.cli.rows import rows_of
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write an HTML page with charts as well; replaces FILE.",
+    help="Write an HTML page with charts as well, long tables whole in a folder beside it; replaces FILE.",
 )
 @selection_options
 @pace_options(concurrency=64)
@@ -118,9 +118,7 @@ def audit(
                 tell_how_to_go_on(kept.keep(), ids, [*selection.options, *given()], options)
         found.failures, found.left = result.failures, result.left
     if report is not None:
-        html = html_report(found)
-        with replacing(report) as page:
-            page.write_text(html, encoding="utf-8")
+        write_report(report, found, sources=(ids, key_file()))
     if as_json:
         print_json(found.as_json())
     else:

@@ -15,6 +15,7 @@ import click
 from imin_accounts.cli._faults_help import faults_help
 from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
 from imin_accounts.cli._help import examples
+from imin_accounts.cli._output import safe
 from imin_accounts.cli._signals import told_to_end
 from imin_accounts.fake import FakeImin, add_people, add_rosie
 
@@ -52,6 +53,14 @@ __all__ = ["emulator"]
     help="A JSON file that says what goes wrong, and when.",
 )
 @click.option(
+    "--fixture",
+    "fixtures",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A reply, such as a redacted one, to send as it is to whom it is about. May be repeated.",
+)
+@click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
     help="A JSON file to start from, if it holds anything, and to save to at the end.",
@@ -86,6 +95,7 @@ def emulator(
     sellers: int | None,
     customers: int,
     faults: Path | None,
+    fixtures: tuple[Path, ...],
     state: Path | None,
     admin: Literal["loopback", "anywhere"],
     public_url: str | None,
@@ -122,11 +132,13 @@ def emulator(
         _load("--faults", faults, fake.faults.load)
     where = {"host": host, "port": port, "admin": admin, "public_url": public_url}
     if state is None:
+        _load_fixtures(fake, fixtures)
         asyncio.run(_serve(fake, where))
         return
-    refuse_same(state, "--state", faults)
+    refuse_same(state, "--state", faults, *fixtures)
     with contextlib.closing(StateFile(state)) as kept:
         kept.load(fake)
+        _load_fixtures(fake, fixtures)
         asyncio.run(_serve(fake, where, kept))
 
 
@@ -204,11 +216,20 @@ async def _serve(fake: FakeImin, where: dict[str, Any], state: StateFile | None 
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--public-url") from None
         try:
-            click.echo(f"imin is emulated at {base_url}  (X-Api-Key: test-key, customer: rosie)")
+            customers = ", ".join(map(safe, ("rosie", *fake.population.replies)))
+            click.echo(f"imin is emulated at {base_url}  (X-Api-Key: test-key, customer: {customers})")
             await stop.wait()
         finally:
             if state is not None:
                 state.save(fake)
+
+
+def _load_fixtures(fake: FakeImin, files: tuple[Path, ...]) -> None:
+    for file in files:
+        try:
+            fake.load(file.read_bytes())
+        except (OSError, ValueError) as error:
+            raise click.BadParameter(f"{file}: {error}", param_hint="--fixture") from None
 
 
 def _load(option: str, file: Path, load: Callable[[Any], None]) -> None:

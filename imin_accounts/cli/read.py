@@ -3,6 +3,7 @@
 import json
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import attrs
@@ -19,6 +20,7 @@ from imin_accounts import (
     to_jsonld,
 )
 from imin_accounts.cli._failures import PARTLY_DONE
+from imin_accounts.cli._files import refuse_same, replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
 from imin_accounts.cli.accounts import seller_name
@@ -32,12 +34,25 @@ APART = {"item", "problems", "extra", "_document"}
     epilog=examples(
         "imin-accounts read saved.json",
         "imin-accounts accounts rosie --json | imin-accounts read -",
+        "imin-accounts read saved.json --redact -o redacted.json",
     )
 )
 @click.argument("file", type=click.File("rb"))
 @json_option
+@click.option(
+    "--redact",
+    is_flag=True,
+    help="Print the reply itself, with every personal value replaced by another one.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --redact: write it to FILE, which only you may read.",
+)
 @click.pass_context
-def read(ctx: click.Context, file: BinaryIO, as_json: bool) -> None:
+def read(ctx: click.Context, file: BinaryIO, as_json: bool, redact: bool, output: Path | None) -> None:
     """Show every field of a saved reply.
 
     Personal data and links are shown too. FILE is a reply of imin's Get Seller Accounts; - is standard input.
@@ -45,8 +60,22 @@ def read(ctx: click.Context, file: BinaryIO, as_json: bool) -> None:
     does not document).
 
     --json prints the reply ("accounts"), the state of each account ("states"), "problems" and "drift".
+
+    --redact makes a copy to attach to a report: as it was but for names, addresses, identifiers, numbers of
+    four and more digits, links and free text. Each becomes another one of the same length, the same wherever
+    it stands; dates all move by the same number of days. Members' names, types and statuses stay. The copy
+    has the same problems and drift, and nobody can tell from it what stood there. FILE need not be readable
+    as a reply, only as JSON. `imin-accounts emulator --fixture` serves such a copy.
     """
-    accounts = _saved(file)
+    if redact:
+        _redact(file, output)
+        return
+    if output is not None:
+        raise click.UsageError("--output is for --redact")
+    try:
+        accounts = from_jsonld(_content(file))
+    except DecodeError as error:
+        raise click.ClickException(f"{error}: this is no reply of imin's.") from None
     problems = [*accounts.problems, *(problem for account in accounts for problem in account.problems)]
     if as_json:
         print_json(_report(accounts, problems))
@@ -56,14 +85,29 @@ def read(ctx: click.Context, file: BinaryIO, as_json: bool) -> None:
         ctx.exit(PARTLY_DONE)
 
 
-def _saved(file: BinaryIO) -> SellerAccounts:
+def _content(file: BinaryIO) -> bytes:
     content = file.read()
     if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # as PowerShell's `>` saves what a command prints
         content = content.decode("utf-16", errors="replace").encode()
+    return content
+
+
+def _redact(file: BinaryIO, output: Path | None) -> None:
+    from imin_accounts.cli._redaction.reply import NotAlike, redacted
+
+    if output is not None:
+        refuse_same(output, "--output", Path(str(getattr(file, "name", "-"))))
     try:
-        return from_jsonld(content)
-    except DecodeError as error:
-        raise click.ClickException(f"{error}: this is no reply of imin's.") from None
+        text = redacted(_content(file))
+    except NotAlike:
+        text = ""
+    if not text:  # raised out here, so that nothing of the reply is in a traceback
+        raise click.ClickException("a redacted copy would not have the same problems; nothing was written.")
+    if output is None:
+        click.echo(text)
+        return
+    with replacing(output) as new:
+        new.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _report(accounts: SellerAccounts, problems: list[str]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Population:
         members: Passwords of the sellers' own members by seller and case-folded email.
         connections: By customer and seller.
         former: The last connection that ended, by seller and case-folded email: what the seller still holds.
+        replies: JSON texts that are sent as they are, by customer.
     """
 
     sellers: dict[str, Node] = attrs.Factory(dict)
@@ -42,6 +43,7 @@ class Population:
     members: dict[Pair, str] = attrs.field(factory=dict, repr=False)
     connections: dict[Pair, Connection] = attrs.field(factory=dict, repr=False)
     former: dict[Pair, Connection] = attrs.field(factory=dict, repr=False)
+    replies: dict[str, str] = attrs.field(factory=dict, repr=False)
 
     def replace_with(self, other: "Population") -> None:
         """Hold what ``other`` holds, and nothing else: whoever shares this object sees it at once."""

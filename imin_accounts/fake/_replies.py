@@ -9,7 +9,7 @@ from typing import Any
 
 from imin_accounts.transports.base import Response
 
-__all__ = ["ErrorBody", "document", "error", "no_content", "redirect"]
+__all__ = ["ErrorBody", "as_kept", "document", "error", "no_content", "redirect"]
 
 OPENACTIVE = "application/vnd.openactive.booking+json; version=1"
 
@@ -35,6 +35,11 @@ class ErrorBody(StrEnum):
 def document(value: Any) -> Response:
     """200 with a JSON body."""
     return Response(status=200, headers={"content-type": "application/json"}, body=_json(value))
+
+
+def as_kept(text: str) -> Response:
+    """200 with a JSON body that is text already."""
+    return Response(status=200, headers={"content-type": "application/json"}, body=text.encode())
 
 
 def no_content() -> Response:

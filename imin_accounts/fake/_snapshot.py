@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from imin_accounts.fake._documents import Connection
+from imin_accounts.fake._fixtures import text_of_reply
 from imin_accounts.fake._population import Person, Population
 from imin_accounts.fake._settings import Undocumented
 from imin_accounts.fake._validation import (
@@ -70,6 +71,12 @@ STATE: dict[str, Any] = {
             "What a seller still holds of an account that was disconnected.",
             seller=_TEXT,
         ),
+        "replies": _array(
+            {"type": "object", "additionalProperties": False},
+            "JSON texts that are sent as they are.",
+            customer=_TEXT,
+            reply=_TEXT,
+        ),
     },
     "required": ["version"],
     "additionalProperties": False,
@@ -95,6 +102,7 @@ def written(population: Population, undocumented: Undocumented) -> dict[str, Any
         "former": [
             {"seller": seller, **_plain(connection)} for (seller, _), connection in population.former.items()
         ],
+        "replies": [{"customer": customer, "reply": reply} for customer, reply in population.replies.items()],
     }
 
 
@@ -127,6 +135,8 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
     for item, where in items_of(snapshot, "former", "$"):
         email = text_of(item, "email", where).casefold()
         population.former[_seller(population, item, where), email] = _connection(item, where)
+    for item, where in items_of(snapshot, "replies", "$"):
+        population.replies[text_of(item, "customer", where)] = _reply(item, where)
     return population, build(Undocumented, snapshot.get("undocumented", {}), "$.undocumented")
 
 
@@ -143,6 +153,14 @@ def _plain(connection: Connection) -> dict[str, Any]:
         return value.isoformat() if isinstance(value, datetime) else value
 
     return attrs.asdict(connection, recurse=False, value_serializer=plain)
+
+
+def _reply(item: Any, where: str) -> str:
+    try:
+        return text_of_reply(text_of(item, "reply", where))
+    except ValueError as error:
+        reason = str(error)
+    raise ValueError(reason if reason.startswith(where) else f"{where}.reply: {reason}")
 
 
 def _seller(population: Population, item: Any, where: str) -> str:

@@ -3,8 +3,9 @@
 import base64
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 
@@ -18,6 +19,7 @@ from imin_accounts.fake._documents import (
     pass_nodes,
     seller_node,
 )
+from imin_accounts.fake._fixtures import customer_of, disconnected, text_of_reply
 from imin_accounts.fake._population import Person, Population
 from imin_accounts.fake._settings import Undocumented
 from imin_accounts.models import ActionStatus
@@ -144,6 +146,31 @@ class World:
                 raise ValueError("the seller has no such member")
             self.population.former.pop((seller, email.casefold()), None)
 
+    def load(self, reply: bytes | str | Mapping[str, Any], *, customer: str | None = None) -> str:
+        """Add a customer to whom a saved reply is sent as it is, whatever is odd about it.
+
+        Such as one that ``imin-accounts read --redact`` wrote. It takes the place of all else that is known
+        of the customer. Its sellers can be disconnected, but not connected.
+
+        Args:
+            reply: JSON, as a text or a parsed object.
+            customer: Who it is about, where its ``@id`` does not say.
+
+        Returns:
+            The customer identifier.
+
+        Raises:
+            ValueError: The reply is no JSON, or nobody says who it is about.
+        """
+        text = text_of_reply(reply)
+        customer = customer_of(text) if customer is None else customer
+        if not customer:
+            raise ValueError("the reply's @id names no customer: say who it is about")
+        with self.lock:
+            self.population.people[customer] = Person()
+            self.population.replies[customer] = text
+        return customer
+
     # -- connections
 
     def connect(
@@ -208,6 +235,11 @@ class World:
             Whether anything was connected.
         """
         with self.lock:
+            if customer in self.population.replies:
+                reply = disconnected(self.population.replies[customer], seller)
+                if reply is not None:
+                    self.population.replies[customer] = reply
+                return reply is not None
             connection = self.population.connections.pop((customer, seller), None)
             if connection is not None and connection.email is not None:
                 self.population.former[seller, connection.email.casefold()] = connection

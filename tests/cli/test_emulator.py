@@ -23,6 +23,7 @@ from imin_accounts.fake import FakeImin, add_crowd
 from tests.cli.commands import run
 from tests.cli.processes import end, little_room, start
 from tests.fake.requests import SELLER
+from tests.paths import SAMPLES
 
 
 @contextmanager
@@ -256,3 +257,24 @@ def test_under_nohup_it_outlives_the_terminal() -> None:
     assert request_accounts(base, "rosie")[0] == 200
     process.terminate()
     assert end(process).code == 0
+
+
+def test_it_sends_a_redacted_reply(tmp_path: Path) -> None:
+    """To the customer whom the start names, as it stands in the file; kept with the state."""
+    saved, state = tmp_path / "redacted.json", tmp_path / "state.json"
+    run("read", str(SAMPLES / "connected.json"), "--redact", "-o", str(saved))
+    customer = json.loads(saved.read_bytes())["@id"].split("/")[-2]
+    with emulator_process("--fixture", str(saved), "--state", str(state)) as base:
+        assert request_accounts(base, customer) == (200, json.loads(saved.read_bytes())["imin:item"])
+    with emulator_process("--state", str(state)) as base:
+        assert request_accounts(base, customer)[0] == 200
+
+
+def test_a_fixture_that_is_about_nobody_is_wrong_usage(tmp_path: Path) -> None:
+    """Exit code 2 and the file's name, and nothing of what is in it."""
+    file = tmp_path / "saved.json"
+    file.write_text('{"name": "Rosie"}', encoding="utf-8")
+    ran = run("emulator", "--fixture", str(file))
+    assert ran.code == 2
+    assert "names no customer" in ran.err
+    assert "Rosie" not in ran.err

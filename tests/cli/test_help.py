@@ -11,7 +11,7 @@ from imin_accounts.cli._main import COMMANDS
 from imin_accounts.cli._main import imin_accounts as program
 from tests.cli.commands import run
 
-FILES = ("accounts.jsonl", "customers.csv", "customers.txt", "saved.json")
+FILES = ("accounts.jsonl", "customers.csv", "customers.txt", "redacted.json", "saved.json")
 """What the examples read."""
 
 

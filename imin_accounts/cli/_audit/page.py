@@ -1,22 +1,52 @@
-"""An audit as one HTML page that needs nothing else: no script, no font, no picture from anywhere."""
+"""An audit as one HTML page that needs nothing else: no script, no font, no picture from anywhere.
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+A table of more than 50 rows is folded after them. Where the whole stands in a file, the page links there.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from imin_accounts.cli._audit.findings import EVIDENCE, Audit
-from imin_accounts.cli._audit.sections import day_text, sections
+from imin_accounts.cli._audit.findings import EVIDENCE, Audit, by_urgency
+from imin_accounts.cli._audit.sections import Section, day_text, sections
 from imin_accounts.cli._output import count_text
 
 Cells: TypeAlias = Sequence[str | int]
 
+FIRST_ROWS = 50
+"""How many are seen; further ones are folded."""
 MOST_ROWS = 500
+"""How many are on the page: with a million it would not open."""
 _MOST_BARS = 12
 _MOST_LABELS = 13
+
+# Where a line may end within a long address or identifier: never within a word of it.
+_WORDS = re.compile(r"(\s+)")
+_LONG = 24
+_SEAMS = re.compile(r"(?<=[/?&=#@_:;,.])(?=[^/?&=#@_:;,.])")
+
+
+@attrs.frozen(kw_only=True)
+class Tile:
+    """A figure at the top.
+
+    Attributes:
+        name: What JSON calls it.
+        about: What it counts, in words.
+        calls: Whether it calls for somebody, if it is not 0.
+        leads_to: The section with what was counted.
+    """
+
+    figure: int
+    name: str
+    about: str
+    calls: bool = False
+    leads_to: str = ""
 
 
 @attrs.frozen
@@ -33,15 +63,17 @@ class Chart:
     """A chart, and the same as a table.
 
     Attributes:
+        name: What JSON calls it.
         upright: Whether the bars stand side by side; else they lie below each other.
     """
 
+    name: str
     title: str
     note: str
     bars: list[Bar]
     upright: bool = False
     headings: Cells
-    table: list[Cells]
+    rows: list[Cells]
 
     @property
     def longest(self) -> int:
@@ -54,8 +86,12 @@ class Chart:
         return ceil(len(self.bars) / _MOST_LABELS)
 
 
-def report(audit: Audit) -> str:
-    """The page."""
+def report(audit: Audit, files: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The page.
+
+    Args:
+        files: Where the whole of a long table is, as a relative URL, by the table's name.
+    """
     templates = Environment(
         loader=PackageLoader("imin_accounts.cli._audit"),
         autoescape=True,
@@ -63,30 +99,93 @@ def report(audit: Audit) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(day=day_text, count=count_text, first_of=_first_of)
+    templates.filters.update(day=day_text, count=count_text, seams=_seams)
     return templates.get_template("report.html").render(
         audit=audit,
         tiles=_tiles(audit),
-        charts=[_expiries(audit), _evidence(audit), _connections(audit)],
+        charts=_charts(audit),
         sections=sections(audit),
+        anchor=anchor,
+        files=files,
+        first_rows=FIRST_ROWS,
         most_rows=MOST_ROWS,
     )
 
 
-def _first_of(rows: Iterable[Cells], count: int) -> Iterable[Cells]:
-    return islice(rows, count)
-
-
-def _tiles(audit: Audit) -> list[tuple[int, str, bool]]:
-    """Each figure, what it counts, and whether it calls for somebody."""
-    return [
-        (audit.read, "customers read", False),
-        (audit.connections, "accounts connected", False),
-        (len(audit.expiring), f"entitlements end by {day_text(audit.until)}", True),
-        (len(audit.outstanding), "proofs outstanding", True),
-        (len(audit.update_errors), "entitlements not applied", True),
-        (len(audit.unrecognised), "items not recognised", True),
+def long_tables(audit: Audit) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every table that is folded, by its name; columns are named as in JSON."""
+    tables: dict[str, list[dict[str, Any]]] = {
+        anchor(section): [each.as_json() for each in by_urgency(section.findings)]
+        for section in sections(audit)
+    }
+    tables["sellers"] = [attrs.asdict(seller) for seller in audit.sellers]
+    tables["expiries_per_week"] = [
+        {"week": week.isoformat(), "entitlements": count} for week, count in audit.weeks
     ]
+    return {name: rows for name, rows in tables.items() if len(rows) > FIRST_ROWS}
+
+
+def anchor(section: Section) -> str:
+    """What links within the page, and the file of a section, call it."""
+    return section.name or re.sub(r"[^a-z]+", "_", section.title.lower()).strip("_")
+
+
+def _seams(text: str | int) -> list[str]:
+    """``text`` in pieces between which a line may end, beside its spaces: the joints of what is long."""
+    pieces = [""]
+    for word in _WORDS.split(str(text)):
+        first, *others = _SEAMS.split(word) if len(word) > _LONG else [word]
+        pieces[-1] += first
+        pieces += others
+    return pieces
+
+
+def _tiles(audit: Audit) -> list[Tile]:
+    by_name = {anchor(section) for section in sections(audit)}
+    return [
+        Tile(figure=audit.read, name="read", about="customers"),
+        Tile(
+            figure=audit.failed,
+            name="failed",
+            about="customers who could not be read",
+            calls=True,
+            leads_to="failures" if "failures" in by_name else "",
+        ),
+        Tile(figure=audit.connections, name="connected", about="accounts", leads_to="sellers"),
+        Tile(
+            figure=len(audit.expiring),
+            name="expiring",
+            about=f"entitlements that end by {day_text(audit.until)}",
+            calls=True,
+            leads_to="expiring",
+        ),
+        Tile(
+            figure=len(audit.outstanding),
+            name="outstanding",
+            about="requests for proof",
+            calls=True,
+            leads_to="outstanding",
+        ),
+        Tile(
+            figure=len(audit.update_errors),
+            name="update errors",
+            about="entitlements that sellers could not apply",
+            calls=True,
+            leads_to="update_errors",
+        ),
+        Tile(
+            figure=len(audit.unrecognised),
+            name="unrecognised",
+            about="items",
+            calls=True,
+            leads_to="unrecognised",
+        ),
+        Tile(figure=audit.troubled, name="troubled", about="accounts of which a part could not be read"),
+    ]
+
+
+def _charts(audit: Audit) -> list[Chart]:
+    return [_expiries(audit), _evidence(audit), _connections(audit)]
 
 
 def _expiries(audit: Audit) -> Chart:
@@ -97,23 +196,25 @@ def _expiries(audit: Audit) -> Chart:
     if audit.ended:
         note += f" {count_text(audit.ended, 'entitlement')} that sellers list ended earlier."
     return Chart(
+        name="expiries_per_week",
         title="Entitlements ending per week",
         note=note,
         bars=[Bar(day_text(week)[:-5], ending, weak=week > last) for week, ending in audit.weeks],
         upright=True,
         headings=("Week of", "Entitlements"),
-        table=[(day_text(week), ending) for week, ending in audit.weeks],
+        rows=[(day_text(week), ending) for week, ending in audit.weeks],
     )
 
 
 def _evidence(audit: Audit) -> Chart:
     counts = [(word, audit.evidence[status]) for status, word in EVIDENCE.items()]
     return Chart(
+        name="evidence",
         title="Proof asked for, by status",
         note="All but the completed are outstanding.",
         bars=[Bar(word, count, weak=word == "Completed") for word, count in counts],
         headings=("Status", "Requests"),
-        table=list(counts),
+        rows=list(counts),
     )
 
 
@@ -122,9 +223,10 @@ def _connections(audit: Audit) -> Chart:
     rest = sellers[_MOST_BARS:]
     more = count_text(sum(seller.connected for seller in rest), "connected account")
     return Chart(
+        name="sellers",
         title="Connected accounts per seller",
         note=f"And {count_text(len(rest), 'seller')} more, with {more}." if rest else "",
         bars=[Bar(seller.label, seller.connected) for seller in sellers[:_MOST_BARS]],
-        headings=("Seller", "Connected", "Unconnected", "No account", "Not recognised"),
-        table=[(s.label, s.connected, s.unconnected, s.no_account, s.unrecognised) for s in sellers],
+        headings=("Seller", "Connected", "Unconnected", "No account", "Unrecognised"),
+        rows=[(s.label, s.connected, s.unconnected, s.no_account, s.unrecognised) for s in sellers],
     )

@@ -21,12 +21,14 @@ class Section:
         headings: Of its columns.
         findings: What it is made of.
         cells: The texts for one finding.
+        name: What JSON calls it; ``""`` where it has no such name.
     """
 
     title: str
     headings: Cells
     findings: list[Finding]
     cells: Callable[[Finding], Cells]
+    name: str = ""
 
     @property
     def rows(self) -> Iterator[Cells]:
@@ -42,6 +44,7 @@ def sections(audit: Audit) -> list[Section]:
             ("Customer", "Seller", "Entitlement", "Ends"),
             audit.expiring,
             lambda found: (found.customer, found.seller, found.what, _when(found)),
+            "expiring",
         ),
         Section(
             "Proof outstanding",
@@ -54,18 +57,21 @@ def sections(audit: Audit) -> list[Section]:
                 EVIDENCE.get(found.status, found.status),
                 _when(found),
             ),
+            "outstanding",
         ),
         Section(
             "Entitlements that sellers could not apply",
             ("Customer", "Seller", "Error", "In words"),
             audit.update_errors,
             lambda found: (found.customer, found.seller, found.status, found.what),
+            "update_errors",
         ),
         Section(
             "Items not recognised",
             ("Customer", "Seller", "Problem"),
             audit.unrecognised,
             lambda found: (found.customer, found.seller, found.what),
+            "unrecognised",
         ),
     ]
     unread = _unread(audit)
@@ -89,6 +95,7 @@ def _unread(audit: Audit) -> Section:
             if each.kind is not Kind.NOT_ASKED
         ],
         lambda found: (found.customer, found.status, found.what),
+        "failures",
     )
 
 

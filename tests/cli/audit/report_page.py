@@ -14,6 +14,11 @@ HOSTILE = "<script>alert('1')</script>\"&amp;"
 
 def page_of(*, name: str = "Acme", count: int = 1, within: timedelta = timedelta(days=30)) -> str:
     """The page about so many customers, each with one of everything."""
+    return report(audit_of(name=name, count=count, within=within))
+
+
+def audit_of(*, name: str = "Acme", count: int = 1, within: timedelta = timedelta(days=30)) -> Audit:
+    """An audit of so many customers, each with one of everything."""
     audit = Audit(now=NOW, within=within)
     connected = {
         "@type": "Account",
@@ -28,4 +33,4 @@ def page_of(*, name: str = "Acme", count: int = 1, within: timedelta = timedelta
     for n in range(count):
         audit.add(rows_of(Fetched(f"{name}-{n}", reply), NOW))
     audit.add(error_rows())
-    return report(audit)
+    return audit

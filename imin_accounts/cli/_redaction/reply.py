@@ -1,0 +1,162 @@
+"""The document: JSON text to values, each with its key; what is vocabulary stays; and back to text."""
+
+import json
+import re
+from collections.abc import Iterator
+from random import Random
+from secrets import token_bytes
+from typing import Any, NoReturn
+
+import attrs
+
+from imin_accounts import DecodeError, SellerAccounts, from_jsonld
+from imin_accounts.cli._redaction.forms import Forms
+from imin_accounts.models import ActionStatus
+
+_TYPES = {
+    *("imin:Collection", "Account", "CustomerAccount", "Organization", "Person", "ImageObject", "Barcode"),
+    *("Entitlement", "EntitlementConflict", "BarcodeInvalidError", "UpdateFailedError", "Concept"),
+    *("EvidenceRequestAction", "RegisterAction", "CreateAction", "imin:AccessPassUpdateAction", "EntryPoint"),
+}
+_STATUSES = {status.rpartition("/")[2] for status in ActionStatus}
+_SCHEMA = ("https://schema.org/", "http://schema.org/", "schema:")
+_CONTEXTS = {
+    *("https://openactive.io/", "https://openactive.io/ns-beta", "https://openactive.io/ns-beta#"),
+    *("https://schema.imin.co/", "https://schema.org/", "https://schema.org", "http://schema.org/"),
+}
+# What a reply's drift shows of a member or a type: a name, as far as it is one.
+_NAME = re.compile(r"@?[A-Za-z_][A-Za-z0-9_:/.#-]{0,99}")
+# A member that is named by an address, a number or by words is named by data.
+_DATA_AS_KEY = re.compile(r"[\w.+-]{2,}@[\w-]+\.\w{2,}|\d[\d ()+-]{3,}\d|[^\W\d_]{2,}\s+[^\W\d_]{2,}")
+
+
+class NotAlike(Exception):
+    """The redacted document would not read as the document does."""
+
+
+@attrs.frozen
+class _Number:
+    """A JSON number as it is spelled: ``1e2`` and ``100.0`` are not the same to whoever reads closely."""
+
+    text: str
+
+
+def redacted(data: bytes, *, dice: Random | None = None) -> str:
+    """The JSON text ``data`` with its personal values replaced.
+
+    It need not be a reply that can be read: one that can't is what a bug report is about.
+
+    Args:
+        dice: What words are drawn with; seeded with 32 bytes that nobody learns if not given.
+
+    Raises:
+        DecodeError: ``data`` is no JSON, or nested too deep.
+        NotAlike: The result would read otherwise, in its problems, its drift or why it can't be read.
+    """
+    before = _reading(data)
+    if isinstance(before, DecodeError) and before.problems[0].startswith("$: expected JSON"):
+        raise before
+    try:
+        text = data.decode("utf-8-sig")
+        document = json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_refuse)
+        for keys_may_be_data in (True, False):
+            redaction = _Redaction(
+                document, dice or Random(token_bytes(32)), keys_may_be_data=keys_may_be_data
+            )
+            text = _written(redaction.value(document))
+            if _facts(_reading(text.encode())) == _facts(before):
+                return text
+    except RecursionError:
+        pass
+    else:
+        raise NotAlike
+    raise DecodeError("$: expected a document that is nested less deep")
+
+
+def _reading(data: bytes) -> SellerAccounts | DecodeError:
+    try:
+        return from_jsonld(data)
+    except DecodeError as error:
+        return error
+
+
+def _facts(reading: SellerAccounts | DecodeError) -> object:
+    """What must be the same of both: problems, drift, and the accounts' states."""
+    if isinstance(reading, DecodeError):
+        return reading.problems
+    return reading.problems, reading.drift(), [(type(each), each.problems) for each in reading]
+
+
+class _Redaction:
+    """Walks a document.
+
+    Args:
+        keys_may_be_data: Whether that goes for keys too that look like names.
+    """
+
+    def __init__(self, document: Any, dice: Random, *, keys_may_be_data: bool) -> None:
+        self._texts = {each for each in _strings(document) if not _is_term(each)}
+        self._forms = Forms(self._texts, dice)
+        self._keys_may_be_data = keys_may_be_data
+
+    def value(self, value: Any, key: str = "") -> Any:
+        """What stands for ``value``, which stands under ``key``."""
+        match value:
+            case dict():
+                return {self._key(name): self.value(each, name) for name, each in value.items()}
+            case list():
+                return [self.value(each, key) for each in value]
+            case _Number(text):
+                return _Number(self._forms.number(text))
+            case str():
+                is_type = key in ("@type", "type") and _NAME.fullmatch(value)
+                return value if is_type or _is_term(value) else self._forms.text(value)
+            case _:
+                return value
+
+    def _key(self, key: str) -> str:
+        if not _NAME.fullmatch(key):
+            is_data = _DATA_AS_KEY.search(key) is not None
+        else:  # an identifier, that is, which stands elsewhere as a value
+            is_data = self._keys_may_be_data and key in self._texts and not (key.isalpha() and key.islower())
+        return self._forms.text(key) if is_data else key
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every value that is a string or a number, as text; and every key that is no name."""
+    match value:
+        case dict():
+            for key, each in value.items():
+                yield from _strings(each)
+                if not _NAME.fullmatch(key):
+                    yield key
+        case list():
+            for each in value:
+                yield from _strings(each)
+        case _Number(text) | str(text):
+            yield text
+
+
+def _is_term(text: str) -> bool:
+    """Whether it is of the vocabulary, wherever it stands."""
+    plain = next((text[len(each) :] for each in _SCHEMA if text.startswith(each)), text)
+    return plain in _TYPES or plain in _STATUSES or text in _CONTEXTS
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError  # never: what is read here was read before
+
+
+def _written(value: Any, margin: str = "\n") -> str:
+    """JSON in ASCII, as the other commands print it, but with numbers as they were spelled."""
+    inner = f"{margin}  "
+    match value:
+        case _Number(text):
+            return text
+        case dict() if value:
+            members = (f"{json.dumps(key)}: {_written(each, inner)}" for key, each in value.items())
+            return f"{{{inner}{f',{inner}'.join(members)}{margin}}}"
+        case list() if value:
+            return f"[{inner}{f',{inner}'.join(_written(each, inner) for each in value)}{margin}]"
+        case _:
+            return json.dumps(value)

@@ -1,0 +1,79 @@
+"""What holds of every redacted document, whatever imin sends."""
+
+import json
+import re
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imin_accounts import from_jsonld
+from imin_accounts.cli._redaction.reply import redacted
+from imin_accounts.cli._redaction.words import WORD
+from tests.cli.redaction.documents import leaves, secrets, shape
+from tests.strategies import documents, values
+
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+ANY = documents() | documents(varied=True)
+
+
+def long_words(text: str) -> list[str]:
+    """Words of four and more characters, without what is percent-encoded."""
+    return [word for word in re.findall(WORD, re.sub("%..", " ", text)) if len(word) >= 4]
+
+
+def copy_of(document: Any) -> Any:
+    """The redacted copy as JSON values."""
+    return json.loads(redacted(json.dumps(document).encode()))
+
+
+@given(ANY)
+def test_no_text_survives(document: Any) -> None:
+    """Of four and more characters, as a value of the copy."""
+    assert secrets(document) & {value for _, value in leaves(copy_of(document))} == set()
+
+
+@given(ANY)
+def test_no_word_survives(document: Any) -> None:
+    """Of four and more characters, within any text of the copy, but for what makes a URL one."""
+    words = {word for secret in secrets(document) if not DATE.match(secret) for word in long_words(secret)}
+    seen = re.sub(r"\bhttps?://", "", "\n".join(secrets(copy_of(document))))
+    assert [word for word in words - {"https"} if word in seen] == []
+
+
+@given(ANY)
+def test_the_shape_stays(document: Any) -> None:
+    """Keys, their order, types and lengths."""
+    assert shape(copy_of(document)) == shape(document)
+
+
+@given(ANY)
+def test_what_was_equal_is_equal_and_what_differed_differs(document: Any) -> None:
+    """Texts of four and more characters become one another one by one."""
+    pairs = {
+        (one, other)
+        for (key, one), (_, other) in zip(leaves(document), leaves(copy_of(document)), strict=True)
+        if isinstance(one, str) and len(one) >= 4 and key not in ("@type", "type")
+    }
+    assert len({one for one, _ in pairs}) == len(pairs) == len({other for _, other in pairs})
+
+
+@given(ANY)
+def test_both_read_alike(document: Any) -> None:
+    """The same problems and drift, and each account in the same state."""
+    before, after = from_jsonld(document), from_jsonld(copy_of(document))
+    assert (after.problems, after.drift()) == (before.problems, before.drift())
+    assert [(type(each), each.problems) for each in after] == [(type(each), each.problems) for each in before]
+
+
+@given(st.lists(values, max_size=3) | st.dictionaries(st.sampled_from(["error", "imin:item"]), values))
+def test_what_is_no_reply_keeps_its_shape_too(document: Any) -> None:
+    """Such as a body that can't be read: it is what a bug report is about."""
+    assert type(copy_of(document)) is type(document)
+
+
+@given(documents())
+def test_each_run_is_another(document: Any) -> None:
+    """Nobody can find out what stood there by redacting guesses: a second run draws other words."""
+    document["imin:entitlementFilter"] = "c2VjcmV0IHRva2VuIG9mIHJvc2ll"
+    assert copy_of(document) != copy_of(document)
