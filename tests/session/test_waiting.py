@@ -30,13 +30,13 @@ class ReadTimes:
     """A transport that notes when each request came, and with how much time."""
 
     def __init__(self, clock: ManualClock, steps: Iterable[Step]) -> None:
-        self._clock = clock
+        self.clock = clock
         self._inner = ScriptedTransport(steps)
         self.at: list[float] = []
         self.timeouts: list[float] = []
 
     async def send(self, request: Request, *, timeout: float) -> Response:
-        self.at.append(self._clock.now - 1000.0)
+        self.at.append(self.clock.now - 1000.0)
         self.timeouts.append(timeout)
         return await self._inner.send(request, timeout=timeout)
 
@@ -78,6 +78,7 @@ async def test_none_when_the_time_is_up(timeout: float, dice: float) -> None:
     assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(times.at))
     assert all(at + given <= timeout + 1e-9 for at, given in zip(times.at, times.timeouts, strict=True))
     assert timeout - times.at[-1] <= 2.0
+    assert times.clock.now - 1000.0 == times.at[-1]  # nobody sleeps where no read follows
 
 
 async def test_another_sellers_connection_is_none() -> None:
