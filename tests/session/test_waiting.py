@@ -293,3 +293,20 @@ async def test_losing_replies_is_no_connection() -> None:
     async with AccountsSession("test-key", transport=fake, runtime=runtime(ManualClock())) as session:
         with pytest.raises(IminError):
             await session.wait_until_connected("1234", SELLER, timeout=5)
+
+
+def test_a_read_that_failed_is_nobodys_answer() -> None:
+    """Its error is for who made it; who waited behind it reads again, for all others too."""
+
+    async def wait() -> tuple[list[object], int]:
+        fake = FakeImin()
+        fake.add_seller(SELLER)
+        fake.connect("1234", SELLER)
+        fake.faults.add(Rule(Status(403), nth=1), Rule(Latency(2)))
+        run = virtual_time.virtual_runtime()
+        async with AccountsSession("test-key", transport=fake, runtime=run) as session:
+            asking = (session.wait_until_connected("1234", SELLER, timeout=20) for _ in range(3))
+            found = await asyncio.gather(*asking, return_exceptions=True)
+        return list(map(type, found)), len(fake.requests)
+
+    assert virtual_time.run(wait()) == ([AuthenticationError, ConnectedAccount, ConnectedAccount], 2)
