@@ -341,10 +341,9 @@ class SellerAccounts(Node):
 
     def _only(self, seller_id: str) -> SellerAccount | None:
         """The one item about a seller; None where none is, several are, or one is about another one too."""
-        about = self._by_seller.get(seller_id, [])
         sellers = (account.seller for account in self.item if account.seller is not None)
         spelled = [named for named in map(identifiers_of, sellers) if seller_id in named]
-        return about[0] if len(about) == 1 and spelled == [{seller_id}] else None
+        return self._by_seller[seller_id][0] if spelled == [{seller_id}] else None
 
     def with_entitlement_filter(self, url: str | URL) -> URL:
         """A Search URL that shows this customer's prices.

@@ -73,6 +73,8 @@ class Answer:
 
     def content(self, *, as_page: bool) -> str:
         """The body as text."""
+        if 300 <= self.status < 400:
+            return ""
         if not as_page:
             return json.dumps(self.body)
         return render(self.page, **{**self.body, "heading": self.heading, "text": self.text})

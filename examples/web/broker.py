@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import attrs
 
@@ -113,10 +113,9 @@ class Broker:
 
     def log_in(self, customer: str) -> Answer:
         """Stands for your own login: it asks for no password."""
-        flags = "; HttpOnly; SameSite=Lax; Path=/" + (
-            "; Secure" if urlsplit(self.origin).scheme == "https" else ""
-        )
-        return see_other("/connections", {"Set-Cookie": f"login={self._signed.login(customer)}{flags}"})
+        cookie = f"login={self._signed.login(customer)}; HttpOnly; SameSite=Lax; Path=/"
+        cookie += "; Secure" if self.origin.startswith("https:") else ""
+        return see_other("/connections", {"Set-Cookie": cookie})
 
     @for_customers
     async def connections(self, customer: str) -> Answer:
@@ -157,8 +156,8 @@ class Broker:
             accounts = await self.imin.get_seller_accounts(customer, timeout=PATIENCE, retry=QUICK)
         except OURS:
             raise
-        except IminError:  # slow, down, or not to be understood: it may well have worked
-            return attrs.evolve(NOT_YET, status=503, headers={"Retry-After": "5"})
+        except IminError as error:  # slow, down, or not to be understood: it may well have worked
+            return attrs.evolve(NOT_YET, status=503, headers=answer_to(error).headers or {"Retry-After": "5"})
         account = accounts.for_seller(seller)
         if isinstance(account, ConnectedAccount):
             return ended("connected", account, f"{name_of(account)} is connected")
@@ -175,15 +174,9 @@ class Broker:
         lost = [f"Access pass {each.text or ''}".strip() for each in account.access_passes]
         types = (each.entitlement_type for each in account.entitlements)
         lost += [each.pref_label for each in types if each is not None and each.pref_label]
-        return Answer(
-            200,
-            {"seller": seller, "lost": lost},
-            page="question",
-            heading=f"Disconnect from {name_of(account)}?",
-            text="Your account there stays. You will no longer have here:"
-            if lost
-            else "Your account there stays.",
-        )
+        text = "Your account there stays." + (" You will no longer have here:" if lost else "")
+        heading = f"Disconnect from {name_of(account)}?"
+        return Answer(200, {"seller": seller, "lost": lost}, page="question", heading=heading, text=text)
 
     @from_our_own_pages
     @for_customers
@@ -193,12 +186,7 @@ class Broker:
             deletion = await self.imin.delete_seller_account(customer, seller)
         except NotFound:
             return NOTHING_THERE
-        return Answer(
-            200,
-            {"outcome": deletion.outcome},
-            heading="Disconnected",
-            text="Your account with the seller stays.",
-        )
+        return message(200, "Disconnected", "Your account with the seller stays.", outcome=deletion.outcome)
 
 
 @asynccontextmanager

@@ -70,7 +70,7 @@ class Waiting:
                 accounts = reads.accounts
                 if reads.number == seen or accounts is None:
                     await self._pause(call, reads.began + SHORTEST - self._runtime.clock())
-                    reads.number, reads.began, reads.accounts = seen + 1, self._runtime.clock(), None
+                    reads.number, reads.began, reads.accounts = reads.number + 1, self._runtime.clock(), None
                     left = self._sender.remaining(call)
                     try:
                         accounts = await read(min(self._timeout, left))

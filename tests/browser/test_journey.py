@@ -10,6 +10,7 @@ from tests.browser.broker import (
     ACME,
     BROOK,
     CASTLE,
+    DISCONNECT,
     JOIN,
     LOG_IN,
     NO,
@@ -291,6 +292,32 @@ async def test_keyboard_alone(rosie: Rosie) -> None:
     await rosie.page.keyboard.press("Enter")
     await rosie.is_told("Brook Street Pool is connected.")
     assert rosie.broker.is_connected(BROOK)
+
+
+async def test_disconnecting_with_the_keyboard_alone(rosie: Rosie) -> None:
+    """To the question and through it, past the way out."""
+    await rosie.opens()
+    await rosie.tabs_to(rosie.page.get_by_role("button", name=DISCONNECT))
+    await rosie.page.keyboard.press("Enter")
+    await rosie.sees("Disconnect from Acme Leisure Centre?")
+    await rosie.tabs_to(rosie.page.get_by_role("button", name="Disconnect"))
+    await rosie.page.keyboard.press("Enter")
+    await rosie.is_told("Disconnected from Acme Leisure Centre.")
+    assert not rosie.broker.is_connected(ACME)
+
+
+@pytest.mark.parametrize("fault", [Drop(), Status(503), Stall()], ids=["down", "failing", "slow"])
+async def test_coming_back_while_imin_is_not_well(rosie: Rosie, fault: Drop | Status | Stall) -> None:
+    """Nothing is claimed: neither that it worked nor that it did not; later the same link tells."""
+    async with serve_broker(timeout=1) as broker:
+        rosie = Rosie(rosie.page, broker)
+        await log_in(rosie)
+        broker.fake.faults.add(Rule(fault, endpoint="get_seller_accounts"))
+        await rosie.presses(YES)
+        await rosie.is_told("We can't tell yet whether you are connected.")
+        broker.fake.faults.clear()
+        await rosie.page.reload()
+        await rosie.is_told("Brook Street Pool is connected.")
 
 
 async def test_without_javascript(chromium: "Browser", broker: Broker) -> None:

@@ -20,7 +20,7 @@ from tests.paths import DOCS, ROOT
 
 LANDING = DOCS / "index.rst"
 PAGES = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.rst") if any(blocks(page)))]
-BESIDE_EMULATOR = {page for page in PAGES if ":ref:`emulator`" in page.read_text(encoding="utf-8")}
+BESIDE_EMULATOR = {page for page in PAGES if "<emulator>`" in page.read_text(encoding="utf-8")}
 """Pages that say so in their first lines, with a link to how it is started."""
 EMULATOR, SERVICE = "http://127.0.0.1:8080", "http://127.0.0.1:8000"
 DONE = re.compile(

@@ -119,6 +119,13 @@ async def test_forged(site: Site) -> None:
     assert len(site.fake.requests) == asked
 
 
+async def test_a_way_back_without_a_state(site: Site) -> None:
+    """Whoever lands there by chance gets a page, and no JSON, as for every state that is none."""
+    async with site.browser() as rosie:
+        answer = await rosie.get("/connections/return", headers=PAGE)
+    assert (answer.status_code, "<h1>This link is not ours</h1>" in answer.text) == (400, True)
+
+
 async def test_expired(site: Site) -> None:
     """After an hour it leads nowhere but to the connections."""
     async with site.browser() as rosie:
@@ -189,7 +196,7 @@ async def test_imin_fails_on_the_way_back(site: Site, effect: Any) -> None:
         site.fake.faults.add(Rule(effect))
         answer = await rosie.get(way_back)
     assert (answer.status_code, answer.json()) == (503, {"state": "not yet"})
-    assert answer.headers["retry-after"] == "5"
+    assert answer.headers["retry-after"] == ("30" if effect == Status(429, retry_after=30) else "5")
 
 
 async def test_a_seller_that_can_not_be_read(site: Site) -> None:
@@ -270,7 +277,16 @@ async def test_a_form_of_another_site(site: Site, path: str, headers: dict[str, 
     assert (answer.status_code, site.fake.requests) == (403, ())
 
 
-@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": ORIGIN}], ids=str)
+OWN = [
+    {},
+    {"Origin": ORIGIN},
+    {"Sec-Fetch-Site": "same-origin", "Origin": ORIGIN},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "null"},  # of a page whose proxy set no-referrer
+    {"Sec-Fetch-Site": "none"},
+]
+
+
+@pytest.mark.parametrize("headers", OWN, ids=str)
 async def test_a_form_of_our_own(site: Site, headers: dict[str, str]) -> None:
     """As browsers send it, new and old ones, and programs."""
     async with site.browser(**headers) as rosie:

@@ -30,13 +30,13 @@ class ReadTimes:
     """A transport that notes when each request came, and with how much time."""
 
     def __init__(self, clock: ManualClock, steps: Iterable[Step]) -> None:
-        self._clock = clock
+        self.clock = clock
         self._inner = ScriptedTransport(steps)
         self.at: list[float] = []
         self.timeouts: list[float] = []
 
     async def send(self, request: Request, *, timeout: float) -> Response:
-        self.at.append(self._clock.now - 1000.0)
+        self.at.append(self.clock.now - 1000.0)
         self.timeouts.append(timeout)
         return await self._inner.send(request, timeout=timeout)
 
@@ -78,6 +78,7 @@ async def test_none_when_the_time_is_up(timeout: float, dice: float) -> None:
     assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(times.at))
     assert all(at + given <= timeout + 1e-9 for at, given in zip(times.at, times.timeouts, strict=True))
     assert timeout - times.at[-1] <= 2.0
+    assert times.clock.now - 1000.0 == times.at[-1]  # nobody sleeps where no read follows
 
 
 async def test_another_sellers_connection_is_none() -> None:
@@ -292,3 +293,20 @@ async def test_losing_replies_is_no_connection() -> None:
     async with AccountsSession("test-key", transport=fake, runtime=runtime(ManualClock())) as session:
         with pytest.raises(IminError):
             await session.wait_until_connected("1234", SELLER, timeout=5)
+
+
+def test_a_read_that_failed_is_nobodys_answer() -> None:
+    """Its error is for who made it; who waited behind it reads again, for all others too."""
+
+    async def wait() -> tuple[list[object], int]:
+        fake = FakeImin()
+        fake.add_seller(SELLER)
+        fake.connect("1234", SELLER)
+        fake.faults.add(Rule(Status(403), nth=1), Rule(Latency(2)))
+        run = virtual_time.virtual_runtime()
+        async with AccountsSession("test-key", transport=fake, runtime=run) as session:
+            asking = (session.wait_until_connected("1234", SELLER, timeout=20) for _ in range(3))
+            found = await asyncio.gather(*asking, return_exceptions=True)
+        return list(map(type, found)), len(fake.requests)
+
+    assert virtual_time.run(wait()) == ([AuthenticationError, ConnectedAccount, ConnectedAccount], 2)
