@@ -8,13 +8,13 @@ ENDING = [each for name in ("SIGINT", "SIGTERM", "SIGHUP") if (each := getattr(s
 """Those that end a command; there is no SIGHUP on Windows."""
 
 
-async def until_told_to_end() -> None:
-    """Wait for SIGINT or SIGTERM, also if ignored from the start, as in a shell's background job."""
+def told_to_end() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM from now on, ignored from the start or not, as in a background job."""
     told = asyncio.Event()
     with suppress(NotImplementedError):  # on Windows an interrupt cancels us instead
         for signum in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signum, told.set)
-    await told.wait()
+    return told
 
 
 class OwnProcess:

@@ -16,7 +16,7 @@ import click
 from imin_accounts.cli._faults_help import faults_help
 from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
 from imin_accounts.cli._help import examples
-from imin_accounts.fake import FakeImin, add_crowd, add_rosie
+from imin_accounts.fake import FakeImin, add_people, add_rosie
 
 __all__ = ["emulator"]
 
@@ -27,7 +27,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
     epilog=examples(
         "imin-accounts emulator",
         "imin-accounts emulator --port 9000 --state imin.json",
-        "imin-accounts emulator --sellers 20 --customers 1000 --seed 7",
+        "imin-accounts emulator --customers 1000 --seed 7",
     )
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -35,8 +35,19 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
 )
 @click.option("--seed", type=int, help="Make every reply reproducible.")
-@click.option("--sellers", default=0, type=click.IntRange(0), help="Further sellers.", metavar="N")
-@click.option("--customers", default=0, type=click.IntRange(0), help="Further customers.", metavar="N")
+@click.option(
+    "--sellers",
+    type=click.IntRange(0),
+    help="Further sellers.  [default: 9 where there are further customers]",
+    metavar="N",
+)
+@click.option(
+    "--customers",
+    default=0,
+    type=click.IntRange(0),
+    help="Further customers, with passes, discounts, requests for proof and conflicts.",
+    metavar="N",
+)
 @click.option(
     "--faults",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -74,7 +85,7 @@ def emulator(
     host: str,
     port: int,
     seed: int | None,
-    sellers: int,
+    sellers: int | None,
     customers: int,
     faults: Path | None,
     state: Path | None,
@@ -106,7 +117,9 @@ def emulator(
     if verbose:
         _log_to_standard_error()
     add_rosie(fake)
-    add_crowd(fake, sellers=sellers, customers=customers, seed=seed or 0)
+    if sellers is None:
+        sellers = 9 if customers else 0
+    add_people(fake, sellers=sellers, customers=customers, seed=seed or 0)
     if faults is not None:
         _load("--faults", faults, fake.faults.load)
     where = {"host": host, "port": port, "admin": admin, "public_url": public_url}

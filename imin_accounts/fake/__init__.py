@@ -3,6 +3,7 @@
 from imin_accounts.fake._connect import ConnectRefused
 from imin_accounts.fake._distort import Drift, Flaw
 from imin_accounts.fake._fake import FakeImin
+from imin_accounts.fake._people import add_people
 from imin_accounts.fake._replies import ErrorBody
 from imin_accounts.fake._rules import (
     Drifted,
@@ -39,5 +40,6 @@ __all__ = [
     "Status",
     "Undocumented",
     "add_crowd",
+    "add_people",
     "add_rosie",
 ]

@@ -145,7 +145,8 @@ class Connect:
         email: Of the account with the seller; the customer's own where None.
         date_linked: The present where None.
         hidden_entitlements: Whether the seller knows of discounts that it does not show.
-        access_pass: The barcode's text; None for no access pass.
+        access_pass: The barcode's text; None for no barcode.
+        passes: Further passes after it, such as pictures.
         entitlements: Discounts, sent under entitlement until they expire.
         evidence: Entitlements that ask for proof, sent under imin:evidenceRequests.
         update_errors: Sent under imin:entitlementUpdateErrors.
@@ -159,6 +160,7 @@ class Connect:
     )
     hidden_entitlements: bool | None = attrs.field(default=False, validator=flag(optional=True))
     access_pass: str | None = attrs.field(default=None, validator=_TEXT)
+    passes: tuple[Node, ...] = attrs.field(default=(), validator=nodes())
     entitlements: tuple[Node, ...] = attrs.field(default=(), validator=nodes())
     evidence: tuple[Node, ...] = attrs.field(default=(), validator=nodes())
     update_errors: tuple[Node, ...] = attrs.field(default=(), validator=nodes())

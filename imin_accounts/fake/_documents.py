@@ -28,6 +28,7 @@ __all__ = [
     "entitlement_nodes",
     "error_nodes",
     "not_connected",
+    "pass_nodes",
     "seller_node",
 ]
 
@@ -46,7 +47,8 @@ class Connection:
         date_linked: When it was connected.
         date_modified: When the seller last changed what it shares.
         access_pass: The barcode's text.
-        entitlements, evidence, update_errors: JSON-LD objects, sent as they are.
+        passes: Further ones, after that barcode.
+        entitlements, evidence, update_errors: JSON-LD objects, sent as they are, as ``passes`` are.
     """
 
     email: str | None = attrs.field(validator=text(optional=True), repr=False)
@@ -54,6 +56,7 @@ class Connection:
     date_modified: datetime = attrs.field(validator=aware)
     hidden_entitlements: bool | None = attrs.field(default=False, validator=flag(optional=True))
     access_pass: str | None = attrs.field(default=None, validator=text(optional=True), repr=False)
+    passes: tuple[Node, ...] = attrs.field(default=(), repr=False)
     entitlements: tuple[Node, ...] = attrs.field(default=(), repr=False)
     evidence: tuple[Node, ...] = attrs.field(default=(), repr=False)
     update_errors: tuple[Node, ...] = attrs.field(default=(), repr=False)
@@ -114,13 +117,14 @@ def connected(seller: Node, connection: Connection, now: datetime) -> Node:
     """
     modified = date_text(connection.date_modified)
     barcode = {"@type": "Barcode", "text": connection.access_pass, "dateModified": modified}
+    passes = [*([] if connection.access_pass is None else [barcode]), *connection.passes]
     return {
         "@type": "Account",
         "seller": seller,
         "dateLinked": date_text(connection.date_linked),
         "hiddenEntitlements": connection.hidden_entitlements,
         "customer": {"@type": "Person", "email": connection.email, "dateModified": modified},
-        "accessPass": None if connection.access_pass is None else barcode,
+        "accessPass": passes[0] if len(passes) == 1 else passes,
         "entitlement": [node for node in connection.entitlements if not _has_ended(node, now)],
         "imin:entitlementUpdateErrors": connection.update_errors,
         "imin:evidenceRequests": connection.evidence,
@@ -178,6 +182,11 @@ def _written(key: str, **fields: Any) -> Node:
     account = ConnectedAccount(seller=Seller(id="urn:any"), **fields)
     node: Node = to_jsonld(SellerAccounts(item=(account,)))["imin:item"][0][key][0]
     return node
+
+
+def pass_nodes(values: Iterable[Mapping[str, Any]]) -> tuple[Node, ...]:
+    """Passes as JSON-LD objects, copied."""
+    return tuple(map(_copied, values))
 
 
 def _copied(value: Mapping[str, Any]) -> Node:

@@ -25,7 +25,7 @@ __all__ = ["STATE", "read", "written"]
 
 VERSION = 1
 _TEXT = {"type": "string"}
-_NODES = dict.fromkeys(("entitlements", "evidence", "update_errors"), nodes().schema)
+_NODES = dict.fromkeys(("passes", "entitlements", "evidence", "update_errors"), nodes().schema)
 
 
 def _array(item: Mapping[str, Any], description: str, **keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,8 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
         ValueError: It can't be understood; says where.
     """
     refuse_deep(snapshot)
-    if not isinstance(snapshot, dict) or snapshot.get("version") != VERSION:
+    version = snapshot.get("version") if isinstance(snapshot, dict) else None
+    if isinstance(version, bool) or version != VERSION:  # True is 1 to Python
         raise ValueError(f"$: expected an object with version {VERSION}")
     refuse_unknown(snapshot, STATE["properties"], "$")
     snapshot = copy.deepcopy(snapshot)
@@ -121,7 +122,7 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
 def _connection(population: Population, item: Any, where: str) -> tuple[Pair, Connection]:
     pair = (text_of(item, "customer", where), _seller(population, item, where))
     dates = {key: _moment(item, key, where) for key in ("date_linked", "date_modified")}
-    nodes = {key: objects_of(item, key, where) for key in ("entitlements", "evidence", "update_errors")}
+    nodes = {key: objects_of(item, key, where) for key in _NODES}
     return pair, build(Connection, _without(item, "customer", "seller"), where, **dates, **nodes)
 
 

@@ -3,8 +3,9 @@
 import base64
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 
@@ -14,6 +15,7 @@ from imin_accounts.fake._documents import (
     UpdateErrors,
     entitlement_nodes,
     error_nodes,
+    pass_nodes,
     seller_node,
 )
 from imin_accounts.fake._population import Person, Population
@@ -152,6 +154,7 @@ class World:
         date_linked: datetime | None = None,
         hidden_entitlements: bool | None = False,
         access_pass: str | None = None,
+        passes: Iterable[Mapping[str, Any]] = (),
         entitlements: Entitlements = (),
         evidence: Entitlements = (),
         update_errors: UpdateErrors = (),
@@ -166,7 +169,9 @@ class World:
             customer: A customer identifier; added without an email where it is new.
             email: Of the account with the seller; the customer's own if not given.
             date_linked: An aware time; the present if not given.
-            access_pass: The barcode's text; None for no access pass.
+            access_pass: The barcode's text; None for no barcode.
+            passes: Further passes after it, such as pictures, as JSON-LD objects. One alone is sent as an
+                object, several as an array.
             entitlements: Discounts, as ``Entitlement`` or JSON-LD objects, sent under ``entitlement``
                 until they expire.
             evidence: Entitlements that ask for proof, likewise, sent under ``imin:evidenceRequests``.
@@ -185,6 +190,7 @@ class World:
                 date_modified=linked,
                 hidden_entitlements=hidden_entitlements,
                 access_pass=access_pass,
+                passes=pass_nodes(passes),
                 entitlements=entitlement_nodes(entitlements),
                 evidence=entitlement_nodes(evidence),
                 update_errors=error_nodes(update_errors),
