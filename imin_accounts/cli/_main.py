@@ -18,6 +18,7 @@ COMMANDS = (
     "disconnect-all",
     "emulator",
     "export",
+    "openapi",
     "read",
 )
 

@@ -6,8 +6,9 @@ request must not come from another site. The page at ``/`` shows everybody's dat
 """
 
 import ipaddress
+import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from imin_accounts.fake._connect import ConnectRefused
 from imin_accounts.fake._operations import PREFIX, Operation, operations
 from imin_accounts.fake._service import Service
 
-__all__ = ["Admin", "Audience", "Guard", "Handler", "add_methods"]
+__all__ = ["Admin", "Audience", "Guard", "Handler", "add_methods", "json_reply"]
 
 Audience: TypeAlias = Literal["loopback", "anywhere"]
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
@@ -45,7 +46,11 @@ class Guard:
 
     def _reason_against(self, request: web.Request) -> str | None:
         origin = request.headers.get("Origin")
-        if origin is not None and origin.partition("://")[2] != request.host:
+        # Images of another page come without an Origin; a link of it that is followed is fine.
+        loaded = request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
+        if (origin is not None and origin.partition("://")[2] != request.host) or (
+            loaded and request.headers.get("Sec-Fetch-Site") == "cross-site"
+        ):
             return "a page of another site may not use the emulator"
         if self._audience == "anywhere" or (
             _is_loopback(request.remote) and _is_loopback(urlsplit(f"//{request.host}").hostname)
@@ -89,7 +94,7 @@ class Admin:
 
     async def _index(self, request: web.Request) -> web.Response:
         base = self._public_url or f"{request.scheme}://{request.host}"
-        return web.json_response({"overview": f"{base}/", "operations": self.index(base)})
+        return json_reply({"overview": f"{base}/", "operations": self.index(base)})
 
 
 def add_methods(router: web.UrlDispatcher, path: str, handlers: dict[str, Handler]) -> None:
@@ -119,7 +124,7 @@ def _performing(operation: Operation) -> Handler:
             return _refused(400, str(error))
         except ConnectRefused as refused:
             return _refused(409, str(refused))
-        return web.Response(status=204) if result is None else web.json_response(result)
+        return web.Response(status=204) if result is None else json_reply(result)
 
     return handle
 
@@ -129,7 +134,13 @@ async def _nothing_here(request: web.Request) -> web.Response:
 
 
 def _refused(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response({"error": reason}, status=status, headers=headers)
+    return json_reply({"error": reason}, status, headers)
+
+
+def json_reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """JSON that people can read."""
+    text = json.dumps(value, indent=2) + "\n"
+    return web.Response(text=text, status=status, headers=headers, content_type="application/json")
 
 
 def _is_loopback(host: str | None) -> bool:

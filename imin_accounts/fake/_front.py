@@ -8,7 +8,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from imin_accounts.fake import _pages as pages
-from imin_accounts.fake._admin import Guard, add_methods
+from imin_accounts.fake._admin import Guard, add_methods, json_reply
 from imin_accounts.fake._api import CONNECT
 from imin_accounts.fake._connect import Action
 from imin_accounts.fake._operations import PREFIX
@@ -49,7 +49,7 @@ class Front:
         headers = {"Vary": "Accept", "Cache-Control": "no-store"}
         if prefers_html(request.headers.get("Accept", "*/*")) and (page := pages.front(seen)) is not None:
             return web.Response(body=page.body, headers={**page.headers, **headers})
-        return web.json_response(seen, headers=headers)
+        return json_reply(seen, headers=headers)
 
     async def _visit(self, request: web.Request) -> web.Response:
         """To the page of a seller, as a connect link leads there; the way back is to the overview."""
@@ -60,7 +60,7 @@ class Front:
         )
         if customer not in population.people or seller not in population.sellers or action is None:
             reason = "customer and seller must be there, and action be RegisterAction or CreateAction"
-            return web.json_response({"error": reason}, status=400)
+            return json_reply({"error": reason}, 400)
         base = self._base(request)
         back = f"{base}/?customer={quote(customer, safe='')}"
         with self._service.lock:

@@ -13,7 +13,7 @@ from imin_accounts.fake._service import Service
 
 __all__ = ["overview"]
 
-_CUSTOMERS, _REQUESTS = 50, 50
+_CUSTOMERS, _REQUESTS = 20, 50
 
 
 def overview(imin: Service, base: str, *, customer: str | None = None, after: int = 0) -> dict[str, Any]:

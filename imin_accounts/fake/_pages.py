@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["declined", "ending", "form", "front"]
 
 _ENDINGS: dict[str, tuple[int, str, str]] = {
-    "forged": (400, "This link is not valid", "It was not made by this service, or it was cut short."),
+    "forged": (404, "This link is not valid", "It was not made by this service, or it was cut short."),
     "expired": (410, "This link has expired", "Go back to where you came from and ask for a new one."),
     "used": (410, "This link has been used", "Go back to where you came from and ask for a new one."),
 }

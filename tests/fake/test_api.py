@@ -206,4 +206,4 @@ async def test_reset_is_a_fresh_start() -> None:
     assert (fake.requests, fake.now(), fake.undocumented) == ((), start, Undocumented())
     assert (fake.faults.rules, fake.faults.rate_limit) == ((), None)
     assert (await ask(fake)).status == 404
-    assert (await fake.send(Request(method="GET", url=link, headers={}), timeout=1)).status == 400
+    assert (await fake.send(Request(method="GET", url=link, headers={}), timeout=1)).status == 404

@@ -179,9 +179,9 @@ async def test_an_expired_link_and_visit_end_clearly(fake: FakeImin, browser: Br
     "path", ["/auth/connect-account", "/auth/connect-account?jwt=guess", "/seller/guess"]
 )
 async def test_a_forged_link_ends_clearly(browser: Browser, path: str) -> None:
-    """400, with a page."""
+    """404, with a page."""
     reply, page = await asyncio.to_thread(browser.open, "GET", browser.base + path)
-    assert (reply.status, "not valid" in page) == (400, True)
+    assert (reply.status, "not valid" in page) == (404, True)
 
 
 async def test_nothing_of_a_name_is_markup(browser: Browser, fake: FakeImin) -> None:

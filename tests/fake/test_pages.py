@@ -57,6 +57,6 @@ def test_without_jinja2_a_page_says_what_to_install() -> None:
     """One line of plain text; the status is an error's in any case."""
     ran = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
     line, status = ran.stdout.splitlines()
-    assert line.startswith("400 text/plain; charset=utf-8 ")
+    assert line.startswith("404 text/plain; charset=utf-8 ")
     assert line.endswith("python -m pip install 'imin-accounts[emulator]'")
     assert status == "501"
