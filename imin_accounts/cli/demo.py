@@ -1,20 +1,22 @@
 """``imin-accounts demo``: the whole of it in a few seconds, against an emulated imin on this machine."""
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import click
 from rich.console import Console
 from rich.text import Text
 from yarl import URL
 
-from imin_accounts import AccountsSession, ConnectedAccount, SellerAccounts, UnconnectedAccount
+from imin_accounts import AccountsSession, ConnectedAccount, Fetched, SellerAccounts, UnconnectedAccount
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console
 from imin_accounts.cli._signals import told_to_end
 from imin_accounts.cli._site.scripted_browser import open_page, submit
 from imin_accounts.cli.accounts import print_accounts, seller_name
-from imin_accounts.fake import FakeImin, add_rosie
+from imin_accounts.fake import FakeImin, add_people, add_rosie
 
 API_KEY = "demo-key"
 CUSTOMER = "rosie"
@@ -53,11 +55,12 @@ def demo(serve: bool, port: int) -> None:
 async def _serve(port: int) -> None:
     from imin_accounts.cli._site.demo import demonstration  # its web server takes long to import
 
+    told = told_to_end()  # before anybody can read that it is up
     try:
         async with demonstration(port=port) as (site, imin):
             click.echo(f"Rosie's connections are at {site} until you interrupt this (Ctrl+C).")
             click.echo(f"The imin behind them is emulated at {imin}, on this machine only.")
-            await told_to_end().wait()
+            await told.wait()
     except OSError as error:
         raise click.ClickException(f"can't listen on 127.0.0.1:{port}: {error.strerror}") from None
 
@@ -90,6 +93,31 @@ async def _demo(to: Console) -> None:
         accounts = await imin.get_seller_accounts(CUSTOMER)
         print_accounts(to, accounts)
         _check(accounts, chosen.seller.id, connected=False)
+
+    _step(to, "6", "At night, look after 200 other customers.")
+    await _audit(to)
+
+
+async def _audit(to: Console) -> None:
+    """What a nightly job finds among a town's people."""
+    fake, soon = FakeImin(API_KEY, seed=1), datetime.now(UTC) + timedelta(days=30)
+    add_people(fake, sellers=9, customers=200)
+    found = Counter[str]()
+    async with (
+        fake.serve() as base_url,
+        AccountsSession(API_KEY, base_url=base_url) as imin,
+        imin.get_many(fake.population.people) as outcomes,
+    ):
+        async for outcome in outcomes:
+            assert isinstance(outcome, Fetched), "the emulated imin answers everybody"
+            for account in outcome.accounts.connected:
+                ends = [each.expires for each in account.entitlements if each.expires is not None]
+                found["accounts connected"] += 1
+                found["discounts that end within 30 days"] += sum(end < soon for end in ends)
+                found["requests for proof"] += len(account.evidence_requests)
+                found["discounts in conflict"] += len(account.entitlement_update_errors)
+    for what, count in found.items():
+        to.print(f"   {count:,} {what}")
 
 
 def _connect(to: Console, link: URL) -> None:

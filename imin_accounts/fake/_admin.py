@@ -46,7 +46,11 @@ class Guard:
 
     def _reason_against(self, request: web.Request) -> str | None:
         origin = request.headers.get("Origin")
-        if origin is not None and origin.partition("://")[2] != request.host:
+        # Images of another page come without an Origin; a link of it that is followed is fine.
+        loaded = request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
+        if (origin is not None and origin.partition("://")[2] != request.host) or (
+            loaded and request.headers.get("Sec-Fetch-Site") == "cross-site"
+        ):
             return "a page of another site may not use the emulator"
         if self._audience == "anywhere" or (
             _is_loopback(request.remote) and _is_loopback(urlsplit(f"//{request.host}").hostname)

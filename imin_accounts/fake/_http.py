@@ -65,6 +65,10 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
+class _NoReply(web.Response):
+    """What is not sent any more."""
+
+
 @web.middleware
 async def _logged(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -73,7 +77,7 @@ async def _logged(
     answered = "no reply"
     try:
         response = await handler(request)
-        answered = "connection dropped" if request.get("dropped") else str(response.status)
+        answered = "connection dropped" if isinstance(response, _NoReply) else str(response.status)
         return response
     except web.HTTPException as error:
         answered = str(error.status)
@@ -132,8 +136,7 @@ def api_handler(
         await service.sleep(fate.delay)
         if fate.response is None:
             request.protocol.force_close()
-            request["dropped"] = True
-            return web.Response()  # aiohttp wants one; the connection is closed by now
+            return _NoReply()  # aiohttp wants one; the connection is closed by now
         return _to_aiohttp(_explained(fate, public_url or f"{request.scheme}://{request.host}"))
 
     return handle

@@ -1,5 +1,7 @@
 """``imin-accounts demo``: the whole of it, over real HTTP, and the browser that it needs for that."""
 
+import re
+
 import pytest
 
 from imin_accounts import AccountsSession, UnconnectedAccount
@@ -18,6 +20,13 @@ def test_the_demo_lists_connects_and_disconnects() -> None:
     assert states == ["unconnected", "connected", "unconnected"]
     assert ran.out.count("Acme Leisure Centre") == ran.out.count("Castle Climbing") == 3
     assert "is sent back (303) to https://broker.example/connected" in ran.out
+
+
+def test_the_demo_looks_after_a_town() -> None:
+    """There is something of each kind to find."""
+    told = run("demo").out.partition("6. ")[2]
+    for what in ("accounts connected", "end within 30 days", "requests for proof", "in conflict"):
+        assert int(re.findall(rf"([\d,]+) .*{what}", told)[0].replace(",", "")) > 20
 
 
 def test_the_demo_shows_no_token() -> None:

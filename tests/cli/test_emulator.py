@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,14 +13,15 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote, urlsplit
 
+import attrs
 import pytest
 from click.testing import CliRunner
 
 from imin_accounts.cli.emulator import StateFile, _serve, emulator
-from imin_accounts.fake import FakeImin, add_crowd
+from imin_accounts.fake import Drift, Effect, ErrorBody, FakeImin, Flaw, RateLimit, Rule, add_crowd
 from tests.cli.commands import run
 from tests.cli.processes import end, little_room, start
 from tests.fake.requests import SELLER
@@ -98,6 +100,25 @@ def test_a_file_that_makes_no_sense_is_wrong_usage(
     file.write_text(text, encoding="utf-8")
     result = CliRunner().invoke(emulator, [option, str(file)])
     assert (result.exit_code, reason in result.output, file.read_text()) == (2, True, text)
+
+
+def test_the_faults_help_is_complete() -> None:
+    """Every effect, member and value, from the classes themselves; nothing is served."""
+    ran = run("emulator", "--faults-help")
+    assert ran.code == 0
+    said = " ".join(ran.out.split())
+    for cls in (*get_args(Effect), Rule, RateLimit):
+        assert [field.name for field in attrs.fields(cls) if f" {field.name}: " not in said] == []
+    names = [re.sub(r"(?<=[a-z])(?=[A-Z])", "_", effect.__name__).lower() for effect in get_args(Effect)]
+    assert re.findall(r"^  (\w+): ", ran.out.partition("An effect")[2], re.MULTILINE)[: len(names)] == names
+    for values in (ErrorBody, Flaw, Drift):
+        assert all(f'"{value}"' in said for value in values)
+
+
+def test_a_public_url_that_is_none_is_wrong_usage() -> None:
+    """Exit code 2, and the option's name."""
+    ran = run("emulator", "--port", "0", "--public-url", "localhost:8080")
+    assert (ran.code, "--public-url" in ran.err) == (2, True)
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:

@@ -137,6 +137,14 @@ async def test_what_makes_no_sense_is_a_bad_request(
         pytest.param({"Host": "rebound.example"}, 403, id="a name that was pointed here"),
         pytest.param({"Origin": "https://evil.example"}, 403, id="a page of another site"),
         pytest.param({"Origin": "null"}, 403, id="a page of nowhere"),
+        pytest.param(
+            {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+            403,
+            id="another site's image",
+        ),
+        pytest.param(
+            {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 200, id="a link that is followed"
+        ),
         pytest.param({"Host": "localhost", "Origin": "http://localhost"}, 200, id="a page of its own"),
     ],
 )

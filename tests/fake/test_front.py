@@ -8,7 +8,7 @@ import aiohttp
 import attrs
 import pytest
 
-from imin_accounts.fake import FakeImin, Rule, Status, add_people, add_rosie
+from imin_accounts.fake import Drop, FakeImin, Rule, Status, add_people, add_rosie
 from imin_accounts.fake._front import prefers_html
 from tests.fake.requests import ask
 from tests.fake.test_admin import own_address
@@ -195,6 +195,27 @@ async def test_head_is_get_without_the_body(visitor: Visitor) -> None:
 def test_who_is_a_browser(accept: str, html: bool) -> None:
     """Whoever would rather have HTML than JSON; nobody else gets markup."""
     assert prefers_html(accept) is html
+
+
+async def test_the_log_has_a_line_each_and_no_secret(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was asked and answered, but for the key, the token of a link, and the page that it leads to."""
+    caplog.set_level("INFO", "imin_accounts.fake")
+    path, key = "/api/v2/customers/rosie/accounts", {"X-Api-Key": "test-key"}
+    _, _, reply = await visitor.asks(f"{path}?redirectUri=http://localhost/", **key)
+    link = reply["imin:item"][1]["potentialAction"][0]["target"].removeprefix(visitor.base)
+    _, headers, _ = await visitor.asks(link)
+    await visitor.asks(headers["Location"].removeprefix(visitor.base))
+    visitor.fake.faults.add(Rule(Drop()))
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await visitor.asks(path, "DELETE", **key)
+    assert [*dict.fromkeys(caplog.messages)] == [  # a client may ask again where nothing came
+        f"GET {path}?redirectUri=http://localhost/ 200",
+        "GET /auth/connect-account 302",
+        "GET /seller/*** 200",
+        f"DELETE {path} connection dropped",
+    ]
 
 
 @pytest.mark.parametrize("public", ["http://localhost:8080", "https://emulator.example/imin/"])

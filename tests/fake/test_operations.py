@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from imin_accounts.fake import FakeImin, Rule, Status, Undocumented, add_people, add_rosie
+from tests.paths import SAMPLES
 
 SELLER = "https://id.bookingsystem.example.com/organizers/"
 ACME, BROOK, CASTLE = (SELLER + n for n in "123")
@@ -233,6 +234,7 @@ async def test_the_schema_is_what_is_accepted(client: Client, of: str) -> None:
     add_people(client.fake, sellers=3, customers=3)
     gone = client.fake.snapshot()["connections"][0]
     client.fake.disconnect(gone["customer"], gone["seller"])
+    client.fake.load((SAMPLES / "connected.json").read_bytes())
     client.fake.faults.load(
         {"rules": [{"effect": {"status": {"status": 503}}}], "rate_limit": {"per_second": 5}}
     )
