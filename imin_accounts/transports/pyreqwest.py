@@ -148,6 +148,8 @@ class PyreqwestTransport:
         reply = await _await(streaming.__aenter__())
         try:
             headers = _joined(reply)
+            if "content-length" in headers and "transfer-encoding" in headers:  # where does the reply end?
+                raise TransportError("malformed", maybe_sent=True)
             if reply.status == 200:
                 body = await _read(reply, headers, self._max_body)
             else:  # the status says it all: what explains it may be long, slow or broken, and stay unread
@@ -267,9 +269,9 @@ def _trust_of(given: ssl.SSLContext | bool) -> Callable[[ClientBuilder], ClientB
             "ssl trusts fewer authorities than the system, which this transport can't: load yours into"
             " ssl.create_default_context(), or take AiohttpTransport"
         )
-    if ssl.TLSVersion.MINIMUM_SUPPORTED < given.maximum_version < v1_2:
+    if 0 < given.maximum_version < v1_2:  # what is no version of its own is negative
         raise InvalidRequest("ssl must allow TLS 1.2 or newer")
-    only_1_3 = given.minimum_version >= v1_3
+    only_1_3 = given.minimum_version in (v1_3, ssl.TLSVersion.MAXIMUM_SUPPORTED)
     only_1_2 = given.maximum_version == v1_2
 
     def trust(building: ClientBuilder) -> ClientBuilder:
