@@ -26,12 +26,12 @@ from imin_accounts.transports.base import Headers, Request, Response
 
 try:
     from pyreqwest.client import Client, ClientBuilder
-    from pyreqwest.exceptions import ClientClosedError, DetailedPyreqwestError, PyreqwestError
+    from pyreqwest.exceptions import BuilderError, ClientClosedError, DetailedPyreqwestError, PyreqwestError
     from pyreqwest.http import Url
     from pyreqwest.proxy import ProxyBuilder
     from pyreqwest.response import Response as Reply
 except ModuleNotFoundError as error:
-    if error.name != "pyreqwest":
+    if (error.name or "").partition(".")[0] != "pyreqwest":
         raise
     raise ImportError(
         "PyreqwestTransport needs an extra: python -m pip install 'imin-accounts[pyreqwest]'"
@@ -42,6 +42,7 @@ __all__ = ["PyreqwestTransport"]
 
 T = TypeVar("T")
 _PIECE = 64 * 1024
+_FORKED = "pyreqwest was used before this process was forked: send the first request after the fork"
 _LONGEST = 86_400.0
 """Seconds: a day, more than any attempt may take."""
 
@@ -168,7 +169,7 @@ class PyreqwestTransport:
             raise SessionStateError("the transport is closed: make a new one")
         self._home = self._home or home
         if self._home[1] != home[1]:
-            raise SessionStateError("the transport is another process's: make one after the fork")
+            raise SessionStateError(_FORKED)
         if self._home[0] is not home[0]:
             raise SessionStateError("the transport is another event loop's: make one for this loop")
         # A client has one time for connecting. Powers of two, so that there are few clients and pools.
@@ -191,9 +192,7 @@ class PyreqwestTransport:
         try:
             client = building.build()
         except RuntimeError:  # pyreqwest's own words for it name another library
-            raise SessionStateError(
-                "pyreqwest was used before this process was forked: send the first request after the fork"
-            ) from None
+            raise SessionStateError(_FORKED) from None
         _RUNTIME.is_used = True
         return client
 
@@ -403,6 +402,8 @@ def _why_no_reply(error: PyreqwestError) -> tuple[str, bool]:
     causes = [cause["message"] for cause in (details and details["causes"]) or ()]
     if "client error (Connect)" in causes:
         return next((word for text in causes for part, word in _CONNECTING if part in text), "connect"), False
+    if isinstance(error, BuilderError):  # a URL of neither http nor https
+        return "url", False
     if isinstance(error, ClientClosedError):
         return "closed", True
     if isinstance(error, TimeoutError):

@@ -1,4 +1,4 @@
-"""A process that ends with faults in flight, for ``test_ending_clean``: ``python -m ... URL WAY SEED``."""
+"""A process that ends with faults in flight, for ``test_pyreqwest_ends_clean``: ``python -m ... URL WAY SEED``."""
 
 import asyncio
 import random

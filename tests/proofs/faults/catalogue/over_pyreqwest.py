@@ -1,4 +1,4 @@
-"""Rows that end differently over ``PyreqwestTransport``, and why. What is promised of them does not differ."""
+"""Rows that end differently over ``PyreqwestTransport``, and why: a type does, no promise."""
 
 from collections.abc import Iterable
 
