@@ -88,12 +88,22 @@ def run_trial(fault: Fault, plan: Plan, call: str, transport: str = "aiohttp") -
     )
 
 
+@asynccontextmanager
+async def waiting_for(over: str) -> AsyncIterator[None]:
+    """Let ``settle`` wait for the thread of a transport that has one."""
+    if over != "pyreqwest":
+        yield
+        return
+    async with make_transport(over) as another, settling_with(another):
+        yield
+
+
 @cache
 def _warm_up(transport: str) -> None:
     """What a transport opens once in a process is not left over by a trial."""
 
     async def send() -> None:
-        async with make_transport(transport) as used, settling_with(used):
+        async with waiting_for(transport):
             await settle()
 
     elastic(send())
@@ -104,10 +114,7 @@ async def _run(fault: Fault, plan: Plan, call: str, loop: ElasticLoop, over: str
     tls = fault.tls and fault.tls()
     server = FaultServer(plan, fault.greeting, loop.skip, tls)
     async with AsyncExitStack() as stack:
-        if over == "pyreqwest":
-            await stack.enter_async_context(
-                settling_with(await stack.enter_async_context(make_transport(over)))
-            )
+        await stack.enter_async_context(waiting_for(over))
         await stack.enter_async_context(server)
         target = await stack.enter_async_context(_target(fault, server))
         transport = await stack.enter_async_context(make_transport(over, **target.transport))
