@@ -290,28 +290,22 @@ def _trust_of(given: ssl.SSLContext | bool) -> Callable[[ClientBuilder], ClientB
 
 @coroutine
 def _await(waited_for: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-    """Await it; a cancellation comes out as it went in.
+    """Await it, and let a cancellation come out as it went in.
 
-    pyreqwest makes another in its place, without the message by which anyio knows its own again.
+    pyreqwest makes another in its place, without the message by which anyio knows its own again; and none
+    where the reply has just come, so that the caller's task would go on.
     """
-    given: asyncio.CancelledError | None = None
     try:
         while True:
-            waiting = waited_for.send(None) if given is None else waited_for.throw(given)
-            given = None
+            waiting = waited_for.send(None)
             try:
                 yield waiting
             except asyncio.CancelledError as error:
-                given = error
+                with suppress(asyncio.CancelledError, PyreqwestError, StopIteration):
+                    waited_for.throw(error)
+                raise
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
-    except asyncio.CancelledError:
-        if given is None:
-            raise
-    try:
-        raise given
-    finally:
-        given = None  # its traceback has this frame
 
 
 def _joined(reply: Reply) -> Headers:

@@ -506,6 +506,20 @@ async def test_a_cancellation_comes_out_as_it_went_in() -> None:
         await anyio.lowlevel.checkpoint()
 
 
+async def test_a_cancellation_is_not_lost_where_the_reply_has_just_come() -> None:
+    """The task ends, whether or not there is something to return."""
+    async with Playback() as server, PyreqwestTransport() as transport:
+        for turns in range(40):
+            server.arrived.clear()
+            sending = asyncio.create_task(transport.send(ask(server.origin), timeout=20))
+            await server.arrived.wait()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if sending.cancel():
+                await asyncio.wait([sending])
+                assert sending.cancelled()
+
+
 @pytest.mark.parametrize("reply", [DROP, HALF, Reply(b"what?\r\n\r\n"), None])
 async def test_the_key_is_in_no_error(reply: Reply | None) -> None:
     """Not in its text, what hangs on it, or what the frames that it holds show of themselves."""
