@@ -26,12 +26,12 @@ from imin_accounts.transports.base import Headers, Request, Response
 
 try:
     from pyreqwest.client import Client, ClientBuilder
-    from pyreqwest.exceptions import ClientClosedError, DetailedPyreqwestError, PyreqwestError
+    from pyreqwest.exceptions import BuilderError, ClientClosedError, DetailedPyreqwestError, PyreqwestError
     from pyreqwest.http import Url
     from pyreqwest.proxy import ProxyBuilder
     from pyreqwest.response import Response as Reply
 except ModuleNotFoundError as error:
-    if error.name != "pyreqwest":
+    if (error.name or "").partition(".")[0] != "pyreqwest":
         raise
     raise ImportError(
         "PyreqwestTransport needs an extra: python -m pip install 'imin-accounts[pyreqwest]'"
@@ -42,6 +42,7 @@ __all__ = ["PyreqwestTransport"]
 
 T = TypeVar("T")
 _PIECE = 64 * 1024
+_FORKED = "pyreqwest was used before this process was forked: send the first request after the fork"
 _LONGEST = 86_400.0
 """Seconds: a day, more than any attempt may take."""
 
@@ -148,6 +149,8 @@ class PyreqwestTransport:
         reply = await _await(streaming.__aenter__())
         try:
             headers = _joined(reply)
+            if "content-length" in headers and "transfer-encoding" in headers:  # where does the reply end?
+                raise TransportError("malformed", maybe_sent=True)
             if reply.status == 200:
                 body = await _read(reply, headers, self._max_body)
             else:  # the status says it all: what explains it may be long, slow or broken, and stay unread
@@ -166,7 +169,7 @@ class PyreqwestTransport:
             raise SessionStateError("the transport is closed: make a new one")
         self._home = self._home or home
         if self._home[1] != home[1]:
-            raise SessionStateError("the transport is another process's: make one after the fork")
+            raise SessionStateError(_FORKED)
         if self._home[0] is not home[0]:
             raise SessionStateError("the transport is another event loop's: make one for this loop")
         # A client has one time for connecting. Powers of two, so that there are few clients and pools.
@@ -189,9 +192,7 @@ class PyreqwestTransport:
         try:
             client = building.build()
         except RuntimeError:  # pyreqwest's own words for it name another library
-            raise SessionStateError(
-                "pyreqwest was used before this process was forked: send the first request after the fork"
-            ) from None
+            raise SessionStateError(_FORKED) from None
         _RUNTIME.is_used = True
         return client
 
@@ -267,9 +268,9 @@ def _trust_of(given: ssl.SSLContext | bool) -> Callable[[ClientBuilder], ClientB
             "ssl trusts fewer authorities than the system, which this transport can't: load yours into"
             " ssl.create_default_context(), or take AiohttpTransport"
         )
-    if ssl.TLSVersion.MINIMUM_SUPPORTED < given.maximum_version < v1_2:
+    if 0 < given.maximum_version < v1_2:  # what is no version of its own is negative
         raise InvalidRequest("ssl must allow TLS 1.2 or newer")
-    only_1_3 = given.minimum_version >= v1_3
+    only_1_3 = given.minimum_version in (v1_3, ssl.TLSVersion.MAXIMUM_SUPPORTED)
     only_1_2 = given.maximum_version == v1_2
 
     def trust(building: ClientBuilder) -> ClientBuilder:
@@ -289,28 +290,22 @@ def _trust_of(given: ssl.SSLContext | bool) -> Callable[[ClientBuilder], ClientB
 
 @coroutine
 def _await(waited_for: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-    """Await it; a cancellation comes out as it went in.
+    """Await it, and let a cancellation come out as it went in.
 
-    pyreqwest makes another in its place, without the message by which anyio knows its own again.
+    pyreqwest makes another in its place, without the message by which anyio knows its own again; and none
+    where the reply has just come, so that the caller's task would go on.
     """
-    given: asyncio.CancelledError | None = None
     try:
         while True:
-            waiting = waited_for.send(None) if given is None else waited_for.throw(given)
-            given = None
+            waiting = waited_for.send(None)
             try:
                 yield waiting
             except asyncio.CancelledError as error:
-                given = error
+                with suppress(asyncio.CancelledError, PyreqwestError, StopIteration):
+                    waited_for.throw(error)
+                raise
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
-    except asyncio.CancelledError:
-        if given is None:
-            raise
-    try:
-        raise given
-    finally:
-        given = None  # its traceback has this frame
 
 
 def _joined(reply: Reply) -> Headers:
@@ -335,21 +330,22 @@ def _fields_one_by_one(reply: Reply) -> Iterator[tuple[str, str]]:
 
 async def _read(reply: Reply, headers: Headers, most: int) -> bytes:
     """The decoded body, piece by piece: read in one go it has no limit after decompression."""
-    announced = headers.get("content-length", "")
+    length = headers.get("content-length", "")
+    announced = int(length) if length.isdecimal() and len(length) < 20 else None
     decode = _decoder(headers.get("content-encoding", ""))
-    body = bytearray()
+    body, received = bytearray(), 0
     reader = reply.body_reader
-    is_short = len(announced) < 20 and int(announced if announced.isdecimal() else 0) <= most
-    while is_short and (chunk := await _await(reader.read_chunk())) is not None:
+    if (announced or 0) > most:
+        raise TransportError("too large", maybe_sent=True)
+    # Where all that was announced has come, its end need not be asked for: that would cost a tenth.
+    while received != announced and (chunk := await _await(reader.read_chunk())) is not None:
+        received += len(chunk)
         for piece in decode(chunk.to_bytes()):
             body += piece
-            if is_short := len(body) <= most:
-                if len(body) > 4 * _PIECE:  # a gzip bomb never has to wait for bytes: let others run
-                    await asyncio.sleep(0)
-            else:
-                break
-    if not is_short:
-        raise TransportError("too large", maybe_sent=True)
+            if len(body) > most:
+                raise TransportError("too large", maybe_sent=True)
+            if len(body) > 4 * _PIECE:  # a gzip bomb never has to wait for bytes: let others run
+                await asyncio.sleep(0)
     return bytes(body)
 
 
@@ -401,6 +397,8 @@ def _why_no_reply(error: PyreqwestError) -> tuple[str, bool]:
     causes = [cause["message"] for cause in (details and details["causes"]) or ()]
     if "client error (Connect)" in causes:
         return next((word for text in causes for part, word in _CONNECTING if part in text), "connect"), False
+    if isinstance(error, BuilderError):  # a URL of neither http nor https
+        return "url", False
     if isinstance(error, ClientClosedError):
         return "closed", True
     if isinstance(error, TimeoutError):

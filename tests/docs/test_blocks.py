@@ -98,7 +98,10 @@ class Reader:
             return ""
         if install := EXTRA.search(line):
             project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-            assert install[1] in {None, *project["optional-dependencies"]}
+            extras = project["optional-dependencies"]
+            assert install[1] in {None, *extras}
+            needed = [re.split(r"[^\w-]", each)[0] for each in extras.get(install[1], ())]
+            skip_if_missing(*(name for name in needed if name != "imin-accounts"))
             return ""
         if install := OTHERS.match(line):
             skip_if_missing(*install[1].split())

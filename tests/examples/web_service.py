@@ -197,7 +197,7 @@ async def serve_example(example: Example, imin: ServedImin) -> AsyncIterator[Web
 def skip_if_missing(*names: str) -> None:
     """Skip the test where one of these packages is not installed."""
     if missing := [name for name in names if find_spec(name.replace("-", "_")) is None]:
-        pytest.skip(f"not installed: {', '.join(missing)} (dependency group `web`)")
+        pytest.skip(f"not installed: {', '.join(missing)} (an extra, or the dependency group `web`)")
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""A process that ends with faults in flight, for ``test_ending_clean``: ``python -m ... URL WAY SEED``."""
+"""A process that ends with faults in flight: ``python -m tests.proofs.leaving_faults URL WAY SEED``."""
 
 import asyncio
 import random

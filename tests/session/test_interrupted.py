@@ -20,6 +20,7 @@ from imin_accounts.session import AccountsSession, RetryPolicy
 from imin_accounts.testing._playback import Playback
 from imin_accounts.transports import AiohttpTransport, Request, Response
 from tests.scripted import SELLER, ScriptedTransport
+from tests.transports.every import EVERY_TRANSPORT, make_transport
 
 SECRET = "canary-key-5ca1ab1e"
 Call = Callable[[AccountsSession], Awaitable[object]]
@@ -107,13 +108,17 @@ def delete(session: AccountsSession) -> Awaitable[object]:
 WAYS = [by_timeout, by_wait_for, by_cancel, by_task_group, by_fail_after, by_anyio_group]
 
 
+@pytest.mark.parametrize("over", EVERY_TRANSPORT)
 @pytest.mark.parametrize("call", [get, delete])
 @pytest.mark.parametrize("way", WAYS)
 async def test_the_key_is_in_no_frame(
-    way: Callable[..., Awaitable[None]], call: Call, stalled: Playback
+    way: Callable[..., Awaitable[None]], call: Call, over: str, stalled: Playback
 ) -> None:
     """Crash reporters capture locals, and aiohttp's hold the header: whoever catches it sees none of them."""
-    async with AccountsSession(SECRET, base_url=stalled.origin) as session:
+    async with (
+        make_transport(over) as transport,
+        AccountsSession(SECRET, base_url=stalled.origin, transport=transport) as session,
+    ):
         with pytest.raises((TimeoutError, asyncio.CancelledError, ExceptionGroup)) as caught:
             await way(call(session), stalled)
     assert "get_seller_accounts" in str([*frames(caught.value)]) or call is delete
@@ -231,10 +236,14 @@ async def test_an_outer_timeout_is_not_taken_for_an_inner_one(stalled: Playback)
     assert not outer.expired()
 
 
+@pytest.mark.parametrize("over", EVERY_TRANSPORT)
 @pytest.mark.parametrize("call", [get, delete])
-async def test_anyio_knows_its_cancellation_again(call: Call, stalled: Playback) -> None:
+async def test_anyio_knows_its_cancellation_again(call: Call, over: str, stalled: Playback) -> None:
     """A scope that is cancelled takes in what it began, in a task that was itself not cancelled."""
-    async with AccountsSession(SECRET, base_url=stalled.origin) as session:
+    async with (
+        make_transport(over) as transport,
+        AccountsSession(SECRET, base_url=stalled.origin, transport=transport) as session,
+    ):
         with anyio.move_on_after(0.1) as scope:
             await call(session)
         assert scope.cancelled_caught

@@ -2,8 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+
+from imin_accounts.testing._playback import Playback
+from imin_accounts.transports import Request, Transport
 
 T = TypeVar("T")
 
@@ -13,6 +17,8 @@ class ElasticLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._skipped = 0.0
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        """What to await so that threads, too, have done what was ready to be done."""
         super().__init__()
         self.slow_callback_duration = math.inf  # whoever puts the clock forward is not slow
 
@@ -46,3 +52,19 @@ async def settle(turns: int = 50) -> None:
     """Let everything that is ready to run do so."""
     for _ in range(turns):
         await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, ElasticLoop) and loop.meanwhile is not None:
+        await loop.meanwhile()
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def settling_with(another: Transport) -> AsyncIterator[None]:
+    """Let ``settle`` wait for a transport's thread too: a reply has come through it, so all before it has."""
+    async with Playback() as server:
+        request = Request(method="GET", url=server.origin + "/", headers={})
+        the_loop().meanwhile = lambda: another.send(request, timeout=60)
+        try:
+            yield
+        finally:
+            the_loop().meanwhile = None

@@ -21,6 +21,8 @@ from imin_accounts.session import Runtime
 from tests import canaries
 from tests.proofs.faults.clock import the_loop
 from tests.proofs.faults.server import FaultServer, Plan
+from tests.proofs.faults.trial import waiting_for
+from tests.transports.every import make_transport
 
 SELLERS = tuple(f"https://id.bookingsystem.example.com/organizers/{n}" for n in range(3))
 
@@ -42,15 +44,20 @@ class Tally:
 
 
 @asynccontextmanager
-async def server_and_session(plan: Plan) -> AsyncIterator[tuple[FaultServer, AccountsSession]]:
-    """A server with ``plan`` and a session on it, both on the elastic clock."""
+async def server_and_session(
+    plan: Plan, over: str = "aiohttp"
+) -> AsyncIterator[tuple[FaultServer, AccountsSession]]:
+    """A server with ``plan`` and a session on it over a transport, both on the elastic clock."""
     loop = the_loop()
     server = FaultServer(plan, skip=loop.skip, seen=deque(maxlen=100))
     async with (
+        waiting_for(over),
         server,
+        make_transport(over) as transport,
         AccountsSession(
             canaries.KEY,
             base_url=server.url(),
+            transport=transport,
             timeout=600.0,
             runtime=Runtime(clock=loop.time, sleep=loop.sleep),
         ) as session,

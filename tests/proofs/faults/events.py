@@ -182,3 +182,10 @@ OUT_OF_TIME = Event(
     delete_processed=unknown(deletes=1, gets=0),
     re_read=unknown(deletes=1, gets=1),
 )
+
+OUT_OF_TIME_UNREAD = Event(
+    row="deadline",
+    get=Ends(DeadlineExceeded, maybe_sent=True, attempts=1),
+    delete=Ends(OutcomeUnknown, maybe_sent=True, attempts=2),
+)
+"""As ``OUT_OF_TIME``, from a server that never reads."""

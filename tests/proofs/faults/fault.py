@@ -18,7 +18,7 @@ class Target:
 
     Attributes:
         base_url: Goes to the session as it is.
-        transport: Arguments for ``AiohttpTransport``.
+        transport: Arguments for the transport.
         time_passes: Whether the clock is put forward all the time, for faults in which only the client acts.
     """
 

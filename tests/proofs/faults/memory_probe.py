@@ -1,4 +1,4 @@
-"""What a hostile reply costs a process: ``python -m …memory_probe WELL_URL FAULT_URL ROUNDS``.
+"""What a hostile reply costs a process: ``python -m …memory_probe WELL_URL FAULT_URL ROUNDS OVER``.
 
 A process of its own, so that its peak is the client's alone. Prints bytes of memory above the peak of
 ordinary calls and, for some rounds, the longest stall of the event loop in seconds: during a call that
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imin_accounts import AccountsSession, IminError
+from tests.transports.every import make_transport
 
 
 class Heartbeat:
@@ -51,22 +52,29 @@ def _peak() -> int:
     return int(found[1]) * 1024
 
 
-async def _hit(fault: str) -> float:
-    async with AccountsSession("key", base_url=fault) as session, Heartbeat() as heart:
+async def _hit(fault: str, over: str) -> float:
+    async with (
+        make_transport(over) as transport,
+        AccountsSession("key", base_url=fault, transport=transport) as session,
+        Heartbeat() as heart,
+    ):
         with suppress(IminError):
             await session.get_seller_accounts("1")
     return heart.stall
 
 
-async def measure(well: str, fault: str, rounds: int) -> dict[str, Any]:
-    """What calls to ``fault`` cost, next to those to ``well``."""
-    async with AccountsSession("key", base_url=well) as session:
+async def measure(well: str, fault: str, rounds: int, over: str) -> dict[str, Any]:
+    """What calls to ``fault`` cost over a transport, next to those to ``well``."""
+    async with (
+        make_transport(over) as transport,
+        AccountsSession("key", base_url=well, transport=transport) as session,
+    ):
         for _ in range(20):
             await session.get_seller_accounts("1")
     peak = _peak()
-    stalls = [(await _hit(fault), await _idle()) for _ in range(rounds)]
+    stalls = [(await _hit(fault, over), await _idle()) for _ in range(rounds)]
     return {"bytes": _peak() - peak, "stalls": stalls}
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(measure(sys.argv[1], sys.argv[2], int(sys.argv[3])))))
+    print(json.dumps(asyncio.run(measure(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]))))

@@ -28,13 +28,16 @@ def right(*fields: str | bytes) -> Step:
 
 
 def repeat(part: bytes, every: float = 0.0) -> Step:
-    """Write ``part`` again and again, ``every`` seconds, until the client goes."""
+    """Write ``part`` again and again, ``every`` seconds, until the client goes or must have given up."""
 
     async def step(exchange: Exchange) -> None:
-        while not exchange.connection.writer.is_closing():
+        passed = 0.0
+        while not exchange.connection.writer.is_closing() and passed < STALL:
             await exchange.connection.send(part)
             exchange.server.skip(every)
+            passed += every
             await settle(5)
+        await stall(0.0)(exchange)
 
     return step
 

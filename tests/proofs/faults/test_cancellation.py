@@ -11,7 +11,6 @@ import pytest
 from imin_accounts import AccountsSession, OutcomeUnknown, RetryPolicy, SellerAccounts, SessionStateError
 from imin_accounts.errors import Attempt
 from imin_accounts.session import Runtime
-from imin_accounts.transports import AiohttpTransport
 from tests.proofs.faults import steps
 from tests.proofs.faults.catalogue import FAULTS
 from tests.proofs.faults.clock import elastic, settle, the_loop
@@ -19,6 +18,10 @@ from tests.proofs.faults.conftest import Figures, size
 from tests.proofs.faults.fault import MODES, Fault, Mode
 from tests.proofs.faults.replies import SELLER
 from tests.proofs.faults.server import RIGHT, FaultServer, Plan, Turn
+from tests.proofs.faults.trial import waiting_for
+from tests.transports.every import EVERY_TRANSPORT, make_transport
+
+every_transport = pytest.mark.parametrize("over", EVERY_TRANSPORT)
 
 FAULT = {fault.name: fault for fault in FAULTS}
 MODE = {mode.column: mode for mode in MODES}
@@ -41,12 +44,13 @@ STRUCK = [
 
 @asynccontextmanager
 async def opened(
-    plan: Plan, told: list[Attempt], max_connections: int = 100
+    plan: Plan, told: list[Attempt], over: str, max_connections: int = 100
 ) -> AsyncIterator[tuple[FaultServer, AccountsSession]]:
     loop = the_loop()
     async with (
+        waiting_for(over),
         FaultServer(plan, skip=loop.skip) as server,
-        AiohttpTransport() as transport,  # not the session's, which can't end its calls by closing it
+        make_transport(over) as transport,  # not the session's, which can't end its calls by closing it
         AccountsSession(
             "key",
             base_url=server.url(),
@@ -70,10 +74,10 @@ class Cancelled:
     nothing_uninvited: bool
 
 
-async def cancel_at(step: int, fault: Fault, mode: Mode) -> Cancelled | None:
+async def cancel_at(step: int, fault: Fault, mode: Mode, over: str) -> Cancelled | None:
     """Cancel a call after ``step`` passes of the event loop; None where it had ended by then."""
     told: list[Attempt] = []
-    async with opened(mode.plan(fault), told) as (server, session):
+    async with opened(mode.plan(fault), told, over) as (server, session):
         get, delete = session.get_seller_accounts, session.delete_seller_account
         call = asyncio.ensure_future(delete("1", SELLER) if mode.call == "DELETE" else get("1"))
         for _ in range(step):
@@ -87,21 +91,22 @@ async def cancel_at(step: int, fault: Fault, mode: Mode) -> Cancelled | None:
         uninvited = len(server.seen) > len(told) + 1  # one may have been on its way
         server.plan = lambda _: RIGHT
         the_loop().skip(3600.0)
-        seen = len(server.seen)
         accounts = await get("2")
-        right = isinstance(accounts, SellerAccounts) and len(server.seen) == seen + 1
+        asked = sum(request.customer == "2" for request in server.seen)
+        right = isinstance(accounts, SellerAccounts) and asked == 1
         return Cancelled(call.cancelled(), right, not uninvited)
 
 
+@every_transport
 @pytest.mark.parametrize(
     ("fault", "mode"), [pytest.param(f, m, id=f"{f.name}-{m.column}") for f, m in STRUCK]
 )
-def test_cancelled_at_every_step(fault: Fault, mode: Mode, figures: Figures) -> None:
+def test_cancelled_at_every_step(fault: Fault, mode: Mode, over: str, figures: Figures) -> None:
     """CancelledError comes out at once, no request follows, and the next call is right."""
     stride, least = size(ordinary=15, long=1), size(ordinary=4, long=60)
-    came_of = [elastic(cancel_at(step, fault, mode)) for step in range(0, 80, stride)]
+    came_of = [elastic(cancel_at(step, fault, mode, over)) for step in range(0, 80, stride)]
     landed = [cancelled for cancelled in came_of if cancelled]
-    figures.add(f"cancelled: {fault.name}, {mode.column}: at {len(landed)} steps")
+    figures.add(f"cancelled over {over}: {fault.name}, {mode.column}: at {len(landed)} steps")
     assert [cancelled for cancelled in landed if not all(attrs.astuple(cancelled))] == []
     assert len(landed) >= least
 
@@ -117,11 +122,12 @@ def silent(*methods: str) -> Plan:
     return lambda seen: Turn(script=(steps.stall(0.0),)) if seen.method in methods else RIGHT
 
 
-def test_aclose_ends_queued_callers() -> None:
+@every_transport
+def test_aclose_ends_queued_callers(over: str) -> None:
     """Callers that wait for a place, and the one who has it, get SessionStateError at once."""
 
     async def main() -> list[object]:
-        async with opened(silent("GET"), [], max_connections=1) as (server, session):
+        async with opened(silent("GET"), [], over, max_connections=1) as (server, session):
             calls = [asyncio.create_task(session.get_seller_accounts(str(n))) for n in range(50)]
             await settle()
             assert len(server.seen) == 1
@@ -131,11 +137,12 @@ def test_aclose_ends_queued_callers() -> None:
     assert {type(end) for end in elastic(main())} == {SessionStateError}
 
 
-def test_aclose_during_a_delete() -> None:
+@every_transport
+def test_aclose_during_a_delete(over: str) -> None:
     """A disconnect whose DELETE is out ends as unknown, those still waiting as never sent."""
 
     async def main() -> list[object]:
-        async with opened(silent("DELETE"), [], max_connections=1) as (_, session):
+        async with opened(silent("DELETE"), [], over, max_connections=1) as (_, session):
             calls = [asyncio.create_task(session.delete_seller_account(str(n), SELLER)) for n in range(5)]
             await settle()
             await session.aclose()
@@ -144,11 +151,12 @@ def test_aclose_during_a_delete() -> None:
     assert [type(end) for end in elastic(main())] == [OutcomeUnknown, *[SessionStateError] * 4]
 
 
-def test_aclose_leaves_no_task() -> None:
+@every_transport
+def test_aclose_leaves_no_task(over: str) -> None:
     """After ``aclose`` and its calls' end no task of the session is left."""
 
     async def main() -> int:
-        async with opened(silent("GET"), []) as (_, session):
+        async with opened(silent("GET"), [], over) as (_, session):
             calls = [asyncio.create_task(session.get_seller_accounts(str(n))) for n in range(5)]
             await settle()
             await session.aclose()

@@ -7,31 +7,37 @@ from itertools import pairwise
 import pytest
 
 from imin_accounts import Deletion, ResponseError, SellerAccounts, UnexpectedResponse
-from tests.proofs.faults.catalogue import FAULTS
+from tests.proofs.faults.catalogue import FAULTS, FAULTS_OVER
 from tests.proofs.faults.conftest import Figures
 from tests.proofs.faults.events import SOMEBODY_ELSES, UNREADABLE
 from tests.proofs.faults.fault import MODES, Fault, Mode
 from tests.proofs.faults.trial import NEXT_CUSTOMER, Trial, trial_of
 
-CASES = [(fault, mode) for fault in FAULTS for mode in MODES if mode.ends(fault)]
+CASES = [
+    (fault, mode, transport)
+    for transport, faults in FAULTS_OVER.items()
+    for fault in faults
+    for mode in MODES
+    if mode.ends(fault)
+]
 
 
 def found(search: Callable[[Fault, Mode, Trial], object]) -> list[str]:
     """The cases in which ``search`` comes upon something, and what."""
     return [
-        f"{fault.name}, {mode.column}: {found}"
-        for fault, mode in CASES
-        if (found := search(fault, mode, trial_of(fault, mode)))
+        f"{transport}: {fault.name}, {mode.column}: {found}"
+        for fault, mode, transport in CASES
+        if (found := search(fault, mode, trial_of(fault, mode, transport)))
     ]
 
 
 @pytest.mark.parametrize(
-    ("fault", "mode"),
-    [pytest.param(f, m, id=f"{m.event(f).row} - {f.name} - {m.column}") for f, m in CASES],
+    ("fault", "mode", "transport"),
+    [pytest.param(f, m, t, id=f"{m.event(f).row} - {f.name} - {m.column} - {t}") for f, m, t in CASES],
 )
-def test_ends_as_its_row_says(fault: Fault, mode: Mode) -> None:
+def test_ends_as_its_row_says(fault: Fault, mode: Mode, transport: str) -> None:
     """The call's result, its requests as the server counts them, and ``maybe_sent`` are the row's."""
-    assert trial_of(fault, mode).ended == mode.ends(fault)
+    assert trial_of(fault, mode, transport).ended == mode.ends(fault)
 
 
 def test_names_are_unique() -> None:
@@ -42,10 +48,12 @@ def test_names_are_unique() -> None:
 def test_at_least_130_faults_for_each_method(figures: Figures) -> None:
     """The catalogue is as long as it should be."""
     for method in ("GET", "DELETE"):
-        faults = {fault.name for fault, mode in CASES if mode.call == mode.method == method}
-        cases = sum(mode.call == method for _, mode in CASES)
-        figures.add(f"catalogue: {len(faults)} faults of {method}, {cases} cases")
-        assert len(faults) >= 130
+        for transport in FAULTS_OVER:
+            modes = [(fault, mode) for fault, mode, over in CASES if over == transport]
+            faults = {fault.name for fault, mode in modes if mode.call == mode.method == method}
+            cases = sum(mode.call == method for _, mode in modes)
+            figures.add(f"catalogue over {transport}: {len(faults)} faults of {method}, {cases} cases")
+            assert len(faults) >= 130
 
 
 def test_errors_tell_the_status() -> None:

@@ -6,6 +6,7 @@ import tracemalloc
 from collections import Counter
 
 import attrs
+import pytest
 
 from imin_accounts import Deleted, Failed, Fetched, OutcomeUnknown
 from tests import canaries
@@ -18,6 +19,9 @@ from tests.proofs.faults.events import CLOSED_THEN_404, SOMEBODY_ELSES, WELL, WE
 from tests.proofs.faults.fault import Fault
 from tests.proofs.faults.replies import JSON, SELLER, document, head, reply
 from tests.proofs.faults.server import RIGHT, AccountsRequest, Exchange, FaultServer, Plan, Turn
+from tests.transports.every import EVERY_TRANSPORT
+
+every_transport = pytest.mark.parametrize("over", EVERY_TRANSPORT)
 
 STRAY_204 = (steps.right(), steps.pause, steps.send(head(204)))
 
@@ -32,19 +36,20 @@ def random_losses(seen: AccountsRequest, chance: random.Random) -> Turn:
 
 
 @long
-def test_no_disconnect_is_claimed_or_denied_falsely(figures: Figures) -> None:
+@every_transport
+def test_no_disconnect_is_claimed_or_denied_falsely(figures: Figures, over: str) -> None:
     """Of thousands of disconnects none is said to be done that was not, nor not done that was."""
     deletions = size(ordinary=300, long=10_000)
     chance = random.Random(3)
 
     async def main() -> Tally:
         tally = Tally()
-        async with server_and_session(lambda seen: random_losses(seen, chance)) as (server, session):
+        async with server_and_session(lambda seen: random_losses(seen, chance), over) as (server, session):
             await make_calls(server, session, tally, calls=deletions * 21 // 10, deletes=0.5)
         return tally
 
     tally = elastic(main())
-    figures.add(f"disconnects in a storm: {tally}; untrue: {len(tally.wrong)}")
+    figures.add(f"disconnects in a storm over {over}: {tally}; untrue: {len(tally.wrong)}")
     assert tally.wrong == []
     assert tally.ends["verified"] > deletions * 0.1
 
@@ -98,13 +103,14 @@ async def _memory() -> int:
 
 
 @long
-def test_chaos(figures: Figures) -> None:
+@every_transport
+def test_chaos(figures: Figures, over: str) -> None:
     """Every call is resolved or reported: none lost, untrue, another's or untyped; memory stays flat."""
     calls = size(ordinary=500, long=100_000)
 
     async def main() -> tuple[Tally, int]:
         tally = Tally()
-        async with server_and_session(random_faults(random.Random(6))) as (server, session):
+        async with server_and_session(random_faults(random.Random(6)), over) as (server, session):
             await make_calls(server, session, tally, calls=calls // 10, deletes=0.3, at_once=8)
             before = await _memory()
             await make_calls(server, session, tally, calls=calls - calls // 10, deletes=0.3, at_once=8)
@@ -116,7 +122,9 @@ def test_chaos(figures: Figures) -> None:
     finally:
         tracemalloc.stop()
     kinds = len({fault.name for faults in STRIKES.values() for fault in faults})
-    figures.add(f"chaos of {kinds} faults: {tally}; untrue: {len(tally.wrong)}; memory {growth:+,} bytes")
+    figures.add(
+        f"chaos of {kinds} faults over {over}: {tally}; untrue: {len(tally.wrong)}; memory {growth:+,} bytes"
+    )
     assert tally.wrong == []
     assert sum(tally.ends.values()) == calls
     assert kinds >= 20
@@ -137,13 +145,17 @@ def _false(outcome: Fetched | Deleted | Failed, server: FaultServer) -> bool:
 
 
 @long
-def test_bulk_calls_in_chaos(figures: Figures) -> None:
+@every_transport
+def test_bulk_calls_in_chaos(figures: Figures, over: str) -> None:
     """Each input has exactly one outcome, and none is untrue."""
     customers = [f"customer-{n}" for n in range(size(ordinary=200, long=10_000))]
 
     async def main() -> None:
         # A 401 ends a bulk call, since no further request could succeed.
-        async with server_and_session(random_faults(random.Random(7), but_for=401)) as (server, session):
+        async with server_and_session(random_faults(random.Random(7), but_for=401), over) as (
+            server,
+            session,
+        ):
             reads = session.get_many(customers, concurrency=8)
             deletions = session.delete_many([(customer, SELLER) for customer in customers], concurrency=8)
             for bulk in (reads, deletions):
@@ -151,6 +163,8 @@ def test_bulk_calls_in_chaos(figures: Figures) -> None:
                     ended = [outcome async for outcome in outcomes]
                 assert Counter(outcome.customer for outcome in ended) == Counter(customers)
                 assert [outcome for outcome in ended if _false(outcome, server)] == []
-                figures.add(f"bulk in chaos: {dict(Counter(type(outcome).__name__ for outcome in ended))}")
+                figures.add(
+                    f"bulk in chaos over {over}: {dict(Counter(type(outcome).__name__ for outcome in ended))}"
+                )
 
     elastic(main())
