@@ -62,3 +62,10 @@ def test_the_command_reads_it_alike(key_from: str, tmp_path: Path) -> None:
     assert (ran.code, "base_url" in ran.err) == (2, True)
     ran = run(*options, "accounts", "..", env={**env, "IMIN_BASE_URL": ""})
     assert (ran.code, "base_url" in ran.err) == (2, False)
+
+
+def test_a_session_says_where_the_api_is() -> None:
+    """Without a slash at the end, so that two of the same place are equal."""
+    assert AccountsSession("secret", base_url="https://gateway.example/imin/").base_url == (
+        "https://gateway.example/imin"
+    )
