@@ -231,3 +231,26 @@ def test_the_identifiers_are_no_journal(tmp_path: Path, imin_server: str) -> Non
     ids.touch()
     ran = disconnect_all(imin_server, "--ids", ids, "--journal", ids, "--resume", "--yes")
     assert (ran.code, "would be written over what is read" in ran.err) == (2, True)
+
+
+def test_a_journal_of_another_imin_is_not_gone_on_with(
+    journal: Path, imin_server: str, fake_imin: FakeImin
+) -> None:
+    """Who was cleared at a test system is not cleared at imin: a sentence, and nothing is asked."""
+    command = ("rosie", "--journal", journal, "--yes")
+    disconnect_all(imin_server, *command)
+    sent = len(fake_imin.requests)
+    other = imin_server.replace("127.0.0.1", "localhost")
+    ran = disconnect_all(other, *command, "--resume")
+    assert (ran.code, ran.out, len(fake_imin.requests)) == (1, "", sent)
+    assert f"it is of the imin at {imin_server}, not of {other}" in ran.err
+
+
+def test_an_older_journal_is_gone_on_with_from_the_start(
+    journal: Path, imin_server: str, fake_imin: FakeImin
+) -> None:
+    """It names no imin: whom it says to be cleared is asked for again, which is said."""
+    journal.write_text('{"at": "2026-01-01T00:00:00Z", "event": "cleared", "customer": "rosie"}\n')
+    ran = disconnect_all(imin_server, "rosie", "--journal", journal, "--yes", "--resume")
+    assert (ran.code, "1 customer came to an end: asking for them again." in ran.err) == (0, True)
+    assert not fake_imin.disconnect("rosie", ACME), "it was still connected"

@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from importlib.util import find_spec
+from importlib.metadata import distributions
 from typing import Self
 
 import attrs
@@ -196,7 +196,8 @@ async def serve_example(example: Example, imin: ServedImin) -> AsyncIterator[Web
 
 def skip_if_missing(*names: str) -> None:
     """Skip the test where one of these packages is not installed."""
-    if missing := [name for name in names if find_spec(name.replace("-", "_")) is None]:
+    installed = {each.name.lower().replace("-", "_") for each in distributions()}
+    if missing := [name for name in names if name.lower().replace("-", "_") not in installed]:
         pytest.skip(f"not installed: {', '.join(missing)} (an extra, or the dependency group `web`)")
 
 

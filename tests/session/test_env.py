@@ -106,3 +106,10 @@ def test_the_command_has_an_option_for_it(place: str) -> None:
     assert (ran.code, "customer must not" in ran.err) == (2, True)
     assert "insecure_http" in run(*options, "accounts", "..", env=KEY).err
     assert "https" in run("--base-url", "http://imin.co", "--insecure-http", "accounts", "1", env=KEY).err
+
+
+def test_a_session_says_where_the_api_is() -> None:
+    """Without a slash at the end, so that two of the same place are equal."""
+    assert AccountsSession("secret", base_url="https://gateway.example/imin/").base_url == (
+        "https://gateway.example/imin"
+    )

@@ -20,7 +20,7 @@ from imin_accounts import (
 )
 from imin_accounts.cli._disconnecting.journal import Journal
 from imin_accounts.cli._disconnecting.run import Disconnecting
-from imin_accounts.cli._failures import Failure, Failures
+from imin_accounts.cli._failures import Failure, Failures, Kind
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
 from imin_accounts.fake import (
@@ -435,3 +435,20 @@ def test_killed_it_goes_on(tmp_path: Path, journal: Path) -> None:
     done = {(customer, seller) for event, customer, seller in told if event == "disconnected"}
     assert {(customer, seller) for event, customer, seller in told if event == "intended"} == done
     assert {customer for event, customer, _ in told if event == "cleared"} == set(ids.read_text().split())
+
+
+async def test_what_an_earlier_run_left_in_doubt_is_told(tmp_path: Path) -> None:
+    """Where the accounts don't show it any more: the customer is open, and it is said why, by name."""
+    path = tmp_path / "journal.jsonl"
+    with closing(Journal(path, now=lambda: NOW)) as journal:
+        await journal.intend("1234", [SELLER])
+    session = AccountsSession("test-key", transport=ScriptedTransport([UNLISTED]))
+    with closing(Journal(path, now=lambda: NOW)) as journal, Pending() as pending:
+        work = Disconnecting(session, journal)
+        pending.add(["1234"])
+        work.resume(pending)
+        await work.run(pending, concurrency=1, tally=Tally())
+    [failure] = work.failures
+    assert (work.open, failure.seller, failure.kind) == (1, SELLER, Kind.IN_DOUBT)
+    last = json.loads(path.read_text().splitlines()[-1])
+    assert (last["event"], last["seller"], last["error"]) == ("failed", SELLER, "OutcomeUnknown")
