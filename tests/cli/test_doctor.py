@@ -79,6 +79,7 @@ def test_all_is_well(imin_server: str, fake_imin: FakeImin) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert [line[:8].strip() for line in lines] == ["ok"] * 9
     assert [line[9:22].strip() for line in lines] == ALL
+    assert lines[1].endswith("/api/v2")
     assert "none: http" in lines[4]
     assert "3 sellers (1 connected, 1 unconnected, 1 no account); 0 problems; drift: none" in lines[8]
     assert [each.method for each in fake_imin.requests] == ["GET"] * 3
