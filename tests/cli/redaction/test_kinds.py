@@ -211,6 +211,14 @@ def test_thousands_of_numbers_stay_apart() -> None:
     assert [one for one, other in zip(numbers, copy, strict=True) if one == other] == []
 
 
+@pytest.mark.parametrize(
+    "long", ["a" * 300_000, "https://" + "a." * 100_000, "%41" * 100_000, "ab@" * 30_000]
+)
+def test_a_long_text_takes_no_longer_than_its_length(long: str) -> None:
+    """Nothing here takes the square of it, which would be minutes."""
+    assert len(text(long)) == len(long)
+
+
 @pytest.mark.parametrize("body", ["", "{", '{"a": NaN}', "[1,]", '"\\ud800"', "// x\n{}", "\xff"])
 def test_what_is_no_json_is_refused(body: str) -> None:
     """As by ``read`` itself."""
