@@ -137,8 +137,8 @@ def _address(customer: str) -> tuple[Check, URL | None]:
             "Correct it: the base URL is in --base-url or IMIN_BASE_URL; without either imin's own is used."
         )
         return Check("address", "failed", str(error), advice, {}, USAGE), None
-    origin = nowhere.url.origin()
-    return Check("address", "ok", safe(str(origin)), facts={"address": str(origin)}), origin
+    address = str(nowhere.url).rpartition("/customers/")[0]
+    return Check("address", "ok", safe(address), facts={"address": address}), nowhere.url.origin()
 
 
 async def _asked(imin: AccountsSession, customer: str) -> None:

@@ -1,4 +1,4 @@
-"""What the environment says of a session: the only module of the package that reads it."""
+"""What the environment says of a session: the only module of the library that reads it."""
 
 import os
 from contextlib import suppress

@@ -12,6 +12,7 @@ import attrs
 import pytest
 
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, add_rosie
+from tests.cli.commands import run
 from tests.cli.doctor_servers import DOCUMENT, certified, reply, self_signed, serving
 from tests.cli.processes import COMMAND
 from tests.examples.web_service import free_port
@@ -63,6 +64,14 @@ def diagnose(base_url: str, *arguments: str, **env: str) -> Diagnosis:
     return Diagnosis(ran.returncode, ran.stdout, ran.stderr)
 
 
+def diagnose_here(base_url: str, *arguments: str, **env: str) -> Diagnosis:
+    """The same in this process: for what is found out before anything is sent."""
+    own = {"IMIN_BASE_URL": base_url, "IMIN_API_KEY": KEY, **env}
+    ran = run("doctor", *(arguments or ("1234", "--json")), env=own)
+    assert KEY not in ran.out + ran.err
+    return Diagnosis(ran.code, ran.out, ran.err)
+
+
 def diagnose_rosie(base_url: str, *arguments: str) -> Diagnosis:
     """The same of the emulator's Rosie."""
     return diagnose(base_url, "rosie", *arguments, IMIN_API_KEY="test-key")
@@ -79,6 +88,7 @@ def test_all_is_well(imin_server: str, fake_imin: FakeImin) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert [line[:8].strip() for line in lines] == ["ok"] * 9
     assert [line[9:22].strip() for line in lines] == ALL
+    assert lines[1].endswith("/api/v2")
     assert "none: http" in lines[4]
     assert "3 sellers (1 connected, 1 unconnected, 1 no account); 0 problems; drift: none" in lines[8]
     assert [each.method for each in fake_imin.requests] == ["GET"] * 3
@@ -145,7 +155,7 @@ def test_a_key_that_can_not_be_used(
     """Failed, with where it was looked for and why it is none."""
     file = tmp_path / "key"
     file.write_text(KEY)
-    ran = diagnose(imin_server, **{name: value.format(file=file) for name, value in env.items()})
+    ran = diagnose_here(imin_server, **{name: value.format(file=file) for name, value in env.items()})
     assert (ran.code, ran.check("key")["status"], ran.check("key")["place"]) == (2, "failed", place)
 
 
@@ -153,9 +163,9 @@ def test_a_key_in_a_file(imin_server: str, tmp_path: Path) -> None:
     """Where it is from is told, whichever way it was named."""
     file = tmp_path / "key"
     file.write_text("test-key\n")
-    named = diagnose(imin_server, "--api-key-file", str(file), "--json")
+    named = diagnose_here(imin_server, "--api-key-file", str(file), "--json")
     assert (named.code, named.check("key")["place"]) == (0, f"--api-key-file {file}")
-    assert diagnose(imin_server, "--json", IMIN_API_KEY="", IMIN_API_KEY_FILE=str(file)).code == 0
+    assert diagnose_here(imin_server, "--json", IMIN_API_KEY="", IMIN_API_KEY_FILE=str(file)).code == 0
 
 
 def test_a_wrong_key(imin_server: str, fake_imin: FakeImin) -> None:
@@ -174,7 +184,7 @@ def test_an_unknown_customer(imin_server: str) -> None:
 
 def test_a_customer_who_can_not_be_asked_for(imin_server: str, fake_imin: FakeImin) -> None:
     """Exit code 2, and nothing was sent."""
-    ran = diagnose(imin_server, "..", "--json")
+    ran = diagnose_here(imin_server, "..", "--json")
     assert (ran.code, ran.statuses, fake_imin.requests) == (2, {"customer": "failed"}, ())
 
 
@@ -184,7 +194,7 @@ def test_a_customer_who_can_not_be_asked_for(imin_server: str, fake_imin: FakeIm
 @pytest.mark.parametrize("base_url", ["http://elsewhere.example", "ftp://localhost", "https://a b"])
 def test_an_address_that_can_be_none(base_url: str) -> None:
     """Exit code 2, before any step is taken."""
-    ran = diagnose(base_url)
+    ran = diagnose_here(base_url)
     assert (ran.code, ran.statuses) == (2, {"address": "failed"})
 
 

@@ -28,6 +28,7 @@ from imin_accounts.cli._output import count_text, safe, state
 from imin_accounts.transports import AiohttpTransport, Request, Response
 
 READS = 3
+_STATES = ("connected", "unconnected", "no account", "unrecognised")
 _SLOW = 1.0  # seconds
 _CLOCK_OFF, _CLOCK_WRONG = 5.0, 300.0  # seconds
 
@@ -205,7 +206,7 @@ def _customer(outcome: SellerAccounts | IminError, reply: _Reply) -> Check:
     problems = len(outcome.problems) + sum(len(account.problems) for account in outcome)
     drift = outcome.drift()
     size = len(reply.response.body)
-    counts = ", ".join(f"{count:,} {words}" for words, count in states.items())
+    counts = ", ".join(f"{states[words]:,} {words}" for words in _STATES if states[words])
     parts = (
         f"{count_text(len(outcome), 'seller')}{counts and f' ({counts})'}",
         count_text(problems, "problem"),
@@ -214,8 +215,7 @@ def _customer(outcome: SellerAccounts | IminError, reply: _Reply) -> Check:
     )
     text = "; ".join(parts)
     facts = {
-        **{words.replace(" ", "_"): states[words] for words in ("connected", "unconnected", "no account")},
-        "unrecognised": states["unrecognised"],
+        **{words.replace(" ", "_"): states[words] for words in _STATES},
         "problems": problems,
         "drift": {safe(sentence): count for sentence, count in drift.items()},
         "bytes": size,

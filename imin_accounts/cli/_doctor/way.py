@@ -61,7 +61,8 @@ def _name(host: str, port: int) -> Check:
         )
     addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
     more = f" and {len(addresses) - 1} more" if addresses[1:] else ""
-    return Check("name", "ok", f"{host} is {addresses[0]}{more}", facts={"addresses": addresses})
+    text = f"{host} is {addresses[0]}{more}" if addresses != [host] else f"none: {host} is an address"
+    return Check("name", "ok", text, facts={"addresses": addresses})
 
 
 def _connection(host: str, port: int, timeout: float) -> tuple[Check, socket.socket | None]:

@@ -147,13 +147,15 @@ class Forms:
         if _is_ip(host.strip("[]")):
             if ":" in host:
                 return self._words.drawn("ip", host, [_HEX.get(each, each) for each in host])
-            return ".".join(map(self._octet, host.split(".")))
+            first, *others = host.split(".")
+            return ".".join([self._octet(first, at_least=240), *map(self._octet, others)])
         before, dot, last = host.rpartition(".")
         return f"{self._plain(before)}{dot}{self._top(last) if dot else self._plain(last)}"
 
-    def _octet(self, text: str) -> str:
-        low, high = {1: (0, 9), 2: (10, 99)}.get(len(text), (100, 255))
-        return self._words.one_of("octet", text, [str(each) for each in range(low, high + 1)])
+    def _octet(self, text: str, at_least: int = 100) -> str:
+        """A part of an IPv4 address. From 240 on, as the first one, they are nobody's."""
+        low, high = {1: (0, 9), 2: (10, 99)}.get(len(text), (at_least, 255))
+        return self._words.one_of(f"octet {low}", text, [str(each) for each in range(low, high + 1)])
 
     def _top(self, label: str) -> str:
         """A last label that is no top-level domain, such as ``qxk`` for ``com``."""

@@ -11,6 +11,7 @@ import attrs
 
 from imin_accounts import DecodeError, SellerAccounts, from_jsonld
 from imin_accounts.cli._redaction.forms import Forms
+from imin_accounts.cli._redaction.words import SHORT
 from imin_accounts.models import ActionStatus
 
 _TYPES = {
@@ -27,7 +28,7 @@ _CONTEXTS = {
 # What a reply's drift shows of a member or a type: a name, as far as it is one.
 _NAME = re.compile(r"@?[A-Za-z_][A-Za-z0-9_:/.#-]{0,99}")
 # A member that is named by an address, a number or by words is named by data.
-_DATA_AS_KEY = re.compile(r"[\w.+-]{2,}@[\w-]+\.\w{2,}|\d[\d ()+-]{3,}\d|[^\W\d_]{2,}\s+[^\W\d_]{2,}")
+_DATA_AS_KEY = re.compile(r"[\w.+-]+@[\w-]+\.\w{2,}|\d[\d ()+-]{3,}\d|[^\W\d_]{2,}\s+[^\W\d_]{2,}")
 
 
 class NotAlike(Exception):
@@ -95,8 +96,8 @@ class _Redaction:
     """
 
     def __init__(self, document: Any, dice: Random, *, keys_may_be_data: bool) -> None:
-        self._texts = {each for each in _strings(document) if not _is_term(each)}
-        self._forms = Forms(self._texts, dice)
+        self._values = {each for each in _strings(document) if not _is_term(each)}
+        self._forms = Forms(self._values | {*_odd_keys(document)}, dice)
         self._keys_may_be_data = keys_may_be_data
 
     def value(self, value: Any, key: str = "") -> Any:
@@ -115,26 +116,35 @@ class _Redaction:
                 return value
 
     def _key(self, key: str) -> str:
-        if not _NAME.fullmatch(key):
-            is_data = _DATA_AS_KEY.search(key) is not None
-        else:  # an identifier, that is, which stands elsewhere as a value
-            is_data = self._keys_may_be_data and key in self._texts and not (key.isalpha() and key.islower())
+        is_name = _NAME.fullmatch(key) is not None
+        is_identifier = key in self._values and len(key) > SHORT and not (key.isalpha() and key.islower())
+        if is_name:
+            is_data = self._keys_may_be_data and is_identifier
+        else:
+            is_data = is_identifier or _DATA_AS_KEY.search(key) is not None
         return self._forms.text(key) if is_data else key
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Every value that is a string or a number, as text; and every key that is no name."""
+    """Every value that is a string or a number, as text."""
     match value:
         case dict():
-            for key, each in value.items():
+            for each in value.values():
                 yield from _strings(each)
-                if not _NAME.fullmatch(key):
-                    yield key
         case list():
             for each in value:
                 yield from _strings(each)
         case _Number(text) | str(text):
             yield text
+
+
+def _odd_keys(value: Any) -> Iterator[str]:
+    """Every key that is no name."""
+    if isinstance(value, dict):
+        yield from (key for key in value if not _NAME.fullmatch(key))
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _odd_keys(each)
 
 
 def _is_term(text: str) -> bool:

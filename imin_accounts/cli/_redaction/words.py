@@ -8,6 +8,7 @@ import math
 import re
 import string
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import product
 from random import Random
 
@@ -34,6 +35,7 @@ _KINDS: tuple[tuple[Callable[[str], bool], str], ...] = (
 )
 
 
+@cache
 def alphabet(character: str) -> str:
     """Characters of the same kind."""
     return next(alphabet for is_of, alphabet in _KINDS if is_of(character))
@@ -62,7 +64,7 @@ class Words:
     def word(self, word: str) -> str:
         """What stands for a word of a text."""
         alphabets = [alphabet(each) for each in word]
-        if math.prod(map(len, alphabets)) <= _FEW:
+        if len(word) <= SHORT and math.prod(map(len, alphabets)) <= _FEW:
             return self._next_in_cycle(word, tuple(alphabets))
         if word.isascii() and word.isdigit() and word[0] != "0":
             alphabets[0] = "123456789"  # so that a number and a text of the same digits stay the same

@@ -4,14 +4,17 @@ import csv
 import os
 import re
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from imin_accounts.cli._audit.files import write_report
+from imin_accounts.cli._audit.findings import Audit
 from imin_accounts.cli._audit.page import FIRST_ROWS
 from imin_accounts.cli._files import CannotWrite
 from tests.cli.audit.report_page import HOSTILE, audit_of
+from tests.cli.people import NOW
 
 SHORT, LONG = audit_of(count=FIRST_ROWS), audit_of(count=FIRST_ROWS + 1)
 
@@ -75,6 +78,27 @@ def test_a_page_that_can_not_be_written_leaves_everything(tmp_path: Path) -> Non
     with pytest.raises(CannotWrite):
         write_report(page, LONG)
     assert {*folder.iterdir()} == {each for each in before if each != page}
+
+
+class Meddling(Audit):
+    """An audit while which somebody else writes the page."""
+
+    page = Path()
+
+    @property
+    def weeks(self) -> list[tuple[date, int]]:
+        self.page.write_text("theirs")
+        return super().weeks
+
+
+def test_a_page_that_somebody_wrote_meanwhile_stays(tmp_path: Path) -> None:
+    """And no file of ours is left beside it."""
+    meddling = Meddling(now=NOW, within=timedelta(days=30))
+    meddling.page, meddling.expiring = tmp_path / "audit.html", LONG.expiring
+    with pytest.raises(CannotWrite, match="meanwhile"):
+        write_report(meddling.page, meddling)
+    assert [each.name for each in tmp_path.iterdir()] == ["audit.html"]
+    assert meddling.page.read_text() == "theirs"
 
 
 @pytest.mark.parametrize("make", [Path.touch, lambda folder: folder.symlink_to(folder.parent)])

@@ -1,6 +1,6 @@
 """Comparing a document with its redacted copy, leaf by leaf."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from imin_accounts.cli._redaction.reply import _DATA_AS_KEY, _is_term
@@ -20,13 +20,21 @@ def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def shape(value: Any) -> Any:
-    """What has to stay: keys, but for those that are data, types, lengths."""
+def shape(value: Any, data: Container[str]) -> Any:
+    """What has to stay: keys, but for those that are data, types, lengths.
+
+    Args:
+        data: Texts that stand in the document as values.
+    """
     if isinstance(value, dict):
-        return [(len(key) if _DATA_AS_KEY.search(key) else key, shape(each)) for key, each in value.items()]
+        return [(_shape_of_key(key, data), shape(each, data)) for key, each in value.items()]
     if isinstance(value, list):
-        return [shape(each) for each in value]
+        return [shape(each, data) for each in value]
     return (type(value), len(value)) if isinstance(value, str) else type(value)
+
+
+def _shape_of_key(key: str, data: Container[str]) -> str | int:
+    return len(key) if key in data or _DATA_AS_KEY.search(key) else key
 
 
 def secrets(document: Any) -> set[str]:

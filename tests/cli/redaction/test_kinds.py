@@ -140,6 +140,7 @@ KEYS = {
     "phone": ("01455 890508", False),
     "name": ("Rosie Smith", False),
     "an identifier of the document": ("MAlnTNiZut", False),
+    "another one": ("1.2-AcmeSecret", False),
 }
 
 
@@ -147,9 +148,17 @@ KEYS = {
 def test_a_key_stays_unless_it_is_data(key: str, stays: bool) -> None:
     """In what the API does not document there may be a table by address, or by identifier."""
     document = {"@id": "https://h.example/customers/MAlnTNiZut/accounts", "imin:item": []}
-    copy = copy_of({**document, "x:byWhom": {key: 1, "who": "MAlnTNiZut"}})
+    copy = copy_of({**document, "x:byWhom": {key: 1, "who": ["MAlnTNiZut", "1.2-AcmeSecret"]}})
     assert (key in copy["x:byWhom"]) is stays
     assert list(copy) == [*document, "x:byWhom"]
+
+
+def test_json_within_a_text_is_text() -> None:
+    """A body that somebody kept as a string is redacted as far as its own quotes and braces."""
+    inner = json.dumps({"api_key": "sk-1234", "email": "rosie@example.com"})
+    copy = text(inner)
+    assert [each for each in ("api_key", "sk-1234", "rosie", "example") if each in copy] == []
+    assert re.sub(r"\w", "x", copy) == re.sub(r"\w", "x", inner)
 
 
 def test_a_key_that_drift_shows_stays_whatever_it_is() -> None:
@@ -198,7 +207,16 @@ def test_thousands_of_numbers_stay_apart() -> None:
     numbers = [str(each) for each in (*range(1000, 6000), *range(10, 100))]
     copy = copy_of(numbers)
     assert len(set(copy)) == len(numbers)
+    assert {*copy[:5000]}.isdisjoint(numbers)
     assert [one for one, other in zip(numbers, copy, strict=True) if one == other] == []
+
+
+@pytest.mark.parametrize(
+    "long", ["a" * 300_000, "https://" + "a." * 100_000, "%41" * 100_000, "ab@" * 30_000]
+)
+def test_a_long_text_takes_no_longer_than_its_length(long: str) -> None:
+    """Nothing here takes the square of it, which would be minutes."""
+    assert len(text(long)) == len(long)
 
 
 @pytest.mark.parametrize("body", ["", "{", '{"a": NaN}', "[1,]", '"\\ud800"', "// x\n{}", "\xff"])
