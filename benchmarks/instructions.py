@@ -103,7 +103,7 @@ def _calling(case: str, items: int) -> Table:
         for name, each in counts.items()
     ]
     limit, target = LIMITS[case]
-    gate = Gate("of a bare request", counts[OURS] / floor, limit=limit, target=target)
+    gate = Gate("of a bare request", counts[OURS] / counts[BARE], limit=limit, target=target)
     return Table(f"instructions: {case}, {AT} at once{left_out()}", rows, [gate])
 
 
