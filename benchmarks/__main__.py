@@ -17,7 +17,17 @@ from benchmarks._measure import Gate, Row, Table
 HERE = Path(__file__).parent
 TRIES = 3
 PACKAGES = ["imin-accounts", "aiohttp", "attrs", "cattrs", "orjson", "yarl", "pydantic", "msgspec"]
-PACKAGES += ["mashumaro", "adaptix", "httpx", "niquests"]
+PACKAGES += [
+    "mashumaro",
+    "adaptix",
+    "httpx",
+    "httpx2",
+    "niquests",
+    "pyqwest",
+    "pyreqwest",
+    "tenacity",
+    "aiolimiter",
+]
 
 
 def benchmarks() -> list[str]:

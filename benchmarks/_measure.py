@@ -1,6 +1,7 @@
 """How everything is measured: in turns, in CPU time, and as ratios to a floor."""
 
 import gc
+import os
 import statistics
 from collections.abc import Callable, Mapping
 from time import process_time
@@ -11,6 +12,20 @@ import attrs
 def margin(quick: bool) -> float:
     """By what a limit is wider in a quick run: its few rounds moved from 1.50 to 1.73 for the same code."""
     return 1.25 if quick else 1.0
+
+
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+"""That this process may run on, where the system tells; threads that it starts inherit them."""
+
+
+def stay_on(number: int) -> None:
+    """Hold this process on one core: the client on 0, its server on 1. Where there are not two, do nothing.
+
+    A thread that wakes up on another core finds its caches cold: a transport with a thread of its own was
+    measured to cost a third more.
+    """
+    if len(CORES) > 1:
+        os.sched_setaffinity(0, {CORES[number]})
 
 
 @attrs.frozen

@@ -1,13 +1,28 @@
 """Bulk: what do ``get_many``'s workers cost, and does a longer input take more memory?"""
 
 import asyncio
+import statistics
+import time
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from itertools import islice
 
+from benchmarks._clients import (
+    HAND_WRITTEN,
+    OURS,
+    SECOND,
+    Get,
+    MakeTransport,
+    clients,
+    left_out,
+    second_transport,
+    session_on,
+)
 from benchmarks._measure import Gate, Row, Table, margin, ratios, take_turns
 from benchmarks._payloads import customers
-from imin_accounts import AccountsSession, Fetched, SellerAccounts
+from benchmarks._server import serving
+from imin_accounts import AccountsSession, Fetched, transports
 from imin_accounts.transports import Request, Response
 
 QUESTION = """
@@ -15,10 +30,12 @@ What does `get_many` add to a bare pool of 64 workers over the same session, and
 rise with the number of customers? Five sellers a customer, replies out of memory. The bare pool does the
 least that such code can do: workers that share the identifiers put what they get into a bounded
 `asyncio.Queue`, and somebody takes it out. The one that drops replies has none of them alive for longer than
-a moment: of use to nobody, it shows what having results costs.
+a moment: of use to nobody, it shows what having results costs. `sockets`: the same job over connections,
+beside a pool over the hand-written client (`_handwritten.py`); client and server are each held on a core of
+its own.
 """.strip()
-CASES = ["CPU, 2000 customers", "memory, 100000 customers"]
-QUICK = ["CPU, 1000 customers", "memory, 5000 customers"]
+CASES = ["CPU, 2000 customers", "memory, 100000 customers", "sockets, 10000 customers"]
+QUICK = ["CPU, 1000 customers", "memory, 5000 customers", "sockets, 1000 customers"]
 FEW = 1_000
 WORKERS = 64
 KNOWN = 200
@@ -51,11 +68,16 @@ async def get_many(session: AccountsSession, identifiers: Iterator[str]) -> int:
 
 async def bare_pool(session: AccountsSession, identifiers: Iterator[str]) -> int:
     """Workers, a queue, and no care for errors, early leaving or the end."""
-    queue = asyncio.Queue[tuple[str, SellerAccounts] | None](WORKERS)
+    return await pool(session.get_seller_accounts, identifiers)
+
+
+async def pool(get: Get, identifiers: Iterator[str]) -> int:
+    """The same for whatever reads a customer's accounts."""
+    queue = asyncio.Queue[tuple[str, object] | None](WORKERS)
 
     async def work() -> None:
         for customer in identifiers:
-            await queue.put((customer, await session.get_seller_accounts(customer)))
+            await queue.put((customer, await get(customer)))
         await queue.put(None)
 
     workers = [asyncio.create_task(work()) for _ in range(WORKERS)]
@@ -86,7 +108,7 @@ async def dropping_pool(session: AccountsSession, identifiers: Iterator[str]) ->
 def run(case: str, quick: bool) -> Table:
     """One case of the benchmark."""
     figure, count = case.split(", ")
-    measure = _cpu if figure == "CPU" else _memory
+    measure = {"CPU": _cpu, "memory": _memory, "sockets": _sockets}[figure]
     return measure(case, int(count.split()[0]), quick)
 
 
@@ -120,6 +142,50 @@ def _memory(case: str, count: int, quick: bool) -> Table:
         tracemalloc.stop()
     rows = [Row(f"{number} customers", {"peak MB": peak}) for number, peak in peaks.items()]
     return Table(f"bulk: {case}", rows, [Gate("MB more at the peak", peaks[count] - peaks[FEW], 2.0, 2.0)])
+
+
+def _sockets(case: str, count: int, quick: bool) -> Table:
+    with serving(items=5) as base_url, asyncio.Runner() as runner:
+        jobs: dict[str, Callable[[], Awaitable[int]]] = {
+            OURS: partial(_over_sockets, transports.AiohttpTransport, base_url, count),
+            HAND_WRITTEN: partial(_hand_written, base_url, count),
+        }
+        if (second := second_transport()) is not None:
+            jobs[SECOND] = partial(_over_sockets, second, base_url, count)
+        cpu: dict[str, list[float]] = {name: [] for name in jobs}
+        elapsed: dict[str, list[float]] = {name: [] for name in jobs}
+        for _ in range(3 if quick else 5):
+            for name, job in jobs.items():
+                began, began_cpu = time.perf_counter(), time.process_time()
+                assert runner.run(_awaited(job)) == count
+                cpu[name].append(time.process_time() - began_cpu)
+                elapsed[name].append(time.perf_counter() - began)
+    rows = [
+        Row(
+            name,
+            {
+                "customers a second": count / statistics.median(elapsed[name]),
+                "µs of CPU a customer": statistics.median(cpu[name]) / count * 1e6,
+                "CPU, x hand-written": ratio,
+            },
+        )
+        for name, (ratio, _) in ratios(cpu, HAND_WRITTEN).items()
+    ]
+    return Table(f"bulk: {case}{left_out()}", rows)
+
+
+async def _awaited(job: Callable[[], Awaitable[int]]) -> int:
+    return await job()
+
+
+async def _over_sockets(make_transport: MakeTransport, base_url: str, count: int) -> int:
+    async with session_on(make_transport, base_url, WORKERS) as session:
+        return await get_many(session, map(str, range(count)))
+
+
+async def _hand_written(base_url: str, count: int) -> int:
+    async with clients()[HAND_WRITTEN](base_url, WORKERS) as get:
+        return await pool(get, map(str, range(count)))
 
 
 def _runner(transport: Replies, job: Job, count: int) -> Callable[[], None]:

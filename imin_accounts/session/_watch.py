@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from types import TracebackType
 
 
 def was_cancelled() -> bool:
@@ -23,41 +22,37 @@ class Watch:
 
     Attributes:
         limits: Those under way.
+        alarm_at: When the timer goes off, on the event loop's clock.
     """
 
     def __init__(self) -> None:
         self.limits = set[Limit]()
         self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = math.inf
-
-    def add(self, limit: "Limit") -> None:
-        """End ``limit`` when it is due."""
-        self.limits.add(limit)
-        if limit.due < self._alarm_at:
-            self._set_alarm(asyncio.get_running_loop(), limit.due)
+        self.alarm_at = math.inf
 
     def end_all(self) -> None:
         """End all that are under way; those who wait for them go on in the event loop's next passes."""
         self._end(asyncio.get_running_loop(), math.inf)
 
-    def _set_alarm(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+    def set_alarm(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        """Look at ``at`` who is due."""
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm = loop.call_at(at, self._end, loop, at)
-        self._alarm_at = at
+        self.alarm_at = at
 
     def _end(self, loop: asyncio.AbstractEventLoop, up_to: float) -> None:
         """End what is due by ``up_to``, and set the alarm for the rest."""
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm, self._alarm_at = None, math.inf
+        self._alarm, self.alarm_at = None, math.inf
         for limit in self.limits:
             if limit.due <= up_to:
                 limit.end()
             else:
-                self._alarm_at = min(self._alarm_at, limit.due)
-        if self._alarm_at < math.inf:
-            self._set_alarm(loop, self._alarm_at)
+                self.alarm_at = min(self.alarm_at, limit.due)
+        if self.alarm_at < math.inf:
+            self.set_alarm(loop, self.alarm_at)
 
 
 class Limit:
@@ -83,17 +78,16 @@ class Limit:
         self.is_over = False
 
     def __enter__(self) -> None:
-        self._watch.add(self)
+        self._watch.limits.add(self)
+        if self.due < self._watch.alarm_at:
+            self._watch.set_alarm(self._task.get_loop(), self.due)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._watch.limits.discard(self)
-        if self.is_over:
-            # Others may have cancelled the task as well: then it is theirs.
-            is_ours = self._task.uncancel() <= self._cancelling
-            if is_ours and kind is not None and issubclass(kind, asyncio.CancelledError):
-                raise TimeoutError from error
+        # Others may have cancelled the task as well: then it is theirs.
+        is_ours = self.is_over and self._task.uncancel() <= self._cancelling
+        if is_ours and kind is not None and issubclass(kind, asyncio.CancelledError):
+            raise TimeoutError
 
     def end(self) -> None:
         """Cancel the work, once."""

@@ -134,10 +134,21 @@ def test_one_that_is_slow_to_end_holds_up_nobody(loop: ManualLoop) -> None:
 def test_who_was_cancelled_as_well_stays_cancelled(loop: ManualLoop) -> None:
     """Somebody's cancellation is no timeout, even where the time ends in the same pass of the event loop."""
     watch = Watch()
-    task = begin(loop, watch, 5.0)
+    seen: list[type[BaseException]] = []
+
+    async def work() -> None:
+        try:
+            with Limit(watch, 5.0):
+                await loop.create_future()
+        except BaseException as error:
+            seen.append(type(error))
+            raise
+
+    task = loop.create_task(work())
+    loop.move_to(0.0)
     loop.call_soon(task.cancel)
     loop.move_to(5.0)
-    assert task.cancelled()
+    assert (seen, task.cancelled()) == ([asyncio.CancelledError], True)
 
 
 def test_what_ended_leaves_no_cancellation_behind(loop: ManualLoop) -> None:

@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any, cast
 
+import pytest
+
+from imin_accounts.errors import TransportError
 from imin_accounts.transports.aiohttp import _read
 
 
@@ -13,7 +16,12 @@ class Arrived:
 
     def __init__(self, chunks: int) -> None:
         self.content = self
+        self.closed = False
         self._chunks = chunks
+
+    @property
+    def unread(self) -> int:
+        return self._chunks
 
     async def readany(self) -> bytes:
         self._chunks -= 1
@@ -21,6 +29,9 @@ class Arrived:
 
     def at_eof(self) -> bool:
         return self._chunks <= 0
+
+    def close(self) -> None:
+        self.closed = True
 
 
 async def test_a_large_body_lets_others_run() -> None:
@@ -37,3 +48,18 @@ async def test_a_large_body_lets_others_run() -> None:
     body = await _read(cast(Any, Arrived(chunks=40)), 4 * 1024 * 1024)
     task.cancel()
     assert (len(body), turns) == (40 * 64 * 1024, 36)
+
+
+async def test_reading_stops_at_the_limit() -> None:
+    """Of a body that never ends a chunk more is read than may be, and its connection is given up."""
+    endless = Arrived(chunks=1000)
+    with pytest.raises(TransportError, match="too large"):
+        await _read(cast(Any, endless), 128 * 1024)
+    assert (endless.unread, endless.closed) == (997, True)
+
+
+async def test_a_body_that_arrived_whole_is_read_once() -> None:
+    """It is not copied, and nobody asks for more: most replies are so."""
+    arrived = Arrived(chunks=1)
+    assert len(await _read(cast(Any, arrived), 64 * 1024)) == 64 * 1024
+    assert arrived.unread == 0
