@@ -193,16 +193,19 @@ class ChangeFeed:
                 if len(batch) == AT_ONCE:
                     await self._note_batch(batch, baseline)
                     batch = []
+        except InvalidRequest:
+            await self._note_batch(batch, baseline)
+            raise
         finally:
             if hasattr(source, "aclose"):
                 await source.aclose()
-            if batch:
-                await self._note_batch(batch, baseline)
+        await self._note_batch(batch, baseline)
 
     async def _note_batch(self, batch: list[str], baseline: bool) -> None:
         self._check_open()
-        await self._snapshots.note(batch, urgent=False, baseline=baseline)
-        self._due.look_again()
+        if batch:
+            await self._snapshots.note(batch, urgent=False, baseline=baseline)
+            self._due.look_again()
 
     async def snapshot(self, customer: str) -> SellerAccounts | None:
         """What is known of a customer: what the next reply is compared with. None where nothing is.

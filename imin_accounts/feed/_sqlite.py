@@ -218,6 +218,7 @@ class SqliteSnapshots:
             _make_private(path)
             lock = sqlite3.connect(path, timeout=0, isolation_level=None)
             try:
+                lock.execute("PRAGMA journal_mode = MEMORY")  # nothing is written, so no file beside it
                 lock.execute("BEGIN EXCLUSIVE")
             except sqlite3.OperationalError:
                 lock.close()
