@@ -286,13 +286,16 @@ class ChangeFeed:
         """The consumer is done with what it has: the snapshot moves on, before anything else is delivered."""
         if (delivered := self._delivered) is not None:
             self._finish(delivered.read, delivered.snapshot)
-            while self._finisher is not None and delivered.read.claim.customer in self._due.reads:
+            while self._finisher is not None and self._is_claimed(delivered.read):
                 await asyncio.shield(self._finisher)
             self._delivered = None
             if (error := self._due.error) is not None:
                 self._kept.appendleft(delivered)
                 await to_its_end(self._stop())
                 raise error
+
+    def _is_claimed(self, read: Read) -> bool:
+        return self._due.reads.get(read.claim.customer) is read
 
     def _next_kept(self) -> _Delivery | None:
         while self._kept:
@@ -396,7 +399,7 @@ class ChangeFeed:
             while self._done:
                 batch, self._done = self._done, []
                 await self._snapshots.finish(batch)
-                self._due.end(claim.customer for claim, _ in batch)
+                self._due.end(claim for claim, _ in batch)
         except Exception as error:  # noqa: BLE001 - raised to the consumer
             self._due.error = error
             self._due.look_again()

@@ -241,9 +241,8 @@ class SqliteSnapshots:
                 found = connection.execute("SELECT noted FROM note WHERE seq = ?", (seq,)).fetchone()
                 if found is None:  # forgotten
                     continue
-                if (
-                    found[0] != noted or claim.kept is not None
-                ):  # to the end of the queue, so that nobody else waits for ever
+                if found[0] != noted or claim.kept is not None:
+                    # To the end of the queue, so that nobody else waits for ever.
                     row = connection.execute(
                         "DELETE FROM note WHERE seq = ? RETURNING customer, urgent, baseline", (seq,)
                     ).fetchone()
