@@ -12,8 +12,8 @@ from imin_accounts import from_jsonld
 from imin_accounts.changes import changes
 
 QUESTION = """
-What does `changes` take for two replies of 100 sellers, as a share of reading one of them? Nothing changed but the
-connect tokens, the same in another order, and one, five and all of the connected accounts with another email.
+What does `changes` take for two replies of 100 sellers, as a share of reading one of them? Nothing changed
+but the order, and one, five and all 50 of the connected accounts with another email.
 """.strip()
 CASES = QUICK = ["documented", "full"]
 
