@@ -178,6 +178,14 @@ def test_no_change(was: Json, now: Json) -> None:
     assert changes(reply(was, unlinked(2)), reply(unlinked(2), now)) == ()
 
 
+def test_elements_are_paired_by_what_they_are_about() -> None:
+    """Not by their place: one that is gone does not make another one's change look like two."""
+    kept, gone = ({"entitlementType": {"@id": f"urn:{each}"}, "expires": LINKED} for each in ("kept", "gone"))
+    changed = kept | {"expires": "2031-01-01T00:00:00Z"}
+    found = changes(reply(linked(entitlement=[gone, kept])), reply(linked(entitlement=[changed])))
+    assert [type(each) for each in found] == [EntitlementChanged, EntitlementRemoved]
+
+
 def test_the_filter() -> None:
     """It belongs to no seller, and is a secret."""
     before, after = (reply(linked(), filter=text) for text in ("one", "two"))
