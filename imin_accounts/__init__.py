@@ -26,6 +26,8 @@ __all__ = [
     "InvalidRequest",
     "NoAccount",
     "NotFound",
+    "Notification",
+    "NotificationRefused",
     "OutcomeUnknown",
     "RateLimited",
     "ResponseError",
@@ -33,17 +35,20 @@ __all__ = [
     "SellerAccount",
     "SellerAccounts",
     "SessionStateError",
+    "SnapshotsError",
     "TransportError",
     "UnconnectedAccount",
     "UnexpectedResponse",
     "UnrecognisedAccount",
     "WrongCustomer",
     "from_jsonld",
+    "read_notification",
     "to_jsonld",
 ]
 
 if TYPE_CHECKING:
     from imin_accounts._wire.converter import from_jsonld, to_jsonld
+    from imin_accounts._wire.notification import Notification, read_notification
     from imin_accounts.errors import (
         AuthenticationError,
         DeadlineExceeded,
@@ -51,10 +56,12 @@ if TYPE_CHECKING:
         IminError,
         InvalidRequest,
         NotFound,
+        NotificationRefused,
         OutcomeUnknown,
         RateLimited,
         ResponseError,
         SessionStateError,
+        SnapshotsError,
         TransportError,
         UnexpectedResponse,
         WrongCustomer,
@@ -70,8 +77,8 @@ if TYPE_CHECKING:
     from imin_accounts.results import Deleted, Deletion, Failed, Fetched
     from imin_accounts.session import AccountsSession, RetryPolicy
 else:  # a type checker that saw this would take any name for one of ours
-    _HOMES = ("errors", "models", "results", "_wire.converter", "session")
-    _MODULES = {"errors", "fake", "models", "results", "session", "testing", "transports"}
+    _HOMES = ("errors", "models", "results", "_wire.notification", "_wire.converter", "session")
+    _MODULES = {"changes", "errors", "feed", "fake", "models", "results", "session", "testing", "transports"}
 
     def __getattr__(name: str) -> Any:
         if name in _MODULES:

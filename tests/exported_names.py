@@ -12,9 +12,11 @@ from typing import Any
 
 MODULES = (
     "imin_accounts",
+    "imin_accounts.changes",
     "imin_accounts.cli.rows",
     "imin_accounts.errors",
     "imin_accounts.fake",
+    "imin_accounts.feed",
     "imin_accounts.models",
     "imin_accounts.pytest_plugin",
     "imin_accounts.results",

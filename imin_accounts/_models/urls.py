@@ -21,6 +21,7 @@ _DOMAIN = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-]\.?")
 _ORIGIN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
 _COLLECTION = re.compile(r"/customer(?:s|-accounts)/([^/]+)/accounts/?\Z")
 _PLAIN_COLLECTION = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/api/v2/customers/([A-Za-z0-9_-]+)/accounts")
+_CUSTOMER = re.compile(r"/customer(?:s|-accounts)/([^/]+)/?\Z")
 
 
 def parsed(text: str, *, encoded: bool = False) -> URL | None:
@@ -94,11 +95,20 @@ def customer_in(collection: str) -> str | None:
     """
     if plain := _PLAIN_COLLECTION.fullmatch(collection):  # as imin sends it: a fifth of the time
         return plain[1]
-    origin = _ORIGIN.match(collection)
+    return _customer(_COLLECTION, collection)
+
+
+def customer_of(url: str) -> str | None:
+    """The customer who has this URL, ``/customer-accounts/<customer>``, likewise."""
+    return _customer(_CUSTOMER, url)
+
+
+def _customer(pattern: re.Pattern[str], url: str) -> str | None:
+    origin = _ORIGIN.match(url)
     if origin and not {"[", "]"}.isdisjoint(origin[0]) and parsed(origin[0]) is None:
         return None
-    path = re.split("[?#]", collection[origin.end() if origin else 0 :], maxsplit=1)[0]
-    found = _COLLECTION.search(path)
+    path = re.split("[?#]", url[origin.end() if origin else 0 :], maxsplit=1)[0]
+    found = pattern.search(path)
     if found is None:
         return None
     try:
