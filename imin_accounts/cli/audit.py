@@ -113,6 +113,7 @@ def audit(
             if result.left:
                 were = f"{count_text(result.left, 'customer')} {'was' if result.left == 1 else 'were'}"
                 click.echo(f"{'Ended' if ended else 'Interrupted'}: {were} not asked for.", err=True)
+            if result.left and (result.read or result.failed):
                 options = ["--within", duration_text(within)]
                 options += ["--report", str(report)] if report else []
                 tell_how_to_go_on(kept.keep(), ids, [*selection.options, *given()], options)

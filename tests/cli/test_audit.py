@@ -176,8 +176,9 @@ def test_a_limit_audits_the_first_few(ids: str, imin_server: str) -> None:
     assert json.loads(audit(imin_server, ids, "--limit", "1", "--json").out)["customers"]["read"] == 1
 
 
-def test_an_interrupted_audit_shows_what_it_has(tmp_path: Path) -> None:
+def test_an_interrupted_audit_shows_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3, and how many are missing."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     count = 300
     with emulator_process(customers=count) as imin:
         process = start(imin.base_url, "audit", write_ids(tmp_path / "ids.txt", count), "--json")

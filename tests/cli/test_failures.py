@@ -1,6 +1,7 @@
 """Who is not done, and why: by kind on standard error, by name in JSON, and as a list to feed back."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,7 @@ BAD = {
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_imin: FakeImin) -> None:
     """A list of seven customers, of whom three can be read."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where an audit keeps what it has read
     add_crowd(fake_imin, sellers=2, customers=6)
     del fake_imin.population.people["customer-5"]
     fake_imin.faults.add(

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     write_ids(tmp_path / "ids.txt", COUNT)
     return tmp_path
 
@@ -77,6 +79,12 @@ def test_a_key_that_is_taken_back_loses_nothing(folder: Path, imin_server: str, 
     assert (ran.code, said["customers"]["read"], said["left"]) == (4, 99, COUNT - 99)
     assert f"{COUNT - 99} customers were not read:\n  {COUNT - 99} key (401 or 403): " in ran.err
     assert "To go on:\n  imin-accounts export ids.txt --timeout 9.0 -o " in ran.err
+
+
+def test_where_nothing_was_read_nothing_is_kept(folder: Path, imin_server: str) -> None:
+    """A wrong key from the start leaves no empty file."""
+    ran = run("audit", "ids.txt", env={**environment(imin_server), "IMIN_API_KEY": "wrong"})
+    assert (ran.code, "To go on" in ran.err, list((folder / "tmp").iterdir())) == (4, False, [])
 
 
 def test_the_help_says_so() -> None:

@@ -394,7 +394,7 @@ def test_an_interrupt_during_a_hold_ends_it_at_once(
     ids = write_ids(tmp_path / "ids.txt", 60)
     command = ("disconnect-all", "--ids", ids, "--journal", journal, "--yes")
     process = start(imin_server, *command)
-    ended = signal_when(process, lambda: len(fake_imin.requests) > 50, signal.SIGTERM)
+    ended = signal_when(process, lambda: len(fake_imin.requests) >= 50, signal.SIGTERM)
     assert (ended.code, "Error" in ended.err) == (3, False)
     assert "Repeat the command with --resume to go on." in ended.err
     fake_imin.faults.clear()
