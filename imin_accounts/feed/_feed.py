@@ -384,9 +384,8 @@ class ChangeFeed:
     def _delay(self, tries: int, error: IminError) -> float:
         """Seconds: full jitter below a bound that doubles, and at least what imin asked for."""
         asked_for = (error.retry_after if isinstance(error, ResponseError) else None) or 0.0
-        return max(
-            asked_for, self._random() * min(self._retry.maximum, self._retry.base * 2.0 ** (tries - 1))
-        )
+        bound = min(self._retry.maximum, self._retry.base * 2.0 ** min(tries - 1, 64))
+        return max(asked_for, self._random() * bound)
 
     def _finish(self, read: Read, snapshot: bytes | None) -> None:
         """Have it committed: together with what else is finished until then."""

@@ -444,6 +444,21 @@ async def test_what_comes_again_is_the_same(imin: HeldImin, tmp_path: Path) -> N
         assert kinds(then) == ["AccountDisconnected"]
 
 
+async def test_who_is_forgotten_is_not_tried_again(imin: HeldImin) -> None:
+    """Their read may fail: nobody asks imin for them any more."""
+    imin.fake.faults.add(Rule(Status(500), customer="abc"))
+    imin.open.clear()
+    async with feeding(imin) as feed:
+        await feed.note("abc")
+        telling = asyncio.ensure_future(told(feed))
+        while not imin.reads:
+            await asyncio.sleep(0)
+        await feed.forget("abc")
+        imin.open.set()
+        assert await telling == []
+    assert imin.reads["abc"] == 1
+
+
 # --- Arguments --------------------------------------------------------------------------------------
 
 
