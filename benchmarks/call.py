@@ -1,23 +1,20 @@
 """Calls: what does reading a customer's accounts cost a process, over a real connection?"""
 
-import asyncio
 import re
 import statistics
-from collections.abc import Callable
-from contextlib import AsyncExitStack
-from functools import partial
-from itertools import cycle, islice
+from contextlib import ExitStack
 
-from benchmarks._clients import BARE, HAND_WRITTEN, OURS, SECOND, Get, clients, left_out
-from benchmarks._measure import Gate, Row, Table, margin, ratios, take_turns
-from benchmarks._server import CUSTOMERS, serving
+from benchmarks._caller import calling
+from benchmarks._clients import BARE, HAND_WRITTEN, OURS, SECOND, clients, left_out
+from benchmarks._measure import Gate, Row, Table, margin, ratios
+from benchmarks._server import serving
 
 QUESTION = """
 What does a call cost in CPU time, over kept-alive connections to a server on this machine, as a multiple of
 a bare `aiohttp` request and `orjson.loads`? Ours has everything on: deadline, one send, identity check,
 capped read, retry armed, models. `httpx` and `niquests` with pydantic are what a generated client does;
 httpx's pool contends at high concurrency. The hand-written client is what one would write instead of ours
-(`_handwritten.py`). Client and server are each held on a core of its own. Replies are `documented`
+(`_handwritten.py`). Each client is a process of its own, held on one core, the server on another. Replies are `documented`
 (`_payloads.py`); the page that documents them shows 1 account.
 """.strip()
 CASES = [
@@ -25,8 +22,8 @@ CASES = [
 ]
 QUICK = ["1 account, 64 at once", "5 accounts, 64 at once"]
 GATES = {
-    "1 account, 64 at once": {OURS: (1.6, 1.25), SECOND: (1.6, 0.8)},
-    "5 accounts, 64 at once": {OURS: (1.9, 1.45), SECOND: (1.9, 1.05)},
+    "1 account, 64 at once": {OURS: (1.42, 1.25), SECOND: (1.24, 0.8)},
+    "5 accounts, 64 at once": {OURS: (1.95, 1.45), SECOND: (1.62, 1.05)},
 }
 """For each gated case and client the limit and the target."""
 
@@ -35,16 +32,17 @@ def run(case: str, quick: bool) -> Table:
     """One case of the benchmark."""
     items, at = map(int, re.findall(r"\d+", case))
     calls, rounds = (640, 9) if quick else (1280, 15)  # short rounds would measure their own start
-    with serving(items) as base_url, asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        contenders: dict[str, Callable[[], object]] = {}
-        for name, client in clients().items():
-            if quick and name not in (BARE, OURS, SECOND, HAND_WRITTEN):
-                continue
-            get = runner.run(stack.enter_async_context(client(base_url, at)))
-            contenders[name] = partial(_run, runner, get, calls, at)
-        times = take_turns(contenders, rounds)
-        runner.run(stack.aclose())
+    with ExitStack() as stack:
+        base_url = stack.enter_context(serving(items))
+        turns = {
+            name: stack.enter_context(calling(name, base_url, calls, at))
+            for name in clients()
+            if not quick or name in (BARE, OURS, SECOND, HAND_WRITTEN)
+        }
+        times: dict[str, list[float]] = {name: [] for name in turns}
+        for _ in range(rounds):
+            for name, turn in turns.items():
+                times[name].append(turn())
     figures = ratios(times, BARE)
     rows = [
         Row(name, {"x bare": ratio, "±": spread, "µs a call": statistics.median(times[name]) / calls * 1e6})
@@ -56,18 +54,3 @@ def run(case: str, quick: bool) -> Table:
         if name in figures
     ]
     return Table(f"call: {case}{left_out()}", rows, gates)
-
-
-def _run(runner: asyncio.Runner, get: Get, calls: int, at: int) -> None:
-    runner.run(call(get, calls, at))
-
-
-async def call(get: Get, calls: int, at: int) -> None:
-    """Read so many customers' accounts, ``at`` of them at once."""
-    customers = islice(cycle(map(str, range(CUSTOMERS))), calls)
-
-    async def work() -> None:
-        for customer in customers:
-            await get(customer)
-
-    await asyncio.gather(*(work() for _ in range(at)))
