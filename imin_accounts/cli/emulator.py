@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import tempfile
 from collections.abc import Callable
@@ -12,9 +13,9 @@ from typing import Any, Literal
 
 import click
 
-from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
+from imin_accounts.cli._files import AppendFile, CannotRead, CannotWrite, refuse_same, replacing
 from imin_accounts.cli._help import examples
-from imin_accounts.fake import FakeImin, add_crowd, add_rosie
+from imin_accounts.fake import FakeImin, Notify, add_crowd, add_rosie
 
 __all__ = ["emulator"]
 
@@ -26,6 +27,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
         "imin-accounts emulator",
         "imin-accounts emulator --port 9000 --state imin.json",
         "imin-accounts emulator --sellers 20 --customers 1000 --seed 7",
+        "imin-accounts emulator --notify-url http://127.0.0.1:8000/imin-webhook",
     )
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -46,6 +48,17 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
     help="A JSON file to start from, if it holds anything, and to save to at the end.",
 )
 @click.option(
+    "--notify-url",
+    metavar="URL",
+    help="Post a notification there whenever something changes for a customer at a seller.",
+)
+@click.option(
+    "--notify-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file that holds the X-Api-Key of notifications; or IMIN_NOTIFY_KEY.  "
+    "[default: test-notification-key]",
+)
+@click.option(
     "--admin",
     type=click.Choice(["loopback", "anywhere"]),
     default="loopback",
@@ -60,6 +73,8 @@ def emulator(
     customers: int,
     faults: Path | None,
     state: Path | None,
+    notify_url: str | None,
+    notify_key_file: Path | None,
     admin: Literal["loopback", "anywhere"],
 ) -> None:
     """Serve an emulated imin until interrupted.
@@ -78,23 +93,48 @@ def emulator(
                   "effect": {"drop": {"processed": true}}}],
        "rate_limit": {"per_second": 20}}
     Effects: status, latency, stall, drop, other_customer, malformed, drifted.
+    On notifications: lost, duplicated, late, reordered, wrong_key.
 
     \b
     At /_emulator/: GET and PUT state, GET and PUT faults, GET requests,
-    POST reset, POST advance {"seconds": 3600}.
+    POST reset, POST advance {"seconds": 3600}. What causes a notification:
+      POST disconnect      {"customer": "rosie", "seller": "…"}
+      POST change-account  {"customer": "rosie", "seller": "…", "access_pass": "1"}
+      POST set-evidence    {"customer": "rosie", "seller": "…",
+                            "entitlement": "…", "status": "https://schema.org/…"}
+    POST take-notifications gives those since the last time, posted or not.
     """
+    notify = _notify(notify_url, notify_key_file)
     fake = FakeImin(seed=seed)
     add_rosie(fake)
     add_crowd(fake, sellers=sellers, customers=customers, seed=seed or 0)
     if faults is not None:
         _load("--faults", faults, fake.faults.load)
     if state is None:
-        asyncio.run(_serve(fake, host, port, admin))
+        asyncio.run(_serve(fake, host, port, admin, notify=notify))
         return
     refuse_same(state, "--state", faults)
     with contextlib.closing(StateFile(state)) as kept:
         kept.load(fake)
-        asyncio.run(_serve(fake, host, port, admin, kept))
+        asyncio.run(_serve(fake, host, port, admin, kept, notify=notify))
+
+
+def _notify(url: str | None, key_file: Path | None) -> Notify | None:
+    """Where to post notifications; the key stands nowhere on the command line, where others could read it."""
+    if url is None:
+        if key_file is not None:
+            raise click.UsageError("--notify-key-file needs --notify-url")
+        return None
+    key = os.environ.get("IMIN_NOTIFY_KEY") or None  # an empty variable counts as not set
+    try:
+        if key_file is not None:
+            key = key_file.read_text(encoding="utf-8", errors="replace").strip()
+        return Notify(url) if key is None else Notify(url, key)
+    except OSError as error:
+        assert key_file is not None
+        raise CannotRead(key_file, error) from None
+    except ValueError as error:
+        raise click.UsageError(f"notifications: {error}") from None
 
 
 class StateFile:
@@ -161,6 +201,8 @@ async def _serve(
     port: int,
     admin: Literal["loopback", "anywhere"],
     state: StateFile | None = None,
+    *,
+    notify: Notify | None = None,
 ) -> None:
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):  # on Windows an interrupt cancels us instead
@@ -168,7 +210,9 @@ async def _serve(
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         try:
-            base_url = await stack.enter_async_context(fake.serve(host=host, port=port, admin=admin))
+            base_url = await stack.enter_async_context(
+                fake.serve(host=host, port=port, admin=admin, notify=notify)
+            )
         except (OSError, UnicodeError) as error:  # the latter for a name that can't be one
             reason = error.strerror if isinstance(error, OSError) else "there is no such host"
             raise click.ClickException(f"can't listen on {host}:{port}: {reason}") from None

@@ -10,6 +10,8 @@ GET      ``/_emulator/requests``  what was received: method, route, status
 POST     ``/_emulator/advance``   let ``{"seconds": …}`` pass: links and entitlements may expire
 =======  =======================  ==================================================================
 
+``_causes`` adds what changes for a customer at a seller, and the notifications of it.
+
 Whoever reaches it can read and change everything, so only this machine may: the peer and the ``Host``
 asked for must be loopback (a web page can point a name of its own at this machine), and a browser's
 request must not come from another site.
@@ -23,6 +25,7 @@ from urllib.parse import urlsplit
 import orjson
 from aiohttp import web
 
+from imin_accounts.fake import _causes as causes
 from imin_accounts.fake._service import Service
 
 __all__ = ["Admin", "Audience"]
@@ -54,6 +57,7 @@ class Admin:
             ("PUT", "faults", self._service.faults.load, True),
             ("GET", "requests", self._requests, False),
             ("POST", "advance", self._advance, True),
+            *causes.routes(self._service),
         ):
             router.add_route(method, PREFIX + name, self._guarded(handler, takes_body))
 

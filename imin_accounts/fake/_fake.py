@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from yarl import URL
 
 from imin_accounts.errors import TransportError
+from imin_accounts.fake._notifications import Notify
 from imin_accounts.fake._service import Service
 from imin_accounts.transports.base import Request, Response
 
@@ -26,6 +27,7 @@ class FakeImin(Service):
         seed: Makes every reply reproducible. Without one, links are unguessable.
         sleep: Waits some seconds, for late replies; ``asyncio.sleep`` if not given.
         undocumented: How to behave where imin's pages don't say; may be assigned later too.
+        notification_key: What ``X-Api-Key`` carries in ``take_notifications``.
     """
 
     # -- requests
@@ -44,7 +46,12 @@ class FakeImin(Service):
         return fate.response
 
     def serve(
-        self, *, host: str = "127.0.0.1", port: int = 0, admin: Literal["loopback", "anywhere"] = "loopback"
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        admin: Literal["loopback", "anywhere"] = "loopback",
+        notify: Notify | None = None,
     ) -> AbstractAsyncContextManager[str]:
         """Serve the same state over HTTP, with the seller's pages for a browser.
 
@@ -53,6 +60,8 @@ class FakeImin(Service):
             port: 0 picks a free one.
             admin: Who may use ``/_emulator/``, which reads and changes everything: this machine, or
                 anybody.
+            notify: Where to post a notification whenever something changes for a customer, from then on;
+                None for nowhere.
 
         Returns:
             A context manager that gives the base URL, without a slash at its end.
@@ -65,7 +74,7 @@ class FakeImin(Service):
             raise ValueError("port must be a whole number from 0 to 65535")
         from imin_accounts.fake._http import serving  # aiohttp's server takes long to import
 
-        return serving(self, host=host, port=port, admin=admin)
+        return serving(self, host=host, port=port, admin=admin, notify=notify)
 
     # -- the browser's part, in memory
 

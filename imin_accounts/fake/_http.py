@@ -5,7 +5,7 @@ import logging
 import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +16,8 @@ from imin_accounts.fake import _replies as replies
 from imin_accounts.fake._admin import Admin, Audience
 from imin_accounts.fake._api import VISIT_PATH
 from imin_accounts.fake._connect import ConnectRefused, Refusal
+from imin_accounts.fake._notifications import Notify
+from imin_accounts.fake._notifier import notifying
 from imin_accounts.fake._service import Service
 from imin_accounts.transports.base import Request, Response
 
@@ -28,7 +30,9 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 @asynccontextmanager
-async def serving(service: Service, *, host: str, port: int, admin: Audience) -> AsyncIterator[str]:
+async def serving(
+    service: Service, *, host: str, port: int, admin: Audience, notify: Notify | None
+) -> AsyncIterator[str]:
     """Serve until the context ends. Gives the base URL."""
     app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=(_well_formed,))
     Admin(service, admin).add_to(app.router)
@@ -42,7 +46,9 @@ async def serving(service: Service, *, host: str, port: int, admin: Audience) ->
         site = web.TCPSite(runner, host, port)
         await site.start()
         address = runner.addresses[0]
-        yield f"http://{_bracketed(address[0])}:{address[1]}"
+        base = f"http://{_bracketed(address[0])}:{address[1]}"
+        async with nullcontext() if notify is None else notifying(service, notify, base):
+            yield base
     finally:
         await runner.cleanup()
 

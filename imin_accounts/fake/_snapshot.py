@@ -14,6 +14,7 @@ from imin_accounts.fake._validation import build, items_of, objects_of, refuse_d
 __all__ = ["read", "written"]
 
 VERSION = 1
+_DATES = ("date_linked", "date_modified", "access_pass_modified")
 _PARTS = {"version", "undocumented", "sellers", "customers", "members", "connections"}
 
 
@@ -66,7 +67,9 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
 
 def _connection(population: Population, item: Any, where: str) -> tuple[Pair, Connection]:
     pair = (text_of(item, "customer", where), _seller(population, item, where))
-    dates = {key: _moment(item, key, where) for key in ("date_linked", "date_modified")}
+    # Snapshots of version 1.0 have no date of the pass apart.
+    item = {"access_pass_modified": item.get("date_modified"), **item}
+    dates = {key: _moment(item, key, where) for key in _DATES}
     nodes = {key: objects_of(item, key, where) for key in ("entitlements", "evidence", "update_errors")}
     return pair, build(Connection, _without(item, "customer", "seller"), where, **dates, **nodes)
 
