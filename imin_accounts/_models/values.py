@@ -165,7 +165,7 @@ class Extra(Mapping[str, Any]):
         return len(self._members)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and same(self._members, dict(other))
+        return self is other or (isinstance(other, Mapping) and same(self._members, dict(other)))
 
     def __repr__(self) -> str:
         return f"<{len(self._members)} members>"

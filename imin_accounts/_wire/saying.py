@@ -1,0 +1,196 @@
+"""What a node says, whatever its form; and a node completed by what an earlier one said. Pure."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from functools import cache
+from typing import Any, TypeVar, cast, get_args, get_origin
+
+import attrs
+
+from imin_accounts._models.node import Node, identifiers_of, keys_of
+from imin_accounts._models.pydantic import InPydantic
+from imin_accounts._models.values import Extra, absent
+from imin_accounts._wire.generated import compiled, without_none
+
+N = TypeVar("N", bound=Node)
+
+_LINKS = "potentialAction"
+"""The member that depends on how imin was asked, and whose tokens differ at every fetch."""
+
+
+def says_same(one: Any, other: Any) -> bool:
+    """Whether two values of models say the same.
+
+    Arrays have no order (https://www.w3.org/TR/json-ld11/#sets-and-lists), instants no zone, nulls and empty
+    arrays say nothing; neither ways to connect nor what could not be read count.
+    """
+    if one is other:
+        return True
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if kind is tuple:
+        return _all_same(one, other, says_same)
+    same = _comparers.get(kind)
+    if same is None:
+        if not issubclass(kind, Node):
+            return bool(said(one) == said(other))
+        same = _comparers[kind] = _comparer(cast(Any, kind))
+    return same(one, other)
+
+
+Comparer = Callable[[Any, Any], bool]
+_comparers: dict[type, Comparer] = {}
+
+
+def _all_same(one: tuple[Any, ...], other: tuple[Any, ...], same: Comparer) -> bool:
+    if len(one) != len(other):
+        return False
+    for a, b in zip(one, other, strict=True):  # a generator expression takes twice as long
+        if a is not b and not same(a, b):
+            return len(one) > 1 and said(one) == said(other)
+    return True
+
+
+@cache
+def _comparer(cls: Any) -> Comparer:
+    """Compares two nodes of a class: generated, since a loop over fields takes four times as long."""
+    names: dict[str, Any] = {"all_same": _all_same, "said": said, "news": news}
+    tests = []
+    for field in attrs.fields(cls):
+        if not field.eq or field.name in _UNSAID:
+            continue
+        type_, a, b = without_none(field.type), f"one.{field.name}", f"other.{field.name}"
+        is_array = get_origin(type_) is tuple
+        type_ = get_args(type_)[0] if is_array else type_
+        if not attrs.has(type_):
+            tests.append(f"{a} == {b} or said({a}) == said({b})" if is_array else f"{a} == {b}")
+            continue
+        same = f"same_{field.name}"
+        names[same] = _comparer(type_)
+        found = f"a is not None and b is not None and {same}(a, b)"
+        if is_array:
+            found = f"len(a) == len(b) == 1 and {same}(a[0], b[0]) or all_same(a, b, {same})"
+        tests.append(f"(a := {a}) is (b := {b}) or {found}")
+    tests.append("one.extra is other.extra or said(news(one)) == said(news(other))")
+    source = "def same(one, other):\n    return (\n        (" + ")\n        and (".join(tests) + ")\n    )\n"
+    compiled(source, f"comparer of {cls.__name__}", names)
+    same_nodes: Comparer = names["same"]
+    return same_nodes
+
+
+def said(value: Any) -> Hashable:
+    """What ``value`` says, to compare by: see ``says_same``."""
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return kind.__name__, frozenset(Counter(map(said, value)).items())
+    if kind is bool or kind is int or kind is float:
+        return kind.__name__, value  # in JSON 1, 1.0 and true are three values
+    if kind is dict or kind is Extra:
+        members = ((key, value[key]) for key in value if key != _LINKS)
+        return frozenset((key, said(each)) for key, each in members if not absent(each))
+    if isinstance(value, Node):
+        fields = (field.name for field in attrs.fields(kind) if field.eq and field.name not in _UNSAID)
+        return kind.__name__, *(said(getattr(value, name)) for name in fields), said(news(value))
+    if isinstance(value, InPydantic):  # an account that can't be read
+        return kind.__name__, said(value.document)  # type: ignore[attr-defined]
+    return value  # type: ignore[no-any-return]
+
+
+_UNSAID = ("extra", "potential_action")
+
+
+def news(node: Node) -> dict[str, Any]:
+    """The members without a field, ways to connect left out."""
+    if not node.extra:
+        return {}
+    known = keys_of(type(node))
+    return {key: node.extra[key] for key in node.extra if key not in known and key != _LINKS}
+
+
+# --- What could not be read -------------------------------------------------------------------------
+
+
+def completed(now: N, was: Node) -> N:
+    """``now``, but what could not be read in it as ``was`` has it.
+
+    Of an array with elements that could not be read all the earlier ones stay: any may be among them.
+    """
+    fields: dict[str, Any] = {}
+    for field in attrs.fields(type(now)):
+        keys = field.metadata["keys"]
+        if not keys or not hasattr(was, field.name):
+            continue
+        mine, before = getattr(now, field.name), getattr(was, field.name)
+        raw = [now.extra[key] for key in keys if key in now.extra]
+        if isinstance(mine, Node):
+            value: Any = mine if not isinstance(before, Node) else completed(mine, before)
+        elif type(mine) is tuple:
+            missing = sum(len(each) if type(each) is list else 1 for each in raw) > len(mine)
+            value = _all(mine, before, missing)
+        else:
+            value = before if mine is None and raw else mine
+        if value is not mine:
+            fields[field.name] = value
+    return attrs.evolve(now, **fields) if fields else now
+
+
+def _all(mine: tuple[Any, ...], before: tuple[Any, ...], missing: bool) -> tuple[Any, ...]:
+    pairs = paired(before, mine)
+    left = [was for was, now in pairs if now is None]
+    new = [now for was, now in pairs if was is None]
+    counterpart = {id(now): was for was, now in pairs if was is not None and now is not None}
+    if len(left) == len(new) == 1 and not missing:  # one by one they may be the same one, without its name
+        counterpart[id(new[0])] = left[0]
+    whole = [
+        completed(each, counterpart[id(each)]) if isinstance(each, Node) and id(each) in counterpart else each
+        for each in mine
+    ]
+    if missing:
+        whole += left
+    unchanged = len(whole) == len(mine) and all(one is other for one, other in zip(whole, mine, strict=True))
+    return mine if unchanged else tuple(whole)
+
+
+def paired(was: tuple[Any, ...], now: tuple[Any, ...]) -> list[tuple[Any | None, Any | None]]:
+    """The elements of two arrays by what they are about, in the order of ``now``, then what only ``was`` has.
+
+    Those that say the same are pairs; then those with an identifier that each array has once left, or, of
+    entitlements without one, a type. None stands for what the other array has not.
+    """
+    if len(was) == len(now) == 1 and _is_counterpart(was[0], now[0]):
+        return [(was[0], now[0])]
+    by_content: dict[Hashable, list[Any]] = {}
+    for each in was:
+        by_content.setdefault(said(each), []).append(each)
+    equal = [found.pop(0) if (found := by_content.get(said(each))) else None for each in now]
+    left = [each for found in by_content.values() for each in found]
+    known = _by_identity(left)
+    named = _by_identity([each for each, other in zip(now, equal, strict=True) if other is None])
+    partners = {id(each): known[key] for key, each in named.items() if key in known}
+    pairs = [
+        (partners.get(id(each)) if other is None else other, each)
+        for each, other in zip(now, equal, strict=True)
+    ]
+    taken = {id(each) for each in partners.values()}
+    return [*pairs, *((each, None) for each in left if id(each) not in taken)]
+
+
+def _is_counterpart(one: Any, other: Any) -> bool:
+    identity = _identity(one)
+    return identity == _identity(other) if identity else says_same(one, other)
+
+
+def _by_identity(nodes: list[Any]) -> dict[Hashable, Any]:
+    identities = [*map(_identity, nodes)]
+    counted = Counter(identities)
+    return {key: node for key, node in zip(identities, nodes, strict=True) if key and counted[key] == 1}
+
+
+def _identity(node: Any) -> Hashable:
+    if not isinstance(node, Node):
+        return None
+    if found := identifiers_of(node):
+        return "id", *sorted(found)
+    type_ = getattr(node, "entitlement_type", None)
+    return None if type_ is None else ("type", type_.id, type_.pref_label)
