@@ -12,6 +12,7 @@ from imin_accounts.cli._connection import connection_options
 COMMANDS = (
     "accounts",
     "audit",
+    "changes",
     "convert",
     "demo",
     "disconnect",
@@ -31,6 +32,7 @@ Examples:
   imin-accounts disconnect-all 1234 --journal journal.jsonl
   imin-accounts export customers.txt -o accounts.jsonl
   imin-accounts audit accounts.jsonl --within 30d --report audit.html
+  imin-accounts changes yesterday.jsonl today.jsonl
 
 \b
 Exit codes:

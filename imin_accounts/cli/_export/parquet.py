@@ -1,4 +1,4 @@
-"""Rows to a Parquet file. pyarrow does the work; the extra ``[parquet]`` installs it."""
+"""Rows to a Parquet file, and back. pyarrow does the work; the extra ``[parquet]`` installs it."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from imin_accounts.cli._files import replacing
-from imin_accounts.cli.rows import COLUMNS, Row
+from imin_accounts.cli._export.whole import whole_customers
+from imin_accounts.cli._files import CannotRead, replacing
+from imin_accounts.cli.rows import COLUMNS, NAMES, Row, time_text
 
 _ROWS_AT_ONCE = 50_000
 _TIMES = [column.name for column in COLUMNS if column.kind == "time"]
@@ -28,13 +29,7 @@ def write_parquet(path: Path, customers: Iterable[list[Row]]) -> int:
         ClickException: It is not installed.
         CannotWrite: Such as for want of room; there is no file then.
     """
-    try:
-        arrow: Any = import_module("pyarrow")
-        parquet: Any = import_module("pyarrow.parquet")
-    except ImportError:
-        raise click.ClickException(
-            "Parquet needs an extra: python -m pip install 'imin-accounts[parquet]'"
-        ) from None
+    arrow, parquet = _pyarrow()
     kinds = {
         "text": arrow.string(),
         "int": arrow.int64(),
@@ -52,6 +47,45 @@ def write_parquet(path: Path, customers: Iterable[list[Row]]) -> int:
             count += len(rows)
             writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
     return count
+
+
+def read_parquet(path: Path) -> Iterator[list[Row]]:
+    """The rows of a file that ``write_parquet`` wrote, customer by customer.
+
+    Raises:
+        ClickException: It is not installed.
+        CannotRead: It is no export.
+    """
+    arrow, parquet = _pyarrow()
+    number = whole = 0
+
+    def rows() -> Iterator[object]:
+        nonlocal number
+        with open(path, "rb") as file, parquet.ParquetFile(file) as source:
+            if tuple(source.schema_arrow.names) != NAMES:
+                raise ValueError("other columns")
+            for batch in source.iter_batches(_ROWS_AT_ONCE // 10):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield {**row, **{name: time_text(row[name]) for name in _TIMES if row[name]}}
+
+    try:
+        for of_one in whole_customers(path, rows(), lambda: f"row {number}"):
+            whole += len(of_one)
+            yield of_one
+    except arrow.ArrowException as error:  # an ArrowInvalid is a ValueError too, and was told as such
+        raise CannotRead(path, type(error).__name__) from None
+    if whole < number:
+        raise CannotRead(path, "it is not whole")
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError:
+        raise click.ClickException(
+            "Parquet needs an extra: python -m pip install 'imin-accounts[parquet]'"
+        ) from None
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:
