@@ -26,6 +26,8 @@ __all__ = [
     "InvalidRequest",
     "NoAccount",
     "NotFound",
+    "Notification",
+    "NotificationRefused",
     "OutcomeUnknown",
     "RateLimited",
     "ResponseError",
@@ -39,11 +41,13 @@ __all__ = [
     "UnrecognisedAccount",
     "WrongCustomer",
     "from_jsonld",
+    "read_notification",
     "to_jsonld",
 ]
 
 if TYPE_CHECKING:
     from imin_accounts._wire.converter import from_jsonld, to_jsonld
+    from imin_accounts._wire.notification import Notification, read_notification
     from imin_accounts.errors import (
         AuthenticationError,
         DeadlineExceeded,
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
         IminError,
         InvalidRequest,
         NotFound,
+        NotificationRefused,
         OutcomeUnknown,
         RateLimited,
         ResponseError,
@@ -70,8 +75,8 @@ if TYPE_CHECKING:
     from imin_accounts.results import Deleted, Deletion, Failed, Fetched
     from imin_accounts.session import AccountsSession, RetryPolicy
 else:  # a type checker that saw this would take any name for one of ours
-    _HOMES = ("errors", "models", "results", "_wire.converter", "session")
-    _MODULES = {"errors", "fake", "models", "results", "session", "testing", "transports"}
+    _HOMES = ("errors", "models", "results", "_wire.notification", "_wire.converter", "session")
+    _MODULES = {"changes", "errors", "feed", "fake", "models", "results", "session", "testing", "transports"}
 
     def __getattr__(name: str) -> Any:
         if name in _MODULES:

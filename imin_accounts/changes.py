@@ -7,7 +7,7 @@ No change is claimed that can't be known: an item that can't be read, a seller t
 all, a reply that no longer says whom it is about: none of them is a disconnection.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
 from typing import Any, TypeAlias
@@ -350,7 +350,7 @@ def changes(before: SellerAccounts | None, after: SellerAccounts) -> tuple[Chang
         InvalidRequest: The two are about different customers.
     """
     is_evidence = _is_evidence(before, after)
-    was, now = _Listing(before), _Listing(after)
+    was, now = _Listing(before), _Listing(after, doubting=True)
     found: list[Change] = []
     for id, received in now.by_seller.items():
         earlier = was.by_seller.get(id)
@@ -390,8 +390,8 @@ def last_readable(before: SellerAccounts | None, after: SellerAccounts) -> Selle
     is_evidence = _is_evidence(before, after)
     if before is None:
         return after
-    was, now = _Listing(before), _Listing(after)
-    known: dict[str, tuple[SellerAccount, ...]] = {}
+    was, now = _Listing(before), _Listing(after, doubting=True)
+    known: dict[str | None, tuple[SellerAccount, ...]] = {}
     for id, received in now.by_seller.items():
         earlier = was.by_seller.get(id, ())
         account = _readable(earlier, received, is_evidence)
@@ -406,11 +406,12 @@ def last_readable(before: SellerAccounts | None, after: SellerAccounts) -> Selle
     items: list[SellerAccount] = []
     for item in after.item:
         named = _named(item)
-        if known.keys().isdisjoint(named):
+        (about,) = named if len(named) == 1 else (None,)
+        if about not in known:
             items.append(item)
-        for id in named:
-            items += known.get(id, ())
-            known[id] = known.get(id, ())[:0]  # once, however often it was listed
+        else:
+            items += known[about]
+            known[about] = ()  # once, however often it was listed
     return attrs.evolve(
         after, item=(*items, *(each for some in kept for each in some)), entitlement_filter=filter
     )
@@ -421,10 +422,13 @@ class _Listing:
 
     Attributes:
         by_seller: The items about a seller, by its identifier: one, if all is well.
-        nameless: The items that can't be read as far as the seller.
+        nameless: The items that name no seller, or several.
+
+    Args:
+        doubting: Whether an item that names several is about each of them, of which nothing is certain then.
     """
 
-    def __init__(self, accounts: SellerAccounts | None) -> None:
+    def __init__(self, accounts: SellerAccounts | None, *, doubting: bool = False) -> None:
         self.by_seller: dict[str, tuple[SellerAccount, ...]] = {}
         nameless = []
         by_seller = self.by_seller
@@ -434,18 +438,20 @@ class _Listing:
                 by_seller[seller.id] = (item,)
                 continue
             named = _named(item)
-            for id in named:
+            if len(named) == 1:
+                (id,) = named
                 by_seller[id] = (*by_seller.get(id, ()), item)
-            if not named:
+            else:
                 nameless.append(item)
         self.nameless = tuple(nameless)
+        for item in nameless if doubting else ():
+            for id in _named(item) & by_seller.keys():
+                by_seller[id] = (*by_seller[id], item)
 
 
-def _named(item: SellerAccount) -> Iterable[str]:
-    seller = item.seller
-    if seller is None:
-        return ()
-    return identifiers_of(seller) if seller.extra else (seller.id,)
+def _named(item: SellerAccount) -> set[str]:
+    """The seller that an item names: exactly one, or there is no telling which it is about."""
+    return set() if item.seller is None else identifiers_of(item.seller)
 
 
 def _is_evidence(before: SellerAccounts | None, after: SellerAccounts) -> bool:
@@ -467,7 +473,7 @@ def _readable(
     if len(now) != 1:
         return None
     (account,) = now
-    if isinstance(account, UnrecognisedAccount) or len(identifiers_of(account.seller)) != 1:
+    if isinstance(account, UnrecognisedAccount):
         return None
     earlier = was[0] if len(was) == 1 else None
     if (
@@ -487,7 +493,8 @@ def _readable(
 def _added(items: tuple[SellerAccount, ...]) -> Iterator[Change]:
     account = _readable((), items)
     for item in items:
-        yield SellerAdded(seller=item.seller, now=item)
+        if len(_named(item)) == 1:
+            yield SellerAdded(seller=item.seller, now=item)
     if isinstance(account, ConnectedAccount):
         yield AccountConnected(seller=account.seller, was=None, now=account)
 

@@ -5,6 +5,7 @@
     IminError
      ├── InvalidRequest (also ValueError)      refused before a byte was sent
      ├── SessionStateError                     the session is not open here
+ ├── NotificationRefused                   a notification without the agreed key: answer 401
      ├── TransportError                        no reply: maybe_sent says what that means
      ├── DeadlineExceeded (also TimeoutError)  the call's own time ran out
      ├── OutcomeUnknown                        a DELETE that nobody can vouch for
@@ -35,6 +36,7 @@ __all__ = [
     "IminError",
     "InvalidRequest",
     "NotFound",
+    "NotificationRefused",
     "OutcomeUnknown",
     "Problem",
     "RateLimited",
@@ -142,6 +144,10 @@ class InvalidRequest(IminError, ValueError):
 
 class SessionStateError(IminError):
     """The session is not open here: unopened, closed, of another event loop or another process."""
+
+
+class NotificationRefused(IminError):
+    """A call that says it is imin's does not carry the agreed key. Answer 401, and do nothing."""
 
 
 class TransportError(IminError):

@@ -12,6 +12,7 @@ from typing import Any
 
 MODULES = (
     "imin_accounts",
+    "imin_accounts.changes",
     "imin_accounts.cli.rows",
     "imin_accounts.errors",
     "imin_accounts.fake",

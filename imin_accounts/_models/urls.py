@@ -20,6 +20,7 @@ _LINK = re.compile(
 _DOMAIN = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9_-]\.?")
 _ORIGIN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
 _COLLECTION = re.compile(r"/customer(?:s|-accounts)/([^/]+)/accounts/?\Z")
+_CUSTOMER = re.compile(r"/customer(?:s|-accounts)/([^/]+)/?\Z")
 
 
 def parsed(text: str, *, encoded: bool = False) -> URL | None:
@@ -91,11 +92,20 @@ def customer_in(collection: str) -> str | None:
     The path ends with ``/customers/<customer>/accounts``, or with ``customer-accounts`` as on imin's newer
     pages; gateways and versions change what stands before. A query may say anything, so it is not looked at.
     """
-    origin = _ORIGIN.match(collection)
+    return _customer(_COLLECTION, collection)
+
+
+def customer_of(url: str) -> str | None:
+    """The customer who has this URL, ``/customer-accounts/<customer>``, likewise."""
+    return _customer(_CUSTOMER, url)
+
+
+def _customer(pattern: re.Pattern[str], url: str) -> str | None:
+    origin = _ORIGIN.match(url)
     if origin and not {"[", "]"}.isdisjoint(origin[0]) and parsed(origin[0]) is None:
         return None
-    path = re.split("[?#]", collection[origin.end() if origin else 0 :], maxsplit=1)[0]
-    found = _COLLECTION.search(path)
+    path = re.split("[?#]", url[origin.end() if origin else 0 :], maxsplit=1)[0]
+    found = pattern.search(path)
     if found is None:
         return None
     try:

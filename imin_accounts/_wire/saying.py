@@ -61,6 +61,7 @@ def _comparer(cls: Any) -> Comparer:
         if not field.eq or field.name in _UNSAID:
             continue
         type_, a, b = without_none(field.type), f"one.{field.name}", f"other.{field.name}"
+        type_ = getattr(type_, "__origin__", type_) if hasattr(type_, "__metadata__") else type_
         is_array = get_origin(type_) is tuple
         type_ = get_args(type_)[0] if is_array else type_
         if not attrs.has(type_):
