@@ -1,41 +1,122 @@
-"""``imin-accounts changes``: what changed between two exports."""
+"""``imin-accounts changes``: what changed between two exports, or since the last round."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from imin_accounts.cli._changes.exports import Compared, compare
+from imin_accounts.changes import Change
+from imin_accounts.cli._changes.exports import CUSTOMER_KINDS, Compared, compare
 from imin_accounts.cli._changes.lines import Line, text, words
-from imin_accounts.cli._export.sinks import SUFFIXES, suffix_in
+from imin_accounts.cli._changes.night import Night, NotWritten
+from imin_accounts.cli._connection import connection_options, key_file, session
+from imin_accounts.cli._export.sinks import SUFFIXES
+from imin_accounts.cli._files import refuse_same
 from imin_accounts.cli._help import examples
+from imin_accounts.cli._many.ids import Pending, Shard
+from imin_accounts.cli._many.options import add_selected, ids_path, pace_options, selection_options
+from imin_accounts.cli._many.progress import Tally
 from imin_accounts.cli._many.run import Result
 from imin_accounts.cli._output import console, count_text
 
 _FORMATS = (*SUFFIXES, ".parquet")
+_KINDS = (*(kind.__name__ for kind in get_args(Change)), *CUSTOMER_KINDS)
 
 
 @click.command(
     epilog=examples(
         "imin-accounts changes yesterday.jsonl today.jsonl",
         "imin-accounts changes yesterday.parquet today.sqlite --json > changes.jsonl",
+        "imin-accounts changes customers.txt --snapshots accounts.db >> changes.jsonl",
     )
 )
-@click.argument(
-    "old", type=click.Path(exists=True, dir_okay=False, path_type=Path), callback=suffix_in(*_FORMATS)
-)
-@click.argument(
-    "new", type=click.Path(exists=True, dir_okay=False, path_type=Path), callback=suffix_in(*_FORMATS)
-)
+@click.argument("old", metavar="OLD|IDS", type=ids_path)
+@click.argument("new", metavar="[NEW]", type=ids_path, required=False)
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print a line of JSON for each change, and nothing else."
+    "--snapshots",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read the customers of IDS, and tell what changed since the last time; FILE remembers.",
 )
+@click.option("--tell-new", is_flag=True, help="With --snapshots: also of customers met for the first time.")
+@selection_options
+@pace_options(concurrency=64)
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each change, and no table.")
+@connection_options
 @click.pass_context
-def changes(ctx: click.Context, old: Path, new: Path, as_json: bool) -> None:
-    """Tell what changed between two exports."""
+def changes(
+    ctx: click.Context,
+    old: Path,
+    new: Path | None,
+    snapshots: Path | None,
+    tell_new: bool,
+    column: str | None,
+    shard: Shard | None,
+    limit: int | None,
+    concurrency: int,
+    rate: float | None,
+    as_json: bool,
+) -> None:
+    """Tell what changed between two exports, or since the last round.
+
+    OLD and NEW are files that `export` or `convert` wrote, in any formats, sorted or not, of any size; nothing
+    is asked of imin, and no key is needed. A table counts the changes by kind; with --json each is a line, in
+    the order of NEW.
+
+    \b
+    An export does not hold, so no change of these is seen:
+      which access pass it is, only whether there is one; email addresses and
+      other details of the customer; links; the entitlement filter; the
+      description of an error; whether an entitlement that asks for proof is
+      held as well; what is not documented.
+    What could not be read, in OLD or in NEW, is never told as a change; a customer who could not be is
+    "customer not read", and exit code 3 says that there are such. Who is in one of the two files alone is
+    told as "customer added" or "customer missing".
+
+    IDS with --snapshots is a round for cron: it holds your identifiers, as for `export`, each customer is read,
+    and what changed since the last round is printed, a line of JSON each. The first time a customer is only
+    remembered, unless --tell-new. FILE is readable by you only: it holds personal data. Lines are printed
+    before FILE takes note of them. So after a kill, a full disk or a reader that went away the next round
+    tells what was not told, and may tell some of it again. One round at a time uses a FILE.
+    """
+    if snapshots is None:
+        if tell_new or column or shard or limit:
+            raise click.UsageError("--tell-new, --column, --shard and --limit are for --snapshots")
+        result = _between(old, new, as_json=as_json)
+    else:
+        if new is not None:
+            raise click.UsageError("say either NEW or --snapshots FILE")
+        refuse_same(snapshots, "--snapshots", old, key_file())
+        with Tally() as tally, Pending() as pending:
+            imin = session(rate_limit=rate, max_connections=concurrency, on_attempt=tally.note)
+            add_selected(pending, old, column=column, shard=shard)
+            if limit is not None:
+                pending.keep(limit)
+            night = Night(imin, snapshots, tells_new=tell_new, tally=tally)
+            with suppress(NotWritten):  # which the exit code tells
+                asyncio.run(night.run(pending, concurrency=concurrency))
+        result = night.result
+        click.echo(
+            f"{count_text(result.read, 'customer')} read, {night.changed:,} changed, {result.failed:,} failed.",
+            err=True,
+        )
+        if result.left:
+            click.echo("The next round goes on with those who are left.", err=True)
+    ctx.exit(result.exit_code)
+
+
+def _between(old: Path, new: Path | None, *, as_json: bool) -> Result:
+    if new is None:
+        raise click.UsageError("say NEW, the later export, or --snapshots FILE")
+    for file in (old, new):
+        if file.suffix.lower() not in _FORMATS:
+            raise click.UsageError(f"{file}: its name must end with one of {', '.join(_FORMATS)}")
     counts = Compared()
     lines = compare(old, new, counts)
     if as_json:
@@ -44,19 +125,21 @@ def changes(ctx: click.Context, old: Path, new: Path, as_json: bool) -> None:
     else:
         _print_table(lines)
         click.echo(f"{count_text(counts.compared, 'customer')} compared, {counts.changed:,} changed.")
-    ctx.exit(Result(read=counts.compared, failed=counts.not_read).exit_code)
+    return Result(read=counts.compared, failed=counts.not_read)
 
 
 def _print_table(lines: Iterable[Line]) -> None:
+    """Count the changes of each kind, and the customers whom they are about."""
     found, customers, last = Counter[str](), Counter[str](), dict[str, str]()
     for line in lines:
         kind = line["change"]
         found[kind] += 1
         customers[kind] += last.get(kind) != line["customer"]  # a customer's lines stand together
         last[kind] = line["customer"]
-    table = Table("Change", box=SIMPLE_HEAD, header_style="bold")
-    for heading in ("Changes", "Customers"):
-        table.add_column(heading, justify="right")
-    for kind in found:
-        table.add_row(words(kind), f"{found[kind]:,}", f"{customers[kind]:,}")
-    console().print(table)
+    if found:
+        table = Table("Change", box=SIMPLE_HEAD, header_style="bold")
+        for heading in ("Changes", "Customers"):
+            table.add_column(heading, justify="right")
+        for kind in sorted(found, key=_KINDS.index):
+            table.add_row(words(kind), f"{found[kind]:,}", f"{customers[kind]:,}")
+        console().print(table)

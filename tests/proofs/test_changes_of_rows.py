@@ -9,7 +9,7 @@ from random import Random
 
 from imin_accounts import DecodeError, Fetched, InvalidRequest, SellerAccounts, from_jsonld
 from imin_accounts.changes import changes
-from imin_accounts.cli._changes.replies import replies
+from imin_accounts.cli._changes.replies import changes_of_rows
 from imin_accounts.cli.rows import rows_of
 from tests.cli.rows import AT
 from tests.proofs.odd_replies import CHANGES, document, written
@@ -55,7 +55,7 @@ def of_rows(was: SellerAccounts, now: SellerAccounts) -> set[tuple[str, str | No
     old, new = (rows_of(Fetched("1234", accounts), AT) for accounts in (was, now))
     return {
         (type(each).__name__, each.seller.id if each.seller else None)
-        for each in changes(*replies(old, new))
+        for each in changes_of_rows(old, new)
         if not (type(each).__name__ == "MatchingEmailChanged" and each.was is None)
     }
 

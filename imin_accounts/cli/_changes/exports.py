@@ -15,13 +15,13 @@ import attrs
 import click
 import orjson
 
-from imin_accounts.changes import changes
 from imin_accounts.cli._changes.lines import Line, change_line, customer_line
-from imin_accounts.cli._changes.replies import replies
+from imin_accounts.cli._changes.replies import changes_of_rows
 from imin_accounts.cli._export.parquet import read_parquet
 from imin_accounts.cli._export.sinks import read_customers
 from imin_accounts.cli.rows import NAMES, Row, is_error
 
+CUSTOMER_KINDS = ("CustomerNotRead", "CustomerAdded", "CustomerMissing")
 _FAILURE = ("error_type", "error_status", "error_text")
 _KEPT = tuple(name for name in NAMES if name not in ("customer", "fetched_at", "part", "parts"))
 
@@ -86,7 +86,7 @@ def _lines(customer: str, earlier: bytes, later: bytes, counts: Compared) -> lis
     counts.compared += 1
     if earlier == later:
         return []
-    found = [change_line(customer, change) for change in changes(*replies(was, now))]
+    found = [change_line(customer, change) for change in changes_of_rows(was, now)]
     counts.changed += bool(found)
     return found
 

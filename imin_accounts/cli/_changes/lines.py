@@ -1,13 +1,14 @@
 """A change as a line of JSON, and what the kinds are called.
 
-Like the rows of an export they leave out barcodes, email addresses, links, the entitlement filter and free text
-of errors.
+Like the rows of an export they leave out barcodes, email addresses, links, the entitlement filter and the
+free text of errors.
 """
 
 import json
 import re
 from typing import Any, TypeAlias
 
+from imin_accounts import Failed
 from imin_accounts.changes import (
     AccessPassesChanged,
     Change,
@@ -17,7 +18,7 @@ from imin_accounts.changes import (
     SellerUnreadable,
 )
 from imin_accounts.cli._output import state
-from imin_accounts.cli.rows import entitlement_facts
+from imin_accounts.cli.rows import entitlement_facts, failure_facts
 from imin_accounts.models import Entitlement, EntitlementUpdateError, Seller
 
 Line: TypeAlias = dict[str, Any]
@@ -46,6 +47,12 @@ def customer_line(customer: str, kind: str, *, was: object = None, now: object =
         "was": was,
         "now": now,
     }
+
+
+def failed_line(failed: Failed) -> Line:
+    """What to print of a customer who could not be read."""
+    facts = {name: fact for name, fact in failure_facts(failed).items() if name != "state"}
+    return customer_line(failed.customer, "CustomerNotRead", now=facts)
 
 
 def text(line: Line) -> str:

@@ -1,4 +1,4 @@
-"""A customer's rows in two exports as the two replies that they tell of, for ``imin_accounts.changes``.
+"""What changed between a customer's rows in two exports: ``changes`` of the replies that they tell of.
 
 Rows hold less than replies, and these replies claim nothing that rows don't tell. What could not be read on
 either side is the same on both; a row whose problem leaves its state in doubt is an item that can't be read.
@@ -20,6 +20,7 @@ from imin_accounts import (
     UnconnectedAccount,
     UnrecognisedAccount,
 )
+from imin_accounts.changes import Change, SellerAdded, changes
 from imin_accounts.cli.rows import Row, details
 from imin_accounts.models import (
     AccessPass,
@@ -31,7 +32,7 @@ from imin_accounts.models import (
     Seller,
 )
 
-__all__ = ["replies"]
+__all__ = ["changes_of_rows"]
 
 _STEP = r"(?:\.(\w+)|\['([^']*)'\])"
 _ITEM = re.compile(rf"\$(?:\['imin:item'\]|\.item)(?:\[\d+\])?(?:{_STEP}(?:\[\d+\])?{_STEP}?)?")
@@ -93,9 +94,11 @@ class _Facts:
         if path is None:
             return  # it is about the reply, not about this item
         member = path[1] or path[2]
-        if member in _TELLS and not _is_about_seller(problem):
+        if _is_about_seller(problem):
+            self.seller_id = None
+        elif member in _TELLS:
             self.unknown |= _TELLS[member]
-        elif self.state == "connected" and not _is_about_seller(problem):
+        elif self.state == "connected":
             self.unknown |= _ALL  # connected wins over whatever contradicts it
         elif member != "potentialAction":
             self.doubtful = True
@@ -136,8 +139,15 @@ class _Facts:
 _COLUMNS = ("seller_id", "seller_name", "state", "date_linked", "hidden_entitlements", "access_pass")
 
 
-def replies(old: Sequence[Row], new: Sequence[Row]) -> tuple[SellerAccounts, SellerAccounts]:
-    """Two replies about a customer who was read both times, as far as these rows tell."""
+def changes_of_rows(old: Sequence[Row], new: Sequence[Row]) -> list[Change]:
+    """What changed for a customer who was read both times, as far as these rows tell."""
+    found = changes(*_replies(old, new))
+    if any(map(_is_about_seller, _problems(old))):  # whoever is new may have been that one
+        return [change for change in found if not isinstance(change, SellerAdded)]
+    return [*found]
+
+
+def _replies(old: Sequence[Row], new: Sequence[Row]) -> tuple[SellerAccounts, SellerAccounts]:
     was, now = ([_Facts.of(row) for row in rows if row["state"] != "no sellers"] for rows in (old, new))
     is_evidence = (_is_unnamed(old) or not _is_unnamed(new)) and not any(
         map(_is_about_seller, _problems(new))
