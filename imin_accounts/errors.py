@@ -6,7 +6,8 @@
      ├── InvalidRequest (also ValueError)      refused before a byte was sent
      ├── SessionStateError                     the session is not open here
  ├── NotificationRefused                   a notification without the agreed key: answer 401
-     ├── TransportError                        no reply: maybe_sent says what that means
+     ├── SnapshotsError                        a feed's memory: full, in use, of a newer version
+ ├── TransportError                        no reply: maybe_sent says what that means
      ├── DeadlineExceeded (also TimeoutError)  the call's own time ran out
      ├── OutcomeUnknown                        a DELETE that nobody can vouch for
      ├── ResponseError                         imin answered with an error status
@@ -42,6 +43,7 @@ __all__ = [
     "RateLimited",
     "ResponseError",
     "SessionStateError",
+    "SnapshotsError",
     "TransportError",
     "UnexpectedResponse",
     "WrongCustomer",
@@ -148,6 +150,30 @@ class SessionStateError(IminError):
 
 class NotificationRefused(IminError):
     """A call that says it is imin's does not carry the agreed key. Answer 401, and do nothing."""
+
+
+class SnapshotsError(IminError):
+    """What a feed remembers can't be read or written. Nothing of it was lost, and nothing was taken for done.
+
+    Attributes:
+        reason: ``"newer"``: a newer release wrote it. ``"full"``: there is no room. ``"in use"``: another
+            feed has it. ``"damaged"``: it is not what it should be. ``"closed"``: it is not open here.
+            ``"failed"``: anything else.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the snapshots {_FAULTS.get(reason, _FAULTS['failed'])}")
+        self.reason = reason if reason in _FAULTS else "failed"
+
+
+_FAULTS = {
+    "newer": "are of a newer version: use the release that wrote them, or a later one",
+    "full": "can't be written: there is no room",
+    "in use": "are in use by another feed: one at a time delivers changes, any number may note",
+    "damaged": "can't be read: this is no file of snapshots, or it is damaged",
+    "closed": "are not open: use `async with ChangeFeed(...)`",
+    "failed": "can't be read or written",
+}
 
 
 class TransportError(IminError):

@@ -16,6 +16,7 @@ MODULES = (
     "imin_accounts.cli.rows",
     "imin_accounts.errors",
     "imin_accounts.fake",
+    "imin_accounts.feed",
     "imin_accounts.models",
     "imin_accounts.pytest_plugin",
     "imin_accounts.results",

@@ -1,0 +1,121 @@
+"""Who is read next: those who are claimed, and those whose read failed, once they have waited."""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from itertools import count
+
+import attrs
+
+from imin_accounts.feed._snapshots import Claim, Snapshots
+from imin_accounts.feed._whole import to_its_end
+from imin_accounts.session import Runtime
+
+
+@attrs.define(eq=False)
+class Read:
+    """A customer who is claimed, from the claim to its end.
+
+    Attributes:
+        tries: Reads that have failed.
+        is_forgotten: Whether nothing is to come of it any more.
+    """
+
+    claim: Claim
+    tries: int = 0
+    is_forgotten: bool = False
+
+
+class Due:
+    """The customers to read, each once at a time: what ``get_many`` of a session is given.
+
+    Attributes:
+        reads: Everybody who is claimed, by identifier.
+        ends: Whether the iteration ends as soon as nobody waits or is claimed.
+        error: What ends it at once.
+    """
+
+    def __init__(self, snapshots: Snapshots, runtime: Runtime, *, batch: int, poll: float) -> None:
+        self._snapshots = snapshots
+        self._clock, self._sleep = runtime.clock, runtime.sleep
+        self._batch = batch
+        self._poll = poll
+        self.reads: dict[str, Read] = {}
+        self.ends = False
+        self.error: Exception | None = None
+        self._ready = deque[Read]()
+        self._failed: list[tuple[float, int, Read]] = []  # a heap, by when they have waited long enough
+        self._order = count()
+        self._may_be_more = True
+        self._nap: asyncio.Timeout | None = None
+
+    def look_again(self) -> None:
+        """There may be somebody to claim, or an end."""
+        self._may_be_more = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._nap is not None and not self._nap.expired():
+            self._nap.reschedule(asyncio.get_running_loop().time())
+
+    def put_off(self, read: Read, seconds: float) -> None:
+        """Read somebody once more, after so many seconds."""
+        heapq.heappush(self._failed, (self._clock() + seconds, next(self._order), read))
+        self._wake()
+
+    def end(self, customers: Iterable[str]) -> None:
+        """These are no longer claimed."""
+        for customer in customers:
+            self.reads.pop(customer, None)
+        self.look_again()
+
+    def clear(self) -> list[Claim]:
+        """Forget everybody; returns what was claimed."""
+        claims = [read.claim for read in self.reads.values()]
+        self.reads.clear()
+        self._ready.clear()
+        self._failed.clear()
+        self._may_be_more = True
+        self.error = None
+        return claims
+
+    async def customers(self) -> AsyncIterator[str]:
+        """Everybody to read, in turn."""
+        while self.error is None:
+            while self._failed and self._failed[0][0] <= self._clock():
+                self._ready.append(heapq.heappop(self._failed)[-1])
+            if self._ready:
+                yield self._ready.popleft().claim.customer
+            elif self._may_be_more and len(self._failed) < 4 * self._batch:
+                self._may_be_more = False
+                await to_its_end(self._claim())
+            elif self.ends and not self.reads and not self._may_be_more:
+                return
+            else:
+                await self._rest()
+        raise self.error
+
+    async def _claim(self) -> None:
+        claims = await self._snapshots.claim(self._batch)
+        for claim in claims:
+            read = self.reads[claim.customer] = Read(claim)
+            self._ready.append(read)
+        if claims:
+            self._may_be_more = True
+
+    async def _rest(self) -> None:
+        """Until somebody has waited long enough, ``look_again`` is called, or it is time to look anyway."""
+        seconds = self._poll
+        if self._failed:
+            seconds = min(seconds, max(0.0, self._failed[0][0] - self._clock()))
+        self._nap = nap = asyncio.timeout(None)
+        try:
+            async with nap:
+                await self._sleep(seconds)
+        except TimeoutError:
+            if not nap.expired():
+                raise
+        finally:
+            self._nap = None
+        self._may_be_more = True

@@ -1,0 +1,138 @@
+"""What a feed remembers: what was last read of a customer, and whose turn it is. Protocol and format."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Protocol
+
+import attrs
+import orjson
+
+from imin_accounts._wire.converter import from_jsonld, to_jsonld
+from imin_accounts.changes import Change, SellerUnreadable, changes, last_readable
+from imin_accounts.errors import DecodeError, SnapshotsError
+from imin_accounts.models import SellerAccounts
+
+VERSION = 1
+"""Of the format; it grows when an older release could not read what a newer one writes."""
+
+
+@attrs.frozen
+class Snapshot:
+    """What is known of a customer: what the next reply is compared with.
+
+    Attributes:
+        accounts: As last read; of what could not be read then, as it last could be.
+        unreadable: The identifiers of sellers whose item can't be read now, which was told already.
+    """
+
+    accounts: SellerAccounts
+    unreadable: frozenset[str] = frozenset()
+
+    @classmethod
+    def loads(cls, text: bytes | str) -> "Snapshot":
+        """Read what ``dumps`` has written, in this version or an older one.
+
+        Raises:
+            SnapshotsError: A newer release has written it, or it is damaged.
+        """
+        reason = "damaged"
+        try:
+            document = orjson.loads(text)
+            if document["version"] > VERSION:
+                reason = "newer"
+            else:
+                return cls(from_jsonld(document["accounts"]), frozenset(document.get("unreadable", ())))
+        except (DecodeError, LookupError, TypeError, ValueError):
+            pass
+        raise SnapshotsError(reason)
+
+    def dumps(self) -> bytes:
+        """The snapshot as JSON: a version, and the accounts as JSON-LD."""
+        document: dict[str, Any] = {"version": VERSION, "accounts": to_jsonld(self.accounts)}
+        if self.unreadable:
+            document["unreadable"] = sorted(self.unreadable)
+        return orjson.dumps(document)
+
+
+def compared(before: Snapshot | None, read: SellerAccounts) -> tuple[tuple[Change, ...], Snapshot]:
+    """What a new reply changes, and what is known then. That a seller is unreadable is told once."""
+    was = None if before is None else before.accounts
+    found = changes(was, read)
+    told = frozenset() if before is None else before.unreadable
+    unreadable = {_id(each): each for each in found if isinstance(each, SellerUnreadable) and each.now}
+    again = [each for id, each in unreadable.items() if id in told]
+    news = tuple(each for each in found if each not in again) if again else found
+    return news, Snapshot(last_readable(was, read), frozenset(unreadable))
+
+
+def _id(change: SellerUnreadable) -> str:
+    return "" if change.seller is None else change.seller.id
+
+
+@attrs.frozen
+class Claim:
+    """One customer whose turn it is, and that nobody else reads until it is finished or released.
+
+    Attributes:
+        customer: The identifier. Hidden in the repr, as the snapshot is.
+        token: What ``finish`` knows the note by: whether the customer was noted again or forgotten since.
+        baseline: Whether a first picture is to be taken in silence.
+        snapshot: As ``Snapshot.dumps`` wrote it; None where nothing is known yet.
+    """
+
+    customer: str = attrs.field(repr=lambda _: "'***'")
+    token: Any
+    baseline: bool = False
+    snapshot: bytes | None = attrs.field(default=None, repr=False)
+
+
+class Snapshots(Protocol):
+    """Where a feed keeps notes and snapshots. What these return from is committed.
+
+    A note is a customer who is to be read. A customer has one at most: further ones merge with what waits.
+    ``SqliteSnapshots`` is the embedded one; ``examples/postgres_snapshots.py`` shares a feed between workers.
+    The feed enters and leaves it.
+    """
+
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> object: ...
+
+    async def note(self, customers: Sequence[str], *, urgent: bool, baseline: bool) -> None:
+        """Commit that customers are to be read.
+
+        Args:
+            customers: Identifiers, one at least.
+            urgent: Before those who are not, a waiting note of theirs too.
+            baseline: To be read in silence where nothing is known. One note that is not for a baseline wins.
+        """
+        ...
+
+    async def claim(self, limit: int) -> Sequence[Claim]:
+        """Take up to ``limit`` customers who are noted and whom nobody has; ``()`` where there is none.
+
+        The urgent first, each in the order noted.
+        """
+        ...
+
+    async def finish(self, done: Sequence[tuple[Claim, bytes | None]]) -> None:
+        """Commit what reads came to, and give the claims back, all in one.
+
+        For each: the snapshot is replaced, or stays where it is None, and the note ends, unless the customer
+        was noted again since the claim: then it waits again. Of who was forgotten since, nothing is kept.
+        """
+        ...
+
+    async def release(self, claims: Sequence[Claim]) -> None:
+        """Give claims back: their notes wait again."""
+        ...
+
+    async def load(self, customer: str) -> bytes | None:
+        """A customer's snapshot; None where there is none."""
+        ...
+
+    async def forget(self, customer: str) -> None:
+        """Erase a customer's snapshot and note."""
+        ...
