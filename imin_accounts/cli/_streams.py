@@ -62,7 +62,7 @@ def guard() -> Output | None:
 
 
 def write_error() -> OSError | None:
-    """Why standard output can't be written, if it can't, as far as is known; a caller that minds flushes it."""
+    """Why standard output could not be written, if so; whoever wants to know of the last piece flushes it."""
     output = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return output.error if isinstance(output, Output) else None
 

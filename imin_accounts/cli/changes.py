@@ -65,8 +65,8 @@ def changes(
 ) -> None:
     """Tell what changed between two exports, or since the last round.
 
-    OLD and NEW are files that `export` or `convert` wrote, in any formats, sorted or not, of any size; nothing
-    is asked of imin, and no key is needed. A table counts the changes by kind; with --json each is a line, in
+    OLD and NEW are files that `export` or `convert` wrote: of any formats and any size, sorted or not. imin
+    is not asked, and no key is needed. A table counts the changes by kind; with --json each is a line, in
     the order of NEW.
 
     \b
@@ -79,11 +79,11 @@ def changes(
     "customer not read", and exit code 3 says that there are such. Who is in one of the two files alone is
     told as "customer added" or "customer missing".
 
-    IDS with --snapshots is a round for cron: it holds your identifiers, as for `export`, each customer is read,
-    and what changed since the last round is printed, a line of JSON each. The first time a customer is only
-    remembered, unless --tell-new. FILE is readable by you only: it holds personal data. Lines are printed
-    before FILE takes note of them. So after a kill, a full disk or a reader that went away the next round
-    tells what was not told, and may tell some of it again. One round at a time uses a FILE.
+    IDS with --snapshots is a round for cron. It holds your identifiers, as for `export`. Each customer is
+    read, and what changed since the last round is printed, a line of JSON each. Who is met for the first
+    time is only remembered, unless --tell-new. FILE is readable by you only: it holds personal data. Lines
+    are printed before FILE takes note of them: after a kill, a full disk or a reader that went away the next
+    round tells what was not told, and may tell some of it again. One round at a time uses a FILE.
     """
     if snapshots is None:
         if tell_new or column or shard or limit:
@@ -102,10 +102,8 @@ def changes(
             with suppress(NotWritten):  # which the exit code tells
                 asyncio.run(night.run(pending, concurrency=concurrency))
         result = night.result
-        click.echo(
-            f"{count_text(result.read, 'customer')} read, {night.changed:,} changed, {result.failed:,} failed.",
-            err=True,
-        )
+        read = count_text(result.read, "customer")
+        click.echo(f"{read} read, {night.changed:,} changed, {result.failed:,} failed.", err=True)
         if result.left:
             click.echo("The next round goes on with those who are left.", err=True)
     ctx.exit(result.exit_code)

@@ -1,4 +1,4 @@
-"""A round over many customers with the feed: each read again, compared with what was last told, told, remembered."""
+"""A round over many customers with the feed: each is read, compared with what was last told, and told of."""
 
 import asyncio
 import os
@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -92,8 +91,9 @@ class Night:
 
         def rest() -> Iterator[str]:
             nonlocal customer
-            for customer in customers:
-                yield customer
+            for each in customers:
+                customer = each
+                yield each
 
         while True:
             try:
