@@ -32,7 +32,7 @@ Examples:
   imin-accounts disconnect-all 1234 --journal journal.jsonl
   imin-accounts export customers.txt -o accounts.jsonl
   imin-accounts audit accounts.jsonl --within 30d --report audit.html
-  imin-accounts changes yesterday.jsonl today.jsonl
+  imin-accounts changes accounts.jsonl today.jsonl
 
 \b
 Exit codes:

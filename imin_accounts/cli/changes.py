@@ -31,13 +31,13 @@ _KINDS = (*(kind.__name__ for kind in get_args(Change)), *CUSTOMER_KINDS)
 
 @click.command(
     epilog=examples(
-        "imin-accounts changes yesterday.jsonl today.jsonl",
-        "imin-accounts changes yesterday.parquet today.sqlite --json > changes.jsonl",
-        "imin-accounts changes customers.txt --snapshots accounts.db >> changes.jsonl",
+        "imin-accounts changes accounts.jsonl today.jsonl",
+        "imin-accounts changes accounts.jsonl today.parquet --json > changes.jsonl",
+        "imin-accounts changes customers.txt --snapshots accounts.db",
     )
 )
 @click.argument("old", metavar="OLD|IDS", type=ids_path)
-@click.argument("new", metavar="[NEW]", type=ids_path, required=False)
+@click.argument("new", metavar="[NEW]", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.option(
     "--snapshots",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -63,7 +63,7 @@ def changes(
     rate: float | None,
     as_json: bool,
 ) -> None:
-    """Tell what changed between two exports, or since the last round.
+    """Tell what changed between two exports or rounds.
 
     OLD and NEW are files that `export` or `convert` wrote: of any formats and any size, sorted or not. imin
     is not asked, and no key is needed. A table counts the changes by kind; with --json each is a line, in
@@ -112,6 +112,8 @@ def changes(
 def _between(old: Path, new: Path | None, *, as_json: bool) -> Result:
     if new is None:
         raise click.UsageError("say NEW, the later export, or --snapshots FILE")
+    if not new.exists():
+        raise click.UsageError(f"{new} does not exist")
     for file in (old, new):
         if file.suffix.lower() not in _FORMATS:
             raise click.UsageError(f"{file}: its name must end with one of {', '.join(_FORMATS)}")

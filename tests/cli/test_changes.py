@@ -366,12 +366,13 @@ def test_a_customer_who_is_there_twice_is_refused(imin: FakeImin, tmp_path: Path
     [
         (["old.jsonl"], "say NEW"),
         (["old.jsonl", "ids.txt"], "its name must end with one of"),
-        (["old.jsonl", "-"], "its name must end with one of"),
+        (["-", "old.jsonl"], "its name must end with one of"),
         (["old.jsonl", "old.jsonl", "--limit", "3"], "are for --snapshots"),
         (["old.jsonl", "old.jsonl", "--tell-new"], "are for --snapshots"),
         (["old.jsonl", "old.jsonl", "--snapshots", "s.db"], "say either NEW or --snapshots"),
         (["ids.txt", "--snapshots", "ids.txt"], "would be written over what is read"),
         (["nowhere.jsonl", "old.jsonl"], "does not exist"),
+        (["old.jsonl", "nowhere.jsonl"], "does not exist"),
     ],
 )
 def test_wrong_usage(
