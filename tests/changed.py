@@ -120,6 +120,11 @@ def the_same(one: SellerAccounts, other: SellerAccounts) -> bool:
     return bool(_canonical(_plain(one)) == _canonical(_plain(other)))
 
 
+def said(accounts: SellerAccounts) -> bytes:
+    """What a reply says, wherever it came from: equal for those that say the same."""
+    return _text(_canonical(_plain(attrs.evolve(accounts, id=None))))
+
+
 def _plain(value: Any) -> Any:
     """Fields as JSON, and the members that have none."""
     if isinstance(value, tuple):

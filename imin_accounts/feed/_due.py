@@ -64,10 +64,11 @@ class Due:
         heapq.heappush(self._failed, (self._clock() + seconds, next(self._order), read))
         self._wake()
 
-    def end(self, customers: Iterable[str]) -> None:
-        """These are no longer claimed."""
-        for customer in customers:
-            self.reads.pop(customer, None)
+    def end(self, claims: Iterable[Claim]) -> None:
+        """These are given back; who was claimed anew meanwhile is not meant."""
+        for claim in claims:
+            if (read := self.reads.get(claim.customer)) is not None and read.claim is claim:
+                del self.reads[claim.customer]
         self.look_again()
 
     def clear(self) -> list[Claim]:

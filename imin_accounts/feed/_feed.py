@@ -8,7 +8,9 @@ from types import TracebackType
 from typing import Self
 
 import attrs
+import orjson
 
+from imin_accounts._wire.converter import from_jsonld, to_jsonld
 from imin_accounts._wire.requests import BASE_URL, accounts_request
 from imin_accounts.changes import Change
 from imin_accounts.errors import (
@@ -52,6 +54,8 @@ class _Delivery:
     read: Read
     update: Update | Failed
     snapshot: bytes | None
+    reply: bytes | None = None
+    """What is to be kept before; None for what is kept already, and for failures."""
 
 
 class ChangeFeed:
@@ -110,8 +114,10 @@ class ChangeFeed:
         self._is_waited_for = False
         self._reading: AbstractAsyncContextManager[AsyncIterator[Fetched | Failed]] | None = None
         self._outcomes: AsyncIterator[Fetched | Failed] | None = None
+        self._coming: asyncio.Task[Fetched | Failed | None] | None = None
         self._delivered: _Delivery | None = None
-        self._again = deque[_Delivery]()
+        self._found: list[_Delivery] = []
+        self._kept = deque[_Delivery]()
         self._done: list[tuple[Claim, bytes | None]] = []
         self._finisher: asyncio.Task[None] | None = None
 
@@ -132,7 +138,7 @@ class ChangeFeed:
     async def _close(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._again.clear()
+        self._kept.clear()
         self._delivered = None
         try:
             await self._stop()
@@ -193,16 +199,19 @@ class ChangeFeed:
                 if len(batch) == AT_ONCE:
                     await self._note_batch(batch, baseline)
                     batch = []
+        except InvalidRequest:
+            await self._note_batch(batch, baseline)
+            raise
         finally:
             if hasattr(source, "aclose"):
                 await source.aclose()
-            if batch:
-                await self._note_batch(batch, baseline)
+        await self._note_batch(batch, baseline)
 
     async def _note_batch(self, batch: list[str], baseline: bool) -> None:
         self._check_open()
-        await self._snapshots.note(batch, urgent=False, baseline=baseline)
-        self._due.look_again()
+        if batch:
+            await self._snapshots.note(batch, urgent=False, baseline=baseline)
+            self._due.look_again()
 
     async def snapshot(self, customer: str) -> SellerAccounts | None:
         """What is known of a customer: what the next reply is compared with. None where nothing is.
@@ -252,8 +261,8 @@ class ChangeFeed:
         try:
             self._begin(updates)
             await self._acknowledge()
-            while (delivery := self._redelivery()) is None and (delivery := await self._read()) is None:
-                pass
+            while (delivery := self._next_kept()) is None:
+                await self._read()
             self._delivered = delivery
             return delivery.update
         finally:
@@ -268,7 +277,7 @@ class ChangeFeed:
         updates.has_begun = True
         self._current = updates
         if self._delivered is not None:
-            self._again.append(self._delivered)
+            self._kept.appendleft(self._delivered)
             self._delivered = None
         self._due.ends = updates.ends
         self._due.look_again()
@@ -277,38 +286,66 @@ class ChangeFeed:
         """The consumer is done with what it has: the snapshot moves on, before anything else is delivered."""
         if (delivered := self._delivered) is not None:
             self._finish(delivered.read, delivered.snapshot)
-            while self._finisher is not None and delivered.read.claim.customer in self._due.reads:
+            while self._finisher is not None and self._is_claimed(delivered.read):
                 await asyncio.shield(self._finisher)
             self._delivered = None
             if (error := self._due.error) is not None:
-                self._again.append(delivered)
+                self._kept.appendleft(delivered)
                 await to_its_end(self._stop())
                 raise error
 
-    def _redelivery(self) -> _Delivery | None:
-        while self._again:
-            delivery = self._again.popleft()
+    def _is_claimed(self, read: Read) -> bool:
+        return self._due.reads.get(read.claim.customer) is read
+
+    def _next_kept(self) -> _Delivery | None:
+        while self._kept:
+            delivery = self._kept.popleft()
             if not delivery.read.is_forgotten:
                 return delivery
             self._finish(delivery.read, None)
         return None
 
-    async def _read(self) -> _Delivery | None:
-        """The next reply, and what it comes to; None where there is nothing to deliver."""
-        if self._outcomes is None:
-            self._reading = self._session.get_many(
-                self._due.customers(), concurrency=self._concurrency, timeout=self._timeout
-            )
-            self._outcomes = await self._reading.__aenter__()
+    async def _read(self) -> None:
+        """Take the replies that there are, one at least, and keep those that are to be delivered."""
         if len(self._done) > 4 * self._concurrency and self._finisher is not None:
             await asyncio.shield(self._finisher)
         try:
-            return self._judged(await anext(self._outcomes))
+            while (outcome := await self._outcome(wait=not self._found)) is not None:
+                if (delivery := self._judged(outcome)) is not None:
+                    self._found.append(delivery)
+            await to_its_end(self._keep_found())
         except asyncio.CancelledError:
             raise
         except BaseException:
             await to_its_end(self._stop())
             raise
+
+    async def _keep_found(self) -> None:
+        if replies := [(each.read.claim, each.reply) for each in self._found if each.reply is not None]:
+            await self._snapshots.keep(replies)
+        self._kept += self._found
+        self._found.clear()
+
+    async def _outcome(self, *, wait: bool) -> Fetched | Failed | None:
+        """The next outcome; None where there is none, at all or yet."""
+        if self._outcomes is None:
+            self._reading = self._session.get_many(
+                self._due.customers(), concurrency=self._concurrency, timeout=self._timeout
+            )
+            self._outcomes = await self._reading.__aenter__()
+        if self._coming is None:
+            self._coming = asyncio.create_task(_next_of(self._outcomes))
+        if wait:
+            await asyncio.wait({self._coming})
+        else:
+            await asyncio.sleep(0)
+        if not self._coming.done() or not (wait or self._coming.exception() is None):
+            return None
+        coming, self._coming = self._coming, None
+        outcome = coming.result()
+        if outcome is None and wait:
+            raise StopAsyncIteration
+        return outcome
 
     # --- What a read comes to ---------------------------------------------------------------------
 
@@ -317,9 +354,13 @@ class ChangeFeed:
         if read.is_forgotten:
             self._finish(read, None)
             return None
+        before = None if read.claim.snapshot is None else Snapshot.loads(read.claim.snapshot)
+        if read.claim.kept is not None:  # first what was to be delivered; the customer is read again after it
+            accounts = from_jsonld(read.claim.kept)
+            news, known = compared(before, accounts)
+            return _Delivery(read, Update(outcome.customer, accounts, news), known.dumps())
         if isinstance(outcome, Failed):
             return self._failed(read, outcome)
-        before = None if read.claim.snapshot is None else Snapshot.loads(read.claim.snapshot)
         try:
             news, known = compared(before, outcome.accounts)
         except InvalidRequest:  # a session that does not verify customers
@@ -328,7 +369,8 @@ class ChangeFeed:
         is_new = before is None or news or known.unreadable != before.unreadable
         text = known.dumps() if is_new else None
         if news and not (before is None and read.claim.baseline):
-            return _Delivery(read, Update(outcome.customer, outcome.accounts, news), text)
+            reply = orjson.dumps(to_jsonld(outcome.accounts))
+            return _Delivery(read, Update(outcome.customer, outcome.accounts, news), text, reply)
         self._finish(read, text)
         return None
 
@@ -357,7 +399,7 @@ class ChangeFeed:
             while self._done:
                 batch, self._done = self._done, []
                 await self._snapshots.finish(batch)
-                self._due.end(claim.customer for claim, _ in batch)
+                self._due.end(claim for claim, _ in batch)
         except Exception as error:  # noqa: BLE001 - raised to the consumer
             self._due.error = error
             self._due.look_again()
@@ -367,6 +409,12 @@ class ChangeFeed:
     async def _stop(self) -> None:
         """Read no further; who was not finished waits again."""
         reading, self._reading, self._outcomes = self._reading, None, None
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait({coming})
+            if not coming.cancelled():
+                coming.exception()  # looked at
         try:
             if reading is not None:
                 await reading.__aexit__(None, None, None)
@@ -374,7 +422,8 @@ class ChangeFeed:
             if self._finisher is not None:
                 await self._finisher
             self._done.clear()
-            kept = {each.read.claim.customer: each.read for each in self._again}
+            self._found.clear()
+            kept = {each.read.claim.customer: each.read for each in self._kept}
             claims = [each for each in self._due.clear() if each.customer not in kept]
             self._due.reads.update(kept)
             await self._snapshots.release(claims)
@@ -393,6 +442,10 @@ class _Updates:
 
     async def __anext__(self) -> Update | Failed:
         return await self._step(self)
+
+
+async def _next_of(outcomes: AsyncIterator[Fetched | Failed]) -> Fetched | Failed | None:
+    return await anext(outcomes, None)
 
 
 def _check_customer(customer: str) -> None:

@@ -78,12 +78,14 @@ class Claim:
         token: What ``finish`` knows the note by: whether the customer was noted again or forgotten since.
         baseline: Whether a first picture is to be taken in silence.
         snapshot: As ``Snapshot.dumps`` wrote it; None where nothing is known yet.
+        kept: A reply, as JSON-LD, that was to be delivered and was not finished; None where there is none.
     """
 
     customer: str = attrs.field(repr=lambda _: "'***'")
     token: Any
     baseline: bool = False
     snapshot: bytes | None = attrs.field(default=None, repr=False)
+    kept: bytes | None = attrs.field(default=None, repr=False)
 
 
 class Snapshots(Protocol):
@@ -117,11 +119,19 @@ class Snapshots(Protocol):
         """
         ...
 
+    async def keep(self, read: Sequence[tuple[Claim, bytes]]) -> None:
+        """Commit replies that are about to be delivered: each comes again, as ``Claim.kept``, until finished.
+
+        So it is the same that comes again, whatever has changed at imin meanwhile.
+        """
+        ...
+
     async def finish(self, done: Sequence[tuple[Claim, bytes | None]]) -> None:
         """Commit what reads came to, and give the claims back, all in one.
 
-        For each: the snapshot is replaced, or stays where it is None, and the note ends, unless the customer
-        was noted again since the claim: then it waits again. Of who was forgotten since, nothing is kept.
+        For each: the snapshot is replaced, or stays where it is None; what was kept goes; and the note ends,
+        unless the customer was noted again since the claim, or the claim had a reply kept already, which is
+        what was delivered: then it waits again. Of who was forgotten since, nothing is stored.
         """
         ...
 

@@ -28,7 +28,7 @@ MIGRATIONS = (
     """
     CREATE TABLE note (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, customer TEXT NOT NULL UNIQUE,
-        noted INTEGER NOT NULL DEFAULT 1, urgent INTEGER NOT NULL, baseline INTEGER NOT NULL
+        noted INTEGER NOT NULL DEFAULT 1, kept BLOB, urgent INTEGER NOT NULL, baseline INTEGER NOT NULL
     );
     CREATE INDEX turn ON note (urgent DESC, seq);
     CREATE TABLE snapshot (customer TEXT PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID;
@@ -43,7 +43,7 @@ _NOTE = """
         urgent = max(urgent, excluded.urgent), baseline = min(baseline, excluded.baseline)
 """
 _CLAIM = """
-    SELECT note.customer, seq, noted, baseline, document FROM note LEFT JOIN snapshot USING (customer)
+    SELECT note.customer, seq, noted, baseline, document, kept FROM note LEFT JOIN snapshot USING (customer)
     ORDER BY urgent DESC, seq LIMIT ?
 """
 
@@ -117,6 +117,10 @@ class SqliteSnapshots:
             SnapshotsError: With reason ``"in use"``: another feed claims from this file.
         """
         return await self._run(lambda: self._claim(limit))
+
+    async def keep(self, read: Sequence[tuple[Claim, bytes]]) -> None:
+        """See ``Snapshots.keep``."""
+        await self._run(lambda: self._keep(read))
 
     async def finish(self, done: Sequence[tuple[Claim, bytes | None]]) -> None:
         """See ``Snapshots.finish``."""
@@ -208,8 +212,8 @@ class SqliteSnapshots:
         free = [row for row in rows if row[0] not in self._claimed][:limit]
         self._claimed.update(customer for customer, *_ in free)
         return [
-            Claim(customer, (seq, noted), bool(baseline), document)
-            for customer, seq, noted, baseline, document in free
+            Claim(customer, (seq, noted), bool(baseline), document, kept)
+            for customer, seq, noted, baseline, document, kept in free
         ]
 
     def _be_the_only_one(self) -> None:
@@ -218,11 +222,17 @@ class SqliteSnapshots:
             _make_private(path)
             lock = sqlite3.connect(path, timeout=0, isolation_level=None)
             try:
+                lock.execute("PRAGMA journal_mode = MEMORY")  # nothing is written, so no file beside it
                 lock.execute("BEGIN EXCLUSIVE")
             except sqlite3.OperationalError:
                 lock.close()
                 raise
             self._lock = lock
+
+    def _keep(self, read: Sequence[tuple[Claim, bytes]]) -> None:
+        with self._write(durable=True) as connection:
+            rows = ((accounts, claim.token[0]) for claim, accounts in read)
+            connection.executemany("UPDATE note SET kept = ? WHERE seq = ?", rows)
 
     def _finish(self, done: Sequence[tuple[Claim, bytes | None]]) -> None:
         with self._write(durable=False) as connection:
@@ -231,7 +241,8 @@ class SqliteSnapshots:
                 found = connection.execute("SELECT noted FROM note WHERE seq = ?", (seq,)).fetchone()
                 if found is None:  # forgotten
                     continue
-                if found[0] != noted:  # to the end of the queue, so that nobody else waits for ever
+                if found[0] != noted or claim.kept is not None:
+                    # To the end of the queue, so that nobody else waits for ever.
                     row = connection.execute(
                         "DELETE FROM note WHERE seq = ? RETURNING customer, urgent, baseline", (seq,)
                     ).fetchone()

@@ -15,7 +15,7 @@ async def to_its_end(work: Awaitable[T]) -> T:
         try:
             await asyncio.shield(future)
         except asyncio.CancelledError as error:
-            if not future.done():
+            if not future.cancelled():
                 cancelled = error
         except BaseException:  # noqa: BLE001 - raised below
             break
