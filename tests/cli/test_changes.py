@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from imin_accounts import AccountsSession, RetryPolicy
+from imin_accounts import AccountsSession, Fetched, RetryPolicy, from_jsonld
 from imin_accounts.cli._export.parquet import write_parquet
 from imin_accounts.cli._export.sinks import open_sink
 from imin_accounts.cli.rows import Row, rows_of
@@ -275,8 +275,53 @@ def test_doubt_is_no_disconnection(values: Any, imin: FakeImin, tmp_path: Path) 
     old = written(tmp_path / "old.jsonl", rows)
     new = written(tmp_path / "new.jsonl", [changed({**rows[0], **NOT_CONNECTED}, **values), rows[1]])
     told = {line["change"] for line in compared(old, new)[1]}
-    assert told <= {"SellerUnreadable", "SellerRemoved"} if "seller_id" in values else {"SellerUnreadable"}
-    assert told
+    # Of an item that names another seller than it is about nobody knows that either.
+    assert told == (
+        {"SellerUnreadable", "SellerRemoved"} if values.get("seller_id") else {"SellerUnreadable"}
+    )
+
+
+def test_a_reply_that_does_not_say_whose_it_is_disconnects_nobody(tmp_path: Path) -> None:
+    """It may be another customer's, unless none ever says so."""
+    item = {"@type": "Account", "seller": {"@id": ACME}}
+    was, now = {**item, "dateLinked": "2021-01-27T12:00:00Z"}, {**item, "imin:matchingEmailExists": True}
+    other = {"@type": "Account", "seller": {"@id": BROOK}, "imin:matchingEmailExists": True}
+    told = []
+    for id in ("https://book.imin.co/api/v2/customers/a/accounts", None):
+        files = []
+        for number, (own, account) in enumerate([(id, was), (None, now)]):
+            document = {"@id": own, "@type": "imin:Collection", "imin:item": [account, other]}
+            rows = rows_of(Fetched("a", from_jsonld(document)), AT)
+            files.append(written(tmp_path / f"{number}.jsonl", rows))
+        told.append(kinds(*files))
+    assert told == [{("a", "SellerUnreadable")}, {("a", "AccountDisconnected")}]
+
+
+def test_an_item_with_two_names_may_be_about_whoever_is_missing(imin: FakeImin, tmp_path: Path) -> None:
+    """So that seller is not told to be gone."""
+    [rows] = asyncio.run(read(imin, "a"))
+    problem = f"{ITEM}.seller['@id']: expected the value of id, got another"
+    old = written(tmp_path / "old.jsonl", rows)
+    new = written(tmp_path / "new.jsonl", [{**changed(rows[0], problems=[problem]), "parts": 1}])
+    assert kinds(old, new) == {("a", "SellerUnreadable")}
+
+
+def test_whoever_was_called_by_two_names_is_not_new(imin: FakeImin, tmp_path: Path) -> None:
+    """The item may have been about that seller, whose name under the other key an export does not hold."""
+    [rows] = asyncio.run(read(imin, "a"))
+    problem = f"{ITEM}.seller.id: expected the value of ['@id'], got another"
+    before = changed({**rows[1], "seller_id": "urn:other"}, problems=[problem])
+    old, new = written(tmp_path / "old.jsonl", [rows[0], before]), written(tmp_path / "new.jsonl", rows)
+    assert not {kind for _, kind in kinds(old, new)} & {"SellerAdded", "AccountConnected"}
+
+
+@parquet
+def test_a_parquet_file_that_ends_within_a_customer_is_refused(imin: FakeImin, tmp_path: Path) -> None:
+    """Else that customer would be told to be missing."""
+    [rows] = asyncio.run(read(imin, "a"))
+    write_parquet(tmp_path / "torn.parquet", [rows[:1]])
+    ran = run("changes", str(tmp_path / "torn.parquet"), str(exported(imin, tmp_path / "new.jsonl")))
+    assert (ran.code, "it is not whole" in ran.err) == (1, True)
 
 
 @pytest.mark.parametrize(

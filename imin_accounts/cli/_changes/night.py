@@ -125,8 +125,7 @@ def write(lines: Sequence[Line]) -> None:
         NotWritten: Not all are written; of a file, none.
     """
     before = _size()
-    click.echo("\n".join(map(text, lines)))
-    sys.stdout.flush()
+    click.echo("\n".join(map(text, lines)))  # which flushes
     if write_error() is not None:
         if before is not None:
             with suppress(OSError):  # half a line would spoil the first one that is appended to the file
