@@ -23,6 +23,8 @@ from tests.cli.processes import COMMAND, LONG, end, signal_when, write_ids
 
 CUSTOMERS, KILLS = (5_000, 25) if LONG else (80, 3)
 CONCURRENCY = 16
+LINE = 200
+"""Bytes of a line, or some more."""
 Pair = tuple[str, str]
 
 
@@ -92,26 +94,31 @@ def test_killed_at_random_it_tells_every_change(imin: EmulatorProcess, tmp_path:
         with out.open("ab") as file:
             return subprocess.Popen(
                 [*COMMAND, *map(str, arguments)],
-                env={**os.environ, **environment(imin.base_url)},
+                env={**os.environ, **environment(imin.base_url), "PYTHONUNBUFFERED": ""},
                 stdout=file,
                 stderr=subprocess.PIPE,
                 text=True,
             )
 
     assert end(started()).code == 0
+    changed, midway = len(sellers.pairs) // 3, 0
     for kill in range(KILLS):
-        for pair in dice.sample(sellers.pairs, len(sellers.pairs) // 3):
+        for pair in dice.sample(sellers.pairs, changed):
             sellers.change(pair, str(kill))
-        imin.reads()
-        at = dice.randrange(CUSTOMERS // 2, CUSTOMERS)  # late enough for many lines
-        assert signal_when(started(), lambda: imin.requests() >= at, signal.SIGKILL).code == -9  # noqa: B023
+        enough = out.stat().st_size + dice.randrange(changed * LINE // 2)
+        ended = signal_when(started(), lambda: out.stat().st_size > enough, signal.SIGKILL)  # noqa: B023
+        assert ended.code == -9
+        midway += "customers read" not in ended.err
     sellers.close()
     assert end(started()).code == 0
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     held, again = applied(lines)
     kinds = dict(Counter(line["change"] for line in lines))
-    print(f"{CUSTOMERS:,} customers, {KILLS} kills: {len(lines):,} lines, {again:,} of them again; {kinds}")
+    print(
+        f"{CUSTOMERS:,} customers, {KILLS} kills: {len(lines):,} lines, {again:,} of them again, {midway} kills midway; {kinds}"
+    )
     assert {pair: names for pair, names in held.items() if names} == {
         pair: {name} for pair, name in sellers.error.items()
     }
+    assert midway > 0
     assert again <= KILLS * CONCURRENCY * 4 * 2
