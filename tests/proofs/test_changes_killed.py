@@ -114,9 +114,8 @@ def test_killed_at_random_it_tells_every_change(imin: EmulatorProcess, tmp_path:
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     held, again = applied(lines)
     kinds = dict(Counter(line["change"] for line in lines))
-    print(
-        f"{CUSTOMERS:,} customers, {KILLS} kills: {len(lines):,} lines, {again:,} of them again, {midway} kills midway; {kinds}"
-    )
+    told = f"{len(lines):,} lines, {again:,} of them again: {kinds}"
+    print(f"{CUSTOMERS:,} customers, {KILLS} kills, {midway} of them midway: {told}")
     assert {pair: names for pair, names in held.items() if names} == {
         pair: {name} for pair, name in sellers.error.items()
     }
