@@ -75,6 +75,7 @@ def changes(
       other details of the customer; links; the entitlement filter; the
       description of an error; whether an entitlement that asks for proof is
       held as well; what is not documented.
+
     What could not be read, in OLD or in NEW, is never told as a change; a customer who could not be is
     "customer not read", and exit code 3 says that there are such. Who is in one of the two files alone is
     told as "customer added" or "customer missing".

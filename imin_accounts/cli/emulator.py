@@ -218,6 +218,10 @@ async def _serve(
             raise click.ClickException(f"can't listen on {host}:{port}: {reason}") from None
         try:
             click.echo(f"imin is emulated at {base_url}  (X-Api-Key: test-key, customer: rosie)")
+            if notify is not None:
+                own = notify.key != Notify(notify.url).key
+                key = "the one given" if own else notify.key
+                click.echo(f"Notifications go to {notify.url}  (X-Api-Key: {key})")
             await stop.wait()
         finally:
             if state is not None:
