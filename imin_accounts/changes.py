@@ -356,11 +356,11 @@ def changes(before: SellerAccounts | None, after: SellerAccounts) -> tuple[Chang
         earlier = was.by_seller.get(id)
         if earlier is None:
             found += _added(received)
-        elif not says_same(earlier, received):
+        elif not (len(earlier) == len(received) == 1 and says_same(earlier[0], received[0])):
             account = _readable(earlier, received, is_evidence)
             if account is not None:
                 found += _changed(_readable((), earlier), account)
-            else:
+            elif not says_same(earlier, received):
                 found.append(SellerUnreadable(seller=received[0].seller, was=earlier, now=received))
     if not now.nameless:  # else any of the missing may be one of those
         missing = (each for id, each in was.by_seller.items() if id not in now.by_seller)

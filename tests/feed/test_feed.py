@@ -429,6 +429,21 @@ async def test_forgetting(imin: HeldImin) -> None:
         assert await told(feed) == [("abc", NEW)]
 
 
+async def test_what_comes_again_is_the_same(imin: HeldImin, tmp_path: Path) -> None:
+    """Whatever has changed at imin since it was handed out; that is told afterwards."""
+    async with feeding(imin, tmp_path / "a.db") as feed:
+        await feed.note_all(["abc"], baseline=True)
+        await told(feed)
+        imin.fake.connect("abc", SELLER)
+        await feed.note("abc")
+        connected = await first(feed.until_idle())
+    imin.fake.disconnect("abc", SELLER)
+    async with feeding(imin, tmp_path / "a.db") as feed:
+        again, then = [each async for each in feed.until_idle()]
+        assert again == connected
+        assert kinds(then) == ["AccountDisconnected"]
+
+
 # --- Arguments --------------------------------------------------------------------------------------
 
 

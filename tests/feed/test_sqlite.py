@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -232,3 +233,40 @@ def test_no_name_is_left_open(path: Path) -> None:
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+async def test_cancelled_while_it_opens(path: Path) -> None:
+    """The file and the thread are closed all the same."""
+    for steps in range(6):
+        before = threading.active_count()
+        opening = asyncio.ensure_future(SqliteSnapshots(path).__aenter__())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        while threading.active_count() > before:
+            await asyncio.sleep(0)
+
+
+NOTING = """
+import asyncio, sys
+from imin_accounts.feed import SqliteSnapshots
+async def main():
+    async with SqliteSnapshots(sys.argv[1]) as snapshots:
+        for number in range(20):
+            await snapshots.note([f"{sys.argv[2]}-{number}"], urgent=True, baseline=False)
+asyncio.run(main())
+"""
+
+
+async def test_many_processes_note_at_once(path: Path) -> None:
+    """From the making of the file on: nobody is told that it is locked."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", NOTING, path, str(number), env=env)
+        for number in range(4)
+    ]
+    assert [await each.wait() for each in processes] == [0] * 4
+    async with SqliteSnapshots(path) as snapshots:
+        assert len(await snapshots.claim(100)) == 80

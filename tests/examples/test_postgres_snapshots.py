@@ -1,0 +1,227 @@
+"""``examples/postgres_snapshots.py`` on a PostgreSQL of its own: a feed that several workers share."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+
+from imin_accounts.feed import ChangeFeed
+from tests.cli.processes import LONG
+from tests.feed.imin import SELLER, HeldImin, feeding, told
+
+asyncpg = pytest.importorskip("asyncpg", reason="not installed: asyncpg")
+snapshots = pytest.importorskip("examples.postgres_snapshots")
+
+
+def _initdb() -> Path | None:
+    """Where Debian has PostgreSQL's programs, which are not on the PATH."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = shutil.which("initdb") or (str(versions[-1]) if versions else None)
+    return None if found is None else Path(found)
+
+
+INITDB = _initdb()
+pytestmark = pytest.mark.skipif(INITDB is None, reason="not installed: postgresql")
+CUSTOMERS = 2_000 if LONG else 100
+
+
+@pytest.fixture(scope="module")
+def database() -> Any:
+    """A server on a socket of its own; its address."""
+    assert INITDB is not None
+    folder = mkdtemp(prefix="pg")
+    user: dict[str, Any] = {}
+    if os.geteuid() == 0:  # which PostgreSQL refuses to run as
+        postgres = pwd.getpwnam("postgres")
+        os.chown(folder, postgres.pw_uid, postgres.pw_gid)
+        user = {"user": "postgres", "group": "postgres", "cwd": folder}
+    data = f"{folder}/data"
+    subprocess.run(
+        [INITDB, "-D", data, "-U", "broker", "-A", "trust"], check=True, capture_output=True, **user
+    )
+    server = subprocess.Popen(
+        [
+            INITDB.with_name("postgres"),
+            "-D",
+            data,
+            "-k",
+            folder,
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "fsync=off",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **user,
+    )
+    try:
+        asyncio.run(_answers(folder))
+        yield f"postgresql://broker@/postgres?host={folder}"
+    finally:
+        server.terminate()
+        server.wait()
+        shutil.rmtree(folder)
+
+
+async def _answers(folder: str) -> None:
+    for _ in range(1000):
+        try:
+            connection = await asyncpg.connect(f"postgresql://broker@/postgres?host={folder}")
+        except (OSError, asyncpg.PostgresError):
+            await asyncio.sleep(0.02)
+        else:
+            await connection.close()
+            return
+    raise AssertionError("the server does not answer")
+
+
+@pytest.fixture
+async def dsn(database: str) -> str:
+    """Without tables."""
+    connection = await asyncpg.connect(database)
+    await connection.execute("DROP TABLE IF EXISTS imin_note, imin_snapshot")
+    await connection.close()
+    return database
+
+
+@pytest.fixture
+def imin() -> HeldImin:
+    held = HeldImin()
+    held.add("abc", "xyz")
+    return held
+
+
+@asynccontextmanager
+async def worker(imin: HeldImin, dsn: str, **options: Any) -> AsyncIterator[ChangeFeed]:
+    """One of the workers that share a feed."""
+    lease = options.pop("lease", 30.0)
+    async with feeding(imin, snapshots.PostgresSnapshots(dsn, lease=lease), **options) as feed:
+        yield feed
+
+
+async def test_what_a_feed_promises(imin: HeldImin, dsn: str) -> None:
+    """Additions, changes, nothing; a baseline in silence; forgetting."""
+    async with worker(imin, dsn) as feed:
+        await feed.note("abc")
+        assert await told(feed) == [("abc", ["SellerAdded"])]
+        await feed.note_all(["abc", "xyz", "xyz"], baseline=True)
+        assert await told(feed) == []
+        imin.fake.connect("xyz", SELLER)
+        await feed.note_all(["abc", "xyz"])
+        assert await told(feed) == [("xyz", ["AccountConnected"])]
+        await feed.forget("xyz")
+        assert await feed.snapshot("xyz") is None
+
+
+async def test_what_was_not_done_comes_again_the_same(imin: HeldImin, dsn: str) -> None:
+    """In another worker, whatever has changed at imin meanwhile; then that is told."""
+    async with worker(imin, dsn) as feed:
+        await feed.note("abc")
+        async for _ in feed:
+            break
+    imin.fake.connect("abc", SELLER)
+    async with worker(imin, dsn) as feed:
+        assert await told(feed) == [("abc", ["SellerAdded"]), ("abc", ["AccountConnected"])]
+
+
+async def test_nobody_is_read_by_two_workers(imin: HeldImin, dsn: str) -> None:
+    """Each customer is told of once, by one of them."""
+    everybody = [f"c{number}" for number in range(CUSTOMERS)]
+    imin.add(*everybody)
+    async with worker(imin, dsn) as one, worker(imin, dsn) as other, worker(imin, dsn) as noting:
+        await noting.note_all(everybody)
+        found = await asyncio.gather(told(one), told(other))
+    assert Counter(customer for each in found for customer, _ in each) == dict.fromkeys(everybody, 1)
+    assert imin.most == 1
+
+
+async def test_a_note_during_a_read_causes_another(imin: HeldImin, dsn: str) -> None:
+    """Also one from another worker."""
+    imin.open.clear()
+    async with worker(imin, dsn) as feed, worker(imin, dsn) as other:
+        await feed.note("abc")
+        telling = asyncio.ensure_future(told(feed))
+        while not imin.reads:
+            await asyncio.sleep(0)
+        imin.fake.connect("abc", SELLER)
+        await other.note("abc")
+        imin.open.set()
+        assert await telling == [("abc", ["SellerAdded"]), ("abc", ["AccountConnected"])]
+
+
+async def test_leases_of_the_dead_are_taken_over(imin: HeldImin, dsn: str) -> None:
+    """Once they have expired. What the dead one would still store is refused."""
+    async with snapshots.PostgresSnapshots(dsn, lease=0.1) as dead:
+        dead._prolonging.cancel()
+        await dead.note(["abc"], urgent=True, baseline=False)
+        (claim,) = await dead.claim(1)
+        async with worker(imin, dsn) as feed:
+            assert (await anext(aiter(feed))).customer == "abc"
+            assert await told(feed) == [("abc", ["SellerAdded"])]
+            known = await feed.snapshot("abc")
+            await dead.finish([(claim, b"stale")])
+            assert await feed.snapshot("abc") == known
+
+
+async def test_no_transaction_is_open_in_a_body(imin: HeldImin, dsn: str) -> None:
+    """Nor while imin is asked: it would keep the database from cleaning up."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND query ~ 'imin'"
+    connection = await asyncpg.connect(dsn)
+    async with worker(imin, dsn) as feed:
+        await feed.note("abc")
+        async for _ in feed.until_idle():
+            assert await connection.fetchval(query) == 0
+    await connection.close()
+
+
+KILLED = """
+import asyncio, sys
+from examples.postgres_snapshots import PostgresSnapshots
+from imin_accounts import AccountsSession
+from imin_accounts.fake import FakeImin
+from imin_accounts.feed import ChangeFeed
+
+async def main():
+    imin = FakeImin(seed=1)
+    imin.add_seller("https://id.example.com/seller")
+    for number in range(20):
+        imin.add_customer(f"c{number}", "x@example.com", entitlement_filter="token")
+    async with AccountsSession("test-key", transport=imin) as session:
+        async with ChangeFeed(session, PostgresSnapshots(sys.argv[1], lease=0.5)) as feed:
+            async for update in feed:
+                print(update.customer, flush=True)
+                await asyncio.sleep(3600)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_worker_loses_nothing(imin: HeldImin, dsn: str) -> None:
+    """Another one tells of all, once the leases have expired."""
+    everybody = [f"c{number}" for number in range(20)]
+    imin.add(*everybody)
+    async with worker(imin, dsn) as feed:
+        await feed.note_all(everybody)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", KILLED, dsn), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).strip()
+    process.kill()
+    await process.communicate()
+    found = Counter[str]()
+    async with worker(imin, dsn) as feed:
+        while len(found) < len(everybody):
+            found.update(customer for customer, _ in await told(feed))
+    assert found == dict.fromkeys(everybody, 1)
