@@ -83,11 +83,11 @@ def session(**more: Any) -> "AccountsSession":
     options = {**click.get_current_context().ensure_object(dict), **more}
     file: Path | None = options.pop("api_key_file", None)
     if file is not None and "api_key" not in more:
-        options["api_key"] = _key_in(file)
+        options["api_key"] = key_in(file)
     return AccountsSession.from_env(**options)
 
 
-def _key_in(file: Path) -> str:
+def key_in(file: Path) -> str:
     """The key, whoever wrote it: PowerShell's ``>`` makes UTF-16, Windows' Notepad a byte order mark."""
     try:
         content = file.read_bytes()

@@ -12,6 +12,7 @@ from imin_accounts.cli._connection import connection_options
 COMMANDS = (
     "accounts",
     "audit",
+    "changes",
     "convert",
     "demo",
     "disconnect",
@@ -34,6 +35,7 @@ Examples:
   imin-accounts disconnect-all rosie --journal journal.jsonl --yes
   imin-accounts export customers.txt -o accounts.jsonl
   imin-accounts audit accounts.jsonl --within 30d --report audit.html
+  imin-accounts changes accounts.jsonl today.jsonl
 
 \b
 To try them without a key, leave `imin-accounts emulator` running, whose customer

@@ -61,6 +61,12 @@ def guard() -> Output | None:
     return output
 
 
+def write_error() -> OSError | None:
+    """Why standard output could not be written, if so; whoever wants to know of the last piece flushes it."""
+    output = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return output.error if isinstance(output, Output) else None
+
+
 def _guarded(stream: TextIO | None, number: int) -> tuple[TextIO, Output | None]:
     if stream is not None and not _is_plain(stream):
         if isinstance(stream, io.TextIOWrapper):

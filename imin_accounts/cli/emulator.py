@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import Any, Literal
 
 import click
 
+from imin_accounts.cli._connection import key_in
 from imin_accounts.cli._faults_help import faults_help
 from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import safe
 from imin_accounts.cli._signals import told_to_end
-from imin_accounts.fake import FakeImin, add_people, add_rosie
+from imin_accounts.fake import FakeImin, Notify, add_people, add_rosie
 
 __all__ = ["emulator"]
 
@@ -27,6 +29,7 @@ __all__ = ["emulator"]
         "imin-accounts emulator",
         "imin-accounts emulator --port 9000 --state imin.json",
         "imin-accounts emulator --customers 1000 --seed 7",
+        "imin-accounts emulator --notify-url http://127.0.0.1:8000/imin-webhook",
     )
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -66,6 +69,17 @@ __all__ = ["emulator"]
     help="A JSON file to start from, if it holds anything, and to save to at the end.",
 )
 @click.option(
+    "--notify-url",
+    metavar="URL",
+    help="Post a notification there whenever something changes for a customer at a seller.",
+)
+@click.option(
+    "--notify-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file that holds the X-Api-Key of notifications; or IMIN_NOTIFY_KEY.  "
+    "[default: test-notification-key]",
+)
+@click.option(
     "--admin",
     type=click.Choice(["loopback", "anywhere"]),
     default="loopback",
@@ -97,6 +111,8 @@ def emulator(
     faults: Path | None,
     fixtures: tuple[Path, ...],
     state: Path | None,
+    notify_url: str | None,
+    notify_key_file: Path | None,
     admin: Literal["loopback", "anywhere"],
     public_url: str | None,
     verbose: bool,
@@ -116,11 +132,13 @@ def emulator(
                   "nth": 1, "probability": 0.5,
                   "effect": {"drop": {"processed": true}}}],
        "rate_limit": {"per_second": 20}}
-    Effects: status, latency, stall, drop, other_customer, malformed, drifted; see --faults-help.
+    Effects: status, latency, stall, drop, other_customer, malformed, drifted; on notifications lost,
+    duplicated, late, reordered, wrong_key. See --faults-help.
 
     Its address shows who there is, what to try and what was asked, in a browser and with curl; /_emulator/
     lists what can be done to it, and /openapi.json describes the API.
     """
+    notify = _notify(notify_url, notify_key_file)
     fake = FakeImin(seed=seed)
     if verbose:
         _log_to_standard_error()
@@ -130,7 +148,7 @@ def emulator(
     add_people(fake, sellers=sellers, customers=customers, seed=seed or 0)
     if faults is not None:
         _load("--faults", faults, fake.faults.load)
-    where = {"host": host, "port": port, "admin": admin, "public_url": public_url}
+    where = {"host": host, "port": port, "admin": admin, "public_url": public_url, "notify": notify}
     if state is None:
         _load_fixtures(fake, fixtures)
         asyncio.run(_serve(fake, where))
@@ -145,6 +163,21 @@ def emulator(
 def _print_faults_help(ctx: click.Context) -> None:
     click.echo(faults_help(FakeImin().faults.schema()))
     ctx.exit()
+
+
+def _notify(url: str | None, key_file: Path | None) -> Notify | None:
+    """Where to post notifications; the key stands nowhere on the command line, where others could read it."""
+    if url is None:
+        if key_file is not None:
+            raise click.UsageError("--notify-key-file needs --notify-url")
+        return None
+    key = os.environ.get("IMIN_NOTIFY_KEY") or None  # an empty variable counts as not set
+    if key_file is not None:
+        key = key_in(key_file)
+    try:
+        return Notify(url) if key is None else Notify(url, key)
+    except ValueError as error:
+        raise click.UsageError(f"notifications: {error}") from None
 
 
 class StateFile:
@@ -218,6 +251,11 @@ async def _serve(fake: FakeImin, where: dict[str, Any], state: StateFile | None 
         try:
             customers = ", ".join(map(safe, ("rosie", *fake.population.replies)))
             click.echo(f"imin is emulated at {base_url}  (X-Api-Key: test-key, customer: {customers})")
+            notify: Notify | None = where["notify"]
+            if notify is not None:
+                own = notify.key != Notify(notify.url).key
+                key = "the one given" if own else notify.key
+                click.echo(f"Notifications go to {notify.url}  (X-Api-Key: {key})")
             await stop.wait()
         finally:
             if state is not None:

@@ -55,7 +55,10 @@ COLUMNS = (
     Column("conflicts", "int", "How many of those for a conflict with another entitlement."),
     Column("problems", "int", "How much of imin's reply could not be read."),
     Column(
-        "details", "text", "Lists behind the counts, as JSON text: entitlements, update_errors, problems."
+        "details",
+        "text",
+        "Lists behind the counts, as JSON text: entitlements, update_errors, problems; unnamed, if the reply "
+        "does not say whose it is.",
     ),
     Column("error_type", "text", "Why the customer could not be read: the error's class."),
     Column("error_status", "int", "The HTTP status that imin answered with."),
@@ -84,7 +87,7 @@ def rows_of(outcome: Fetched | Failed, at: datetime) -> list[Row]:
         outcome: What reading the customer came to.
         at: When that was, an aware time.
     """
-    facts = [_failure(outcome)] if isinstance(outcome, Failed) else _accounts(outcome)
+    facts = [failure_facts(outcome)] if isinstance(outcome, Failed) else _accounts(outcome)
     own: Row = {"customer": outcome.customer, "fetched_at": time_text(at), "parts": len(facts)}
     return [{**_EMPTY, **fact, **own, "part": part} for part, fact in enumerate(facts, 1)]
 
@@ -138,16 +141,18 @@ _KINDS: dict[str, Callable[[object], bool]] = {
     "time": _is_time,
 }
 _TIMES = {"expires", "evidence_link_expires"}
+_LISTS = {"entitlements", "update_errors", "problems", "unnamed"}
+_UNNAMED = ("the reply does not say whose it is",)
 
 
 def _are_details(found: object) -> bool:
     """Whether these are lists as ``details`` gives them."""
-    if not isinstance(found, dict) or not found.keys() <= {"entitlements", "update_errors", "problems"}:
+    if not isinstance(found, dict) or not found.keys() <= _LISTS:
         return False
     return (
         all(map(_is_entitlement, _list(found, "entitlements")))
         and all(map(_is_update_error, _list(found, "update_errors")))
-        and all(isinstance(each, str) for each in _list(found, "problems"))
+        and all(isinstance(each, str) for each in _list(found, "problems") + _list(found, "unnamed"))
     )
 
 
@@ -176,7 +181,8 @@ def _is_update_error(found: object) -> bool:
     )
 
 
-def _failure(failed: Failed) -> Row:
+def failure_facts(failed: Failed) -> Row:
+    """What is told of a customer who could not be read."""
     error = failed.error
     return {
         "state": "error",
@@ -193,7 +199,11 @@ def _accounts(fetched: Fetched) -> list[Row]:
     for account in fetched.accounts:
         rows.append(_account(account, (*of_all, *account.problems)))
         of_all = ()
-    return rows or [{"state": "no sellers", "problems": len(of_all), "details": _json(problems=of_all)}]
+    rows = rows or [{"state": "no sellers", "problems": len(of_all), "details": _json(problems=of_all)}]
+    if fetched.accounts.customer is None and any(row["state"] != "connected" for row in rows):
+        # It is no evidence that anything was disconnected.
+        rows[0]["details"] = _json(**details(rows[0]), unnamed=_UNNAMED)
+    return rows
 
 
 def _account(account: SellerAccount, problems: tuple[str, ...]) -> Row:
@@ -232,12 +242,13 @@ def _entitlements(account: ConnectedAccount) -> Iterator[dict[str, str]]:
     requests = set(map(id, account.evidence_requests))
     for entitlement in (*account.entitlements, *account.evidence_requests):
         key = entitlement.id or id(entitlement)
-        facts = _facts(entitlement, asked=id(entitlement) in requests)
+        facts = entitlement_facts(entitlement, asked=id(entitlement) in requests)
         found[key] = found.get(key, {}) | {name: fact for name, fact in facts.items() if fact is not None}
     yield from found.values()
 
 
-def _facts(entitlement: Entitlement, *, asked: bool) -> dict[str, str | None]:
+def entitlement_facts(entitlement: Entitlement, *, asked: bool) -> dict[str, str | None]:
+    """What is told of an entitlement; ``asked`` if the reply lists it among those that ask for proof."""
     kind, request = entitlement.entitlement_type, entitlement.evidence_request
     status = request.action_status.name.lower() if request and request.action_status else "unknown"
     return {

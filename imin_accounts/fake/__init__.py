@@ -3,6 +3,15 @@
 from imin_accounts.fake._connect import ConnectRefused
 from imin_accounts.fake._distort import Drift, Flaw
 from imin_accounts.fake._fake import FakeImin
+from imin_accounts.fake._notification_rules import (
+    Duplicated,
+    Late,
+    Lost,
+    NotificationEffect,
+    Reordered,
+    WrongKey,
+)
+from imin_accounts.fake._notifications import Notify, WebhookCall
 from imin_accounts.fake._people import add_people
 from imin_accounts.fake._replies import ErrorBody
 from imin_accounts.fake._rules import (
@@ -26,19 +35,27 @@ __all__ = [
     "Drift",
     "Drifted",
     "Drop",
+    "Duplicated",
     "Effect",
     "ErrorBody",
     "FakeImin",
     "Flaw",
+    "Late",
     "Latency",
+    "Lost",
     "Malformed",
+    "NotificationEffect",
+    "Notify",
     "OtherCustomer",
     "RateLimit",
     "Received",
+    "Reordered",
     "Rule",
     "Stall",
     "Status",
     "Undocumented",
+    "WebhookCall",
+    "WrongKey",
     "add_crowd",
     "add_people",
     "add_rosie",

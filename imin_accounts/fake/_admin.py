@@ -1,5 +1,7 @@
 """``/_emulator/``: what a test in any language does to the emulator over HTTP. Its index lists all of it.
 
+``_causes`` adds what changes for a customer at a seller, and the notifications of it.
+
 Whoever reaches it can read and change everything, so only this machine may: the peer and the ``Host``
 asked for must be loopback (a web page can point a name of its own at this machine), and a browser's
 request must not come from another site. The page at ``/`` shows everybody's data, and keeps the same rules.

@@ -142,7 +142,8 @@ class Api:
         seller = request.query.get("seller")
         if not seller:
             return self._bad_request("seller is required")
-        disconnected = self._world.disconnect(request.customer, seller)
+        told = self._world.undocumented.own_delete_notifies
+        disconnected = self._world.disconnect(request.customer, seller, notify=told)
         if disconnected or self._world.undocumented.unconnected_delete == 204:
             return replies.no_content()
         return self._not_found("There is no such connected account.")

@@ -18,6 +18,7 @@ __all__ = [
     "AddMember",
     "AddSeller",
     "Advance",
+    "ChangeAccount",
     "Command",
     "Complete",
     "Connect",
@@ -35,6 +36,8 @@ _texts = Check(
     {"type": "array", "items": {"type": "string"}},
     lambda value: isinstance(value, list | tuple) and all(isinstance(each, str) for each in value),
 )
+_SAME: Any = object()
+"""The value of what is not named: None takes away."""
 _STATUSES = {status.value: status for status in ActionStatus} | {
     status.value.rpartition("/")[2]: status for status in ActionStatus
 }
@@ -167,6 +170,44 @@ class Connect:
 
     def do(self, imin: Service) -> None:
         imin.connect(**attrs.asdict(self, recurse=False))
+
+
+def _changed(check: Check) -> Any:
+    is_valid = Check(check.words, check.schema, lambda value: value is _SAME or check.accepts(value))
+    return attrs.field(default=_SAME, validator=is_valid)
+
+
+@attrs.frozen(kw_only=True)
+class ChangeAccount:
+    """Change what a seller shares about a connected account; what is not named stays. May notify.
+
+    Attributes:
+        customer: A customer identifier.
+        seller: The seller's @id.
+        email: Of the account with the seller, a detail of the customer; null takes it away.
+        hidden_entitlements: Whether the seller knows of discounts that it does not show.
+        access_pass: The barcode's text; null takes it away.
+        access_passes: Further passes after it, such as pictures.
+        entitlements: Discounts, sent under entitlement until they expire.
+        evidence: Entitlements that ask for proof, sent under imin:evidenceRequests.
+        update_errors: Sent under imin:entitlementUpdateErrors.
+    """
+
+    customer: str = attrs.field(validator=_ID)
+    seller: str = attrs.field(validator=_ID)
+    email: str | None = _changed(_TEXT)
+    hidden_entitlements: bool | None = _changed(flag(optional=True))
+    access_pass: str | None = _changed(_TEXT)
+    access_passes: tuple[Node, ...] = _changed(nodes())
+    entitlements: tuple[Node, ...] = _changed(nodes())
+    evidence: tuple[Node, ...] = _changed(nodes())
+    update_errors: tuple[Node, ...] = _changed(nodes())
+
+    def do(self, imin: Service) -> None:
+        named = {
+            name: value for name, value in attrs.asdict(self, recurse=False).items() if value is not _SAME
+        }
+        imin.change_account(**named)
 
 
 @attrs.frozen(kw_only=True)

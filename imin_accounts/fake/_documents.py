@@ -54,14 +54,16 @@ class Connection:
     Attributes:
         email: Of the account with the seller: it may differ from the one that the broker knows.
         date_linked: When it was connected.
-        date_modified: When the seller last changed what it shares.
+        date_modified: When the seller last changed the customer's details.
         access_pass: The barcode's text.
+        access_pass_modified: When the seller last changed that.
         access_passes, entitlements, evidence, update_errors: JSON-LD objects, sent as they are.
     """
 
     email: str | None = attrs.field(validator=text(optional=True), repr=False)
     date_linked: datetime = attrs.field(validator=aware)
     date_modified: datetime = attrs.field(validator=aware)
+    access_pass_modified: datetime = attrs.field(validator=aware)
     hidden_entitlements: bool | None = attrs.field(default=False, validator=flag(optional=True))
     access_pass: str | None = attrs.field(default=None, validator=text(optional=True), repr=False)
     access_passes: tuple[Node, ...] = attrs.field(default=(), repr=False)
@@ -124,7 +126,11 @@ def connected(seller: Node, connection: Connection, now: datetime) -> Node:
     reply does.
     """
     modified = date_text(connection.date_modified)
-    barcode = {"@type": "Barcode", "text": connection.access_pass, "dateModified": modified}
+    barcode = {
+        "@type": "Barcode",
+        "text": connection.access_pass,
+        "dateModified": date_text(connection.access_pass_modified),
+    }
     passes = [*([] if connection.access_pass is None else [barcode]), *connection.access_passes]
     return {
         "@type": "Account",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from imin_accounts.errors import TransportError
 from imin_accounts.fake._api import is_web_address
+from imin_accounts.fake._notifications import Notify
 from imin_accounts.fake._service import Service
 from imin_accounts.transports.base import Request, Response
 
@@ -25,6 +26,7 @@ class FakeImin(Service):
         sleep: Waits some seconds, for late replies; ``asyncio.sleep`` if not given.
         undocumented: How to behave where imin's pages don't say; may be assigned later too.
         broker: What the seller's pages call whoever has the key.
+        notification_key: What ``X-Api-Key`` carries in ``take_notifications``.
     """
 
     # -- requests
@@ -49,6 +51,7 @@ class FakeImin(Service):
         port: int = 0,
         admin: Literal["loopback", "anywhere"] = "loopback",
         public_url: str | None = None,
+        notify: Notify | None = None,
     ) -> AbstractAsyncContextManager[str]:
         """Serve the same state over HTTP, with the seller's pages for a browser.
 
@@ -59,6 +62,8 @@ class FakeImin(Service):
                 anybody.
             public_url: What every URL in a reply starts with, if not as the one that was asked for: in a
                 compose file a browser does not know the name that the other services do.
+            notify: Where to post a notification whenever something changes for a customer, from then on;
+                None for nowhere.
 
         Returns:
             A context manager that gives the base URL, without a slash at its end.
@@ -75,4 +80,4 @@ class FakeImin(Service):
                 raise ValueError("public_url must be an absolute http(s) URL without query and fragment")
         from imin_accounts.fake._http import serving  # aiohttp's server takes long to import
 
-        return serving(self, host=host, port=port, admin=admin, public_url=public_url)
+        return serving(self, host=host, port=port, admin=admin, public_url=public_url, notify=notify)

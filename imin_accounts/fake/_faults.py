@@ -1,4 +1,4 @@
-"""What becomes of each call under the rules in force. No I/O.
+"""What becomes of each call, and of each notification, under the rules in force. No I/O.
 
 A rule sees every call that its ``endpoint`` and ``customer`` match and counts them from 1, from when
 it was added. Rules apply in order: latencies add up, and the first other effect that is due decides.
@@ -17,11 +17,11 @@ import attrs
 from imin_accounts.fake import _replies as replies
 from imin_accounts.fake._api import ACCOUNTS, Api, ApiRequest
 from imin_accounts.fake._distort import drifted, malformed
+from imin_accounts.fake._notification_rules import NOTIFICATION_EFFECTS, Late, NotificationEffect
 from imin_accounts.fake._rules import (
     SCRIPT,
     Drifted,
     Drop,
-    Effect,
     Latency,
     Malformed,
     OtherCustomer,
@@ -56,9 +56,10 @@ class Fate:
 class Faults:
     """The rules in force, and what has been counted for them."""
 
-    def __init__(self, world: World, random: random.Random) -> None:
+    def __init__(self, world: World, random: random.Random, *, of_notifications: random.Random) -> None:
         self._world = world
         self._random = random
+        self._of_notifications = of_notifications
         self._seen: list[tuple[Rule, list[int]]] = []
         self._recent: deque[datetime] = deque()
         self.rate_limit: RateLimit | None = None
@@ -112,7 +113,7 @@ class Faults:
 
     def decide(self, request: ApiRequest, api: Api) -> Fate:
         """Have ``api`` do what ``request`` asks, or not. Returns what becomes of it."""
-        due = list(self._due(request))
+        due = [rule.effect for rule in self._due(lambda rule: rule.matches(request), self._random)]
         if self._over_limit(request):
             assert self.rate_limit is not None
             headers = _retry_after(self.rate_limit.retry_after)
@@ -122,13 +123,20 @@ class Faults:
         fate = _play(effect, request, api)
         return attrs.evolve(fate, delay=fate.delay + delay, by_fault=effect is not None)
 
-    def _due(self, request: ApiRequest) -> Iterator[Effect]:
+    def decide_notification(self, customer: str) -> tuple[float, NotificationEffect | None]:
+        """How many seconds late a notification for ``customer`` is, and what else goes wrong with it."""
+        rules = self._due(lambda rule: rule.matches_notification(customer), self._of_notifications)
+        due = [rule.effect for rule in rules if isinstance(rule.effect, NOTIFICATION_EFFECTS)]
+        late = sum(effect.seconds for effect in due if isinstance(effect, Late))
+        return late, next((effect for effect in due if not isinstance(effect, Late)), None)
+
+    def _due(self, matches: Callable[[Rule], bool], dice: random.Random) -> Iterator[Rule]:
         for rule, count in self._seen:
-            if rule.matches(request):
+            if matches(rule):
                 count[0] += 1
                 chosen = rule.nth is None or count[0] in rule.nth
-                if chosen and (rule.probability == 1 or self._random.random() < rule.probability):
-                    yield rule.effect
+                if chosen and (rule.probability == 1 or dice.random() < rule.probability):
+                    yield rule
 
     def _over_limit(self, request: ApiRequest) -> bool:
         if self.rate_limit is None or request.route != ACCOUNTS:
@@ -142,7 +150,7 @@ class Faults:
         return False
 
 
-def _play(effect: Effect | None, request: ApiRequest, api: Api) -> Fate:
+def _play(effect: object, request: ApiRequest, api: Api) -> Fate:
     processed = effect.processed if isinstance(effect, Status | Stall | Drop) else True
     response = api.answer(request) if processed else None
     match effect:

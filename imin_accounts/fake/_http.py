@@ -6,7 +6,7 @@ import math
 import re
 import string
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -21,6 +21,8 @@ from imin_accounts.fake._api import VISIT_PATH
 from imin_accounts.fake._connect import ConnectRefused, Refusal
 from imin_accounts.fake._faults import Fate
 from imin_accounts.fake._front import Front
+from imin_accounts.fake._notifications import Notify
+from imin_accounts.fake._notifier import notifying
 from imin_accounts.fake._service import Service
 from imin_accounts.transports.base import Request, Response
 
@@ -35,7 +37,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 @asynccontextmanager
 async def serving(
-    service: Service, *, host: str, port: int, admin: Audience, public_url: str | None = None
+    service: Service, *, host: str, port: int, admin: Audience, public_url: str | None, notify: Notify | None
 ) -> AsyncIterator[str]:
     """Serve until the context ends. Gives the base URL."""
     app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=(_logged, _well_formed))
@@ -52,7 +54,9 @@ async def serving(
         site = web.TCPSite(runner, host, port)
         await site.start()
         address = runner.addresses[0]
-        yield f"http://{_bracketed(address[0])}:{address[1]}"
+        base = f"http://{_bracketed(address[0])}:{address[1]}"
+        async with nullcontext() if notify is None else notifying(service, notify, public_url or base):
+            yield base
     finally:
         await runner.cleanup()
 

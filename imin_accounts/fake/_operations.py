@@ -9,6 +9,7 @@ import orjson
 
 from imin_accounts.fake import _commands as commands
 from imin_accounts.fake._commands import Command
+from imin_accounts.fake._notifications import WebhookCall
 from imin_accounts.fake._rules import RULE, SCRIPT, read_rule
 from imin_accounts.fake._service import Received, Service
 from imin_accounts.fake._settings import Undocumented
@@ -94,6 +95,13 @@ def operations(imin: Service, reset: Callable[[], None]) -> list[Operation]:
         command("POST", "complete", commands.Complete, {"target": link}),
         command("POST", "decline", commands.Decline, {"target": link}),
         command("POST", "evidence", commands.SetEvidence, evidence),
+        command("POST", "change-account", commands.ChangeAccount, {**account, "access_pass": "1234"}),
+        Operation(
+            method="POST",
+            name="take-notifications",
+            does="The notifications since the last time that this was asked, posted or not.",
+            act=lambda _: [_notification(call) for call in imin.take_notifications()],
+        ),
         command("POST", "customers", commands.AddCustomer, {"id": "1234", "email": "ada@example.com"}),
         command("POST", "sellers", commands.AddSeller, {"id": "https://pool.example/1", "name": "Pool"}),
         command("POST", "members", commands.AddMember, member),
@@ -168,6 +176,10 @@ def operations(imin: Service, reset: Callable[[], None]) -> list[Operation]:
 def received(request: Received) -> dict[str, Any]:
     """A request as JSON."""
     return attrs.asdict(request)
+
+
+def _notification(call: WebhookCall) -> dict[str, Any]:
+    return {"headers": call.headers, "body": orjson.loads(call.body)}
 
 
 def account_to_connect(imin: Service) -> dict[str, str]:

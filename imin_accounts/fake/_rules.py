@@ -8,6 +8,7 @@ import attrs
 
 from imin_accounts.fake._api import ApiRequest, Endpoint
 from imin_accounts.fake._distort import Drift, Flaw
+from imin_accounts.fake._notification_rules import NOTIFICATION_EFFECTS, NotificationEffect
 from imin_accounts.fake._replies import ErrorBody
 from imin_accounts.fake._validation import (
     Check,
@@ -120,12 +121,14 @@ class Drifted:
 
 
 Effect: TypeAlias = Status | Latency | Stall | Drop | OtherCustomer | Malformed | Drifted
-_EFFECTS: tuple[type[Effect], ...] = get_args(Effect)
+_EFFECTS: tuple[type[Effect | NotificationEffect], ...] = (*get_args(Effect), *NOTIFICATION_EFFECTS)
 
 
-def _is_effect(rule: object, field: "attrs.Attribute[Any]", value: object) -> None:
+def _is_effect(rule: "Rule", field: "attrs.Attribute[Any]", value: object) -> None:
     if not isinstance(value, _EFFECTS):
         raise ValueError("effect must be one of the effects")
+    if isinstance(value, NOTIFICATION_EFFECTS) and rule.endpoint is not None:
+        raise ValueError("endpoint must be None for an effect on notifications")
 
 
 def _counts(nth: Any) -> Any:
@@ -144,18 +147,18 @@ _from_one = Check(
 
 @attrs.frozen
 class Rule:
-    """When something goes wrong, and how.
+    """When something goes wrong, and how: with requests, or with notifications, as ``effect`` has it.
 
     Attributes:
         effect: What happens.
         endpoint: ``"get_seller_accounts"``, ``"delete_seller_account"`` or ``"connect_account"``;
-            None for any of them.
+            None for any of them, and for notifications.
         customer: Only for this customer; None for any.
-        nth: Only the nth matching call, from 1; may be several. None for every one.
-        probability: From 0 to 1, of each such call; drawn from the seed.
+        nth: Only the nth matching call or notification, from 1; may be several. None for every one.
+        probability: From 0 to 1, of each such one; drawn from the seed.
     """
 
-    effect: Effect = attrs.field(validator=_is_effect)
+    effect: Effect | NotificationEffect = attrs.field(validator=_is_effect)
     endpoint: Endpoint | None = attrs.field(
         default=None, validator=choice(None, *get_args(Endpoint)), kw_only=True
     )
@@ -176,10 +179,16 @@ class Rule:
 
     def matches(self, request: ApiRequest) -> bool:
         """Whether the rule is about such calls at all."""
-        return request.endpoint is not None and all(
-            wanted in (None, found)
-            for wanted, found in ((self.endpoint, request.endpoint), (self.customer, request.customer))
+        return (
+            request.endpoint is not None
+            and not isinstance(self.effect, NOTIFICATION_EFFECTS)
+            and self.endpoint in (None, request.endpoint)
+            and self.customer in (None, request.customer)
         )
+
+    def matches_notification(self, customer: str) -> bool:
+        """Whether the rule is about notifications for that customer."""
+        return isinstance(self.effect, NOTIFICATION_EFFECTS) and self.customer in (None, customer)
 
 
 @attrs.frozen
@@ -262,7 +271,7 @@ def read_rule(item: Any, where: str) -> Rule:
     return build(Rule, item, where, effect=_effect(effect, f"{where}.effect"))
 
 
-def _effect(value: Any, where: str) -> Effect:
+def _effect(value: Any, where: str) -> Effect | NotificationEffect:
     if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= _NAMES.keys():
         raise ValueError(f"{where}: expected an object with one member, of {', '.join(_NAMES)}")
     ((name, members),) = value.items()

@@ -3,7 +3,8 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from yarl import URL
 from imin_accounts.fake._api import Api, ApiRequest
 from imin_accounts.fake._connect import ConnectFlow
 from imin_accounts.fake._faults import Fate, Faults
+from imin_accounts.fake._notifications import NOTIFICATION_KEY, Outbox, WebhookCall
 from imin_accounts.fake._population import Population
 from imin_accounts.fake._settings import Undocumented
 from imin_accounts.fake._snapshot import read, written
@@ -70,9 +72,10 @@ class Service(World):
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         undocumented: Undocumented | None = None,
         broker: str = "Example Broker",
+        notification_key: str = NOTIFICATION_KEY,
     ) -> None:
         # Dice for each purpose: a fault that is drawn must not change the next link's token.
-        self._dice = {use: _dice(seed) for use in ("people", "links", "faults")}
+        self._dice = {use: _dice(seed) for use in ("people", "links", "faults", "notifications")}
         self._initially = undocumented or Undocumented()
         super().__init__(clock=clock, random=self._dice["people"], undocumented=self._initially)
         self._seed = seed
@@ -82,7 +85,9 @@ class Service(World):
         self._received: deque[Received] = deque(maxlen=_KEPT)
         self.flow = ConnectFlow(self, self._dice["links"])
         self._api = Api(self, self.flow, api_key=api_key)
-        self.faults = Faults(self, self._dice["faults"])
+        self.faults = Faults(self, self._dice["faults"], of_notifications=self._dice["notifications"])
+        self._taken = Outbox("https://book.imin.co", notification_key, now=self.now, kept=_KEPT)
+        self._outboxes = [self._taken]
         self.reset()
 
     def __repr__(self) -> str:
@@ -106,6 +111,8 @@ class Service(World):
             self.flow.clear()
             self.faults.clear()
             self._received.clear()
+            for outbox in self._outboxes:
+                outbox.clear()
             self._ahead = timedelta()
             self.undocumented = self._initially
 
@@ -128,6 +135,43 @@ class Service(World):
             self.population.replace_with(population)
             self.undocumented = undocumented
             self.flow.clear()
+
+    # -- what it tells a broker unasked
+
+    def take_notifications(self) -> tuple[WebhookCall, ...]:
+        """The notifications since this was last called, each to be handed to a route: the last 10,000.
+
+        A late one is there once its time has come: see ``advance``. It makes no difference whether they are
+        posted somewhere as well.
+        """
+        with self.lock:
+            return tuple(iter(self._taken.pop, None))
+
+    def _notify(self, customer: str) -> None:
+        late, effect = self.faults.decide_notification(customer)
+        for outbox in self._outboxes:
+            outbox.put(customer, effect, late=late)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for the service. See ``World``."""
+        with self.lock:
+            super().advance(seconds)
+            for outbox in self._outboxes:
+                outbox.wake()
+
+    @contextmanager
+    def outbox(self, base: str, key: str, wake: Callable[[], object]) -> Iterator[Outbox]:
+        """A further outbox, for what happens within the block. See ``Outbox`` for the arguments."""
+        outbox = Outbox(base, key, now=self.now, wake=wake)
+        with self.lock:
+            self._outboxes.append(outbox)
+        try:
+            yield outbox
+        finally:
+            with self.lock:
+                self._outboxes.remove(outbox)
+
+    # -- requests
 
     def exchange(self, request: Request) -> Fate:
         """Do what ``request`` asks, at once, unless a fault prevents it. Waiting is for the caller."""

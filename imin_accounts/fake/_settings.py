@@ -26,6 +26,10 @@ class Undocumented:
         completed_query: Query to append to ``redirectUri`` after connecting; none if empty.
         declined_query: The same after declining.
         decline_returns: Whether declining leads back to ``redirectUri``, or ends on the seller's page.
+        own_delete_notifies: Whether the broker's own DELETE causes a notification too. imin's page says "has
+            been disconnected", not by whom.
+        rejected_evidence: Whether a request whose evidence was rejected stays listed, as failed, or goes
+            with its entitlement.
     """
 
     unknown_customer: Literal[404, 200] = attrs.field(default=404, validator=choice(404, 200))
@@ -37,3 +41,7 @@ class Undocumented:
     completed_query: str = attrs.field(default="", validator=text())
     declined_query: str = attrs.field(default="", validator=text())
     decline_returns: bool = attrs.field(default=True, validator=flag())
+    own_delete_notifies: bool = attrs.field(default=True, validator=flag())
+    rejected_evidence: Literal["stays", "goes"] = attrs.field(
+        default="stays", validator=choice("stays", "goes")
+    )

@@ -25,6 +25,7 @@ from imin_accounts.fake._validation import (
 __all__ = ["STATE", "read", "written"]
 
 VERSION = 1
+_DATES = ("date_linked", "date_modified", "access_pass_modified")
 _TEXT = {"type": "string"}
 _NODES = dict.fromkeys(("access_passes", "entitlements", "evidence", "update_errors"), nodes().schema)
 
@@ -141,7 +142,9 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
 
 
 def _connection(item: Any, where: str) -> Connection:
-    dates = {key: _moment(item, key, where) for key in ("date_linked", "date_modified")}
+    # A state that an earlier version wrote has no date of the pass apart.
+    item = {"access_pass_modified": item.get("date_modified"), **item}
+    dates = {key: _moment(item, key, where) for key in _DATES}
     nodes = {key: objects_of(item, key, where) for key in _NODES}
     return build(Connection, _without(item, "customer", "seller"), where, **dates, **nodes)
 

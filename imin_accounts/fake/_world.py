@@ -5,7 +5,7 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import attrs
 
@@ -13,6 +13,7 @@ from imin_accounts.fake._documents import (
     AccessPasses,
     Connection,
     Entitlements,
+    Node,
     UpdateErrors,
     entitlement_nodes,
     error_nodes,
@@ -24,7 +25,7 @@ from imin_accounts.fake._population import Person, Population
 from imin_accounts.fake._settings import Undocumented
 from imin_accounts.models import ActionStatus
 
-__all__ = ["World"]
+__all__ = ["AccountChanges", "World"]
 
 _LAST = datetime(9900, 1, 1, tzinfo=UTC)
 """The latest present. What expires has to have an end in the calendar."""
@@ -34,6 +35,27 @@ _EVIDENCE_LIFE = {
     (ActionStatus.ACTIVE, ActionStatus.FAILED),
     (ActionStatus.FAILED, ActionStatus.ACTIVE),
 }
+_NODES: dict[str, Callable[[Any], tuple[Node, ...]]] = {
+    "access_passes": pass_nodes,
+    "entitlements": entitlement_nodes,
+    "evidence": entitlement_nodes,
+    "update_errors": error_nodes,
+}
+_DATED = {"email": "date_modified", "access_pass": "access_pass_modified"}
+_TOLD = {"email", "access_pass", "access_passes", "hidden_entitlements"}
+"""Changes that imin's page on webhooks names as a cause."""
+
+
+class AccountChanges(TypedDict, total=False):
+    """What ``change_account`` may change."""
+
+    email: str | None
+    hidden_entitlements: bool | None
+    access_pass: str | None
+    access_passes: AccessPasses
+    entitlements: Entitlements
+    evidence: Entitlements
+    update_errors: UpdateErrors
 
 
 class World:
@@ -215,6 +237,7 @@ class World:
                 email=email,
                 date_linked=linked,
                 date_modified=linked,
+                access_pass_modified=linked,
                 hidden_entitlements=hidden_entitlements,
                 access_pass=access_pass,
                 access_passes=pass_nodes(access_passes),
@@ -228,8 +251,11 @@ class World:
                 self.population.members.setdefault((seller, email.casefold()), "password")
             self.population.connections[customer, seller] = connection
 
-    def disconnect(self, customer: str, seller: str) -> bool:
-        """Disconnect; the seller's own account remains, with all that it holds.
+    def disconnect(self, customer: str, seller: str, *, notify: bool = True) -> bool:
+        """Disconnect, as a seller may; its own account remains. A cause of a notification.
+
+        Args:
+            notify: False for a disconnection that the broker is not notified of.
 
         Returns:
             Whether anything was connected.
@@ -237,19 +263,54 @@ class World:
         with self.lock:
             if customer in self.population.replies:
                 reply = disconnected(self.population.replies[customer], seller)
+                was_connected = reply is not None
                 if reply is not None:
                     self.population.replies[customer] = reply
-                return reply is not None
-            connection = self.population.connections.pop((customer, seller), None)
-            if connection is not None and connection.email is not None:
-                self.population.former[seller, connection.email.casefold()] = connection
-            return connection is not None
+            else:
+                connection = self.population.connections.pop((customer, seller), None)
+                was_connected = connection is not None
+                if connection is not None and connection.email is not None:
+                    self.population.former[seller, connection.email.casefold()] = connection
+            if was_connected and notify:
+                self._notify(customer)
+            return was_connected
+
+    def change_account(self, customer: str, seller: str, **changes: Unpack[AccountChanges]) -> None:
+        """Change what a seller shares about a connected account; what is not named stays as it is.
+
+        Another ``email`` (the customer's details), ``hidden_entitlements``, ``access_pass`` or
+        ``access_passes`` is a cause of a notification: of one, however many of them change. imin's page names
+        no such cause for the others.
+
+        Args:
+            changes: ``email``, ``hidden_entitlements``, ``access_pass``, ``access_passes``, ``entitlements``,
+                ``evidence`` and ``update_errors``, each as for ``connect``; None takes the email or the pass
+                away.
+
+        Raises:
+            ValueError: They are not connected, or a value can't be.
+        """
+        with self.lock:
+            before = self.population.connections.get((customer, seller))
+            if before is None:
+                raise ValueError("there is no such connected account")
+            if unknown := changes.keys() - AccountChanges.__annotations__.keys():
+                raise ValueError(f"an account has no {min(unknown)}")
+            fields: dict[str, Any] = {
+                name: _NODES[name](value) if name in _NODES else value for name, value in changes.items()
+            }
+            changed = {name for name, value in fields.items() if value != getattr(before, name)}
+            fields |= {date: self.now() for name, date in _DATED.items() if name in changed}
+            self.population.connections[customer, seller] = attrs.evolve(before, **fields)
+            if changed & _TOLD:
+                self._notify(customer)
 
     def set_evidence(self, customer: str, seller: str, entitlement: str, status: ActionStatus) -> None:
         """Move an evidence request on.
 
         It is requested (``POTENTIAL``), submitted (``ACTIVE``), then ``COMPLETED`` or ``FAILED``;
-        what failed may be submitted again.
+        what failed may be submitted again. Evidence that failed was rejected: the entitlement is removed,
+        which is a cause of a notification.
 
         Args:
             entitlement: The ``@id`` of the entitlement that asks for proof.
@@ -268,9 +329,19 @@ class World:
             if (before, status) not in _EVIDENCE_LIFE:
                 raise ValueError("an evidence request can't take that step")
             nodes[at] = {**nodes[at], "evidenceRequest": {**request, "actionStatus": str(status)}}
+            held = connection.entitlements
+            if status is ActionStatus.FAILED:
+                held = tuple(node for node in held if node.get("@id") != entitlement)
+                if self.undocumented.rejected_evidence == "goes":
+                    del nodes[at]
             self.population.connections[customer, seller] = attrs.evolve(
-                connection, evidence=tuple(nodes), date_modified=self.now()
+                connection, entitlements=held, evidence=tuple(nodes)
             )
+            if status is ActionStatus.FAILED:
+                self._notify(customer)
+
+    def _notify(self, customer: str) -> None:
+        """Tell the broker that something changed for ``customer``; a world alone has nobody to tell."""
 
     def _known(self, seller: str) -> None:
         if seller not in self.population.sellers:

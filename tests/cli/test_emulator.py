@@ -299,3 +299,65 @@ def test_a_fixture_that_is_about_nobody_is_wrong_usage(tmp_path: Path) -> None:
     assert ran.code == 2
     assert "names no customer" in ran.err
     assert "Rosie" not in ran.err
+
+
+def received(listener: socket.socket) -> tuple[socket.socket, bytes]:
+    """One request, and the connection that it came on: nobody has answered."""
+    connection, _ = listener.accept()
+    request = b""
+    while not request.endswith(b"}"):
+        request += connection.recv(4096)
+    return connection, request
+
+
+def post(base: str, name: str, **body: str) -> int:
+    """The status of a POST to ``/_emulator/``."""
+    connection = http.client.HTTPConnection(urlsplit(base).netloc)
+    connection.request("POST", f"/_emulator/{name}", json.dumps(body), {"Content-Type": "application/json"})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+@pytest.mark.parametrize("source", ["empty variable", "environment", "file before environment"])
+def test_it_notifies(source: str, tmp_path: Path) -> None:
+    """With the key from a file or the environment; and it ends though the receiver never answers."""
+    file, key = tmp_path / "key", "s3cret"
+    if source == "empty variable":
+        key = "test-notification-key"
+    file.write_text(f"{key}\n", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.MonkeyPatch.context() as patch:
+        options = ["--notify-url", f"http://127.0.0.1:{listener.getsockname()[1]}/hook"]
+        if source.startswith("file"):
+            options += ["--notify-key-file", str(file)]
+        if source == "empty variable":
+            patch.setenv("IMIN_NOTIFY_KEY", "")
+        if source.endswith("environment"):
+            patch.setenv("IMIN_NOTIFY_KEY", key if source == "environment" else "another")
+        with emulator_process(*options) as base:
+            assert post(base, "change-account", customer="rosie", seller=SELLER, access_pass="77") == 204
+            connection, request = received(listener)
+        connection.close()
+    head, _, body = request.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /hook HTTP/1.1\r\n")
+    assert f"X-Api-Key: {key}\r\n".encode() in head + b"\r\n"
+    assert json.loads(body)["@id"] == f"{base}/api/v2/customer-accounts/rosie"
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "reason"),
+    [
+        (["--notify-url", "hook"], "secret\n", "url must be an absolute http(s) URL"),
+        (["--notify-url", "http://127.0.0.1/hook"], "", "key must be"),
+        (["--notify-url", "http://127.0.0.1/hook"], "sec ret", "key must be"),
+        ([], "secret", "--notify-key-file needs --notify-url"),
+    ],
+)
+def test_a_notification_that_could_not_be_sent_is_wrong_usage(
+    options: list[str], key: str, reason: str, tmp_path: Path
+) -> None:
+    """Exit code 2 before anything is served; the key is not repeated."""
+    file = tmp_path / "key"
+    file.write_text(key, encoding="utf-8")
+    ran = run("emulator", "--port", "0", *options, "--notify-key-file", str(file))
+    assert (ran.code, reason in ran.err, "sec" in ran.err) == (2, True, False)

@@ -13,18 +13,24 @@ from imin_accounts.fake import (
     Drift,
     Drifted,
     Drop,
+    Duplicated,
     Effect,
     ErrorBody,
     FakeImin,
     Flaw,
+    Late,
     Latency,
+    Lost,
     Malformed,
+    NotificationEffect,
     OtherCustomer,
     RateLimit,
+    Reordered,
     Rule,
     Stall,
     Status,
     Undocumented,
+    WrongKey,
     add_crowd,
     add_rosie,
 )
@@ -47,14 +53,30 @@ EFFECTS: dict[type[Effect], st.SearchStrategy[Effect]] = {
     Malformed: st.builds(Malformed, st.sampled_from(Flaw)),
     Drifted: st.builds(Drifted, st.sampled_from(Drift)),
 }
-RULES = st.builds(
-    Rule,
-    st.one_of(*EFFECTS.values()),
-    endpoint=st.sampled_from([None, "get_seller_accounts", "delete_seller_account", "connect_account"]),
-    customer=st.none() | st.text(max_size=5),
-    nth=st.none() | st.frozensets(st.integers(1, 9)),
-    probability=st.floats(0, 1),
-)
+NOTIFICATION_EFFECTS: dict[type[NotificationEffect], st.SearchStrategy[NotificationEffect]] = {
+    Lost: st.builds(Lost),
+    Duplicated: st.builds(Duplicated, st.integers(2, 9)),
+    Late: st.builds(Late, st.floats(0, 60)),
+    Reordered: st.builds(Reordered, st.floats(0, 60)),
+    WrongKey: st.builds(WrongKey, absent=st.booleans()),
+}
+
+
+def rules_with(effects: st.SearchStrategy[Any], endpoints: list[str | None]) -> st.SearchStrategy[Rule]:
+    """Any rules with such effects."""
+    return st.builds(
+        Rule,
+        effects,
+        endpoint=st.sampled_from(endpoints),
+        customer=st.none() | st.text(max_size=5),
+        nth=st.none() | st.frozensets(st.integers(1, 9)),
+        probability=st.floats(0, 1),
+    )
+
+
+RULES = rules_with(
+    st.one_of(*EFFECTS.values()), [None, "get_seller_accounts", "delete_seller_account", "connect_account"]
+) | rules_with(st.one_of(*NOTIFICATION_EFFECTS.values()), [None])
 LIMITS = st.builds(
     RateLimit, st.integers(1, 9), retry_after=st.none() | st.integers(0, 9), body=st.sampled_from(ErrorBody)
 )
@@ -95,19 +117,23 @@ def test_the_example_can_be_loaded() -> None:
     script = json.loads((EXAMPLES / "faults.json").read_text(encoding="utf-8"))
     fake = FakeImin()
     fake.faults.load(script)
-    assert {type(rule.effect) for rule in fake.faults.rules} == set(get_args(Effect))
+    assert {type(rule.effect) for rule in fake.faults.rules} == {
+        *get_args(Effect),
+        *get_args(NotificationEffect),
+    }
 
 
 def test_every_effect_is_known_everywhere() -> None:
     """It can be imported, looked up in the reference and in the emulator's help, and is tried above."""
     reference = (DOCS / "reference" / "fake.rst").read_text(encoding="utf-8")
     shown = run("emulator", "--help").out
-    for effect in get_args(Effect):
+    for effect in (*get_args(Effect), *get_args(NotificationEffect)):
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", effect.__name__).lower()
         assert getattr(imin_accounts.fake, effect.__name__) is effect
         assert f".. autoclass:: {effect.__name__}\n" in reference
         assert re.search(rf"\b{name}\b", shown)
     assert EFFECTS.keys() == set(get_args(Effect))
+    assert NOTIFICATION_EFFECTS.keys() == set(get_args(NotificationEffect))
 
 
 @pytest.mark.parametrize(

@@ -34,15 +34,20 @@ from imin_accounts.fake import (
     Drift,
     Drifted,
     Drop,
+    Duplicated,
     ErrorBody,
     FakeImin,
     Flaw,
+    Late,
+    Lost,
     Malformed,
     OtherCustomer,
     RateLimit,
+    Reordered,
     Rule,
     Status,
     Undocumented,
+    WrongKey,
 )
 from imin_accounts.models import ActionStatus
 from imin_accounts.transports import AiohttpTransport, Transport
@@ -59,6 +64,13 @@ sellers = st.sampled_from(["urn:seller:1", "https://seller.example/2?x=1&y=2#z"]
 emails = st.sampled_from(["rosie@example.com", "ROSIE@example.com", "tom@example.com"])
 passwords = st.sampled_from(["password", "guess"])
 statuses = st.sampled_from([302, 400, 403, 404, 408, 409, 429, 500, 503])
+notification_effects = st.one_of(
+    st.builds(Lost),
+    st.builds(Duplicated),
+    st.builds(Late, st.sampled_from([1, 600, 7200])),
+    st.builds(Reordered),
+    st.builds(WrongKey, absent=st.booleans()),
+)
 effects = st.one_of(
     st.builds(Status, statuses, body=st.sampled_from(ErrorBody), retry_after=st.sampled_from([None, 1, 7])),
     st.builds(Status, statuses, processed=st.just(True)),
@@ -75,6 +87,8 @@ rules = st.builds(
     customer=st.none() | customers,
     nth=st.none() | st.integers(1, 3),
     probability=st.sampled_from([0.5, 1.0]),
+) | st.builds(
+    Rule, notification_effects, nth=st.none() | st.integers(1, 3), probability=st.sampled_from([0.5, 1.0])
 )
 
 
@@ -108,6 +122,10 @@ preparations = st.one_of(
     calling("connect", customers, sellers, evidence=st.builds(entitlements, hours)),
     calling("set_evidence", customers, sellers, st.just("urn:e"), st.sampled_from(ActionStatus)),
     calling("disconnect", customers, sellers),
+    calling("change_account", customers, sellers, email=st.none() | emails),
+    calling("change_account", customers, sellers, access_pass=st.none() | passwords),
+    calling("change_account", customers, sellers, hidden_entitlements=st.none() | st.booleans()),
+    calling("change_account", customers, sellers, evidence=st.builds(entitlements, hours)),
 )
 
 
@@ -299,6 +317,7 @@ class MemoryAndHttp(RuleBasedStateMachine):
         if hasattr(self, "sides"):
             memory, served = (side.fake for side in self.sides)
             assert memory.snapshot() == served.snapshot()
+            assert memory.take_notifications() == served.take_notifications()
             connecting = "/auth/connect-account"
             seen = [[r for r in fake.requests if r.route != connecting] for fake in (memory, served)]
             assert seen[0] == seen[1]

@@ -1,0 +1,229 @@
+"""``imin-accounts changes IDS --snapshots FILE``: what changed since the last round, at least once."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imin_accounts.fake import FakeImin, Rule, Stall, Status
+from tests.cli.commands import CommandResult, environment, run
+from tests.cli.processes import COMMAND, end, signal_when, start, wait_until, write_ids
+
+SELLER = "https://sellers.example.com/1"
+
+
+@pytest.fixture(autouse=True)
+def crowd(fake_imin: FakeImin) -> None:
+    """Ten customers with an account at a seller."""
+    fake_imin.add_seller(SELLER, name="Acme")
+    for n in range(1, 11):
+        fake_imin.add_customer(f"customer-{n}", email=f"{n}@example.com")
+        fake_imin.connect(f"customer-{n}", SELLER, access_pass="9826000123456", email=f"{n}@secret.example")
+
+
+@pytest.fixture
+def ids(tmp_path: Path) -> Path:
+    """A file with their identifiers."""
+    return write_ids(tmp_path / "ids.txt", 10)
+
+
+class Rounds:
+    """One round after the other, with the same snapshots."""
+
+    def __init__(self, base_url: str, ids: Path, snapshots: Path) -> None:
+        self._env = environment(base_url)
+        self.base_url = base_url
+        self.ids = ids
+        self.arguments = ("changes", str(ids), "--snapshots", str(snapshots))
+
+    def ran(self, *options: str, stdin: str | None = None) -> CommandResult:
+        """What the command came to."""
+        return run(*self.arguments, *options, env=self._env, stdin=stdin)
+
+    def told(self, *options: str) -> list[tuple[str, str]]:
+        """Whose changes, and of which kind, once nothing failed."""
+        ran = self.ran(*options)
+        assert ran.code == 0
+        return sorted((line["customer"], line["change"]) for line in map(json.loads, ran.out.splitlines()))
+
+    def append_to(self, out: Path | int, preexec: Callable[[], None] | None = None) -> int:
+        """The exit code of a process that appends its lines to a file, or writes them to a descriptor."""
+        with open(out, "ab", closefd=isinstance(out, Path)) as file:
+            process = subprocess.Popen(
+                [*COMMAND, *self.arguments],
+                env={**os.environ, **self._env},
+                stdout=file,
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=preexec,
+            )
+            return end(process).code
+
+
+@pytest.fixture
+def rounds(imin_server: str, ids: Path, tmp_path: Path) -> Rounds:
+    return Rounds(imin_server, ids, tmp_path / "accounts.db")
+
+
+def test_the_first_round_only_remembers(rounds: Rounds, fake_imin: FakeImin, tmp_path: Path) -> None:
+    """What changes from then on is told, once. Only its owner may read what is remembered."""
+    assert rounds.told() == []
+    fake_imin.disconnect("customer-3", SELLER)
+    fake_imin.change_account("customer-4", SELLER, access_pass="77", hidden_entitlements=True)
+    assert rounds.told() == [
+        ("customer-3", "AccountDisconnected"),
+        ("customer-4", "AccessPassesChanged"),
+        ("customer-4", "HiddenEntitlementsChanged"),
+    ]
+    assert rounds.told() == []
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.glob("accounts.db*")} == {0o600}
+
+
+def test_whoever_is_new_may_be_told(rounds: Rounds) -> None:
+    """As additions, once."""
+    assert rounds.told("--tell-new", "--limit", "1") == [
+        ("customer-1", "AccountConnected"),
+        ("customer-1", "SellerAdded"),
+    ]
+    assert rounds.told("--tell-new", "--limit", "1") == []
+
+
+def test_a_line_says_nothing_that_is_not_needed(rounds: Rounds, fake_imin: FakeImin) -> None:
+    """No barcode, no email address, no filter."""
+    rounds.told()
+    fake_imin.change_account("customer-1", SELLER, access_pass="12345678", email="new@secret.example")
+    fake_imin.add_customer("customer-1", email="1@example.com", entitlement_filter="c2VjcmV0")
+    lines = [json.loads(line) for line in rounds.ran().out.splitlines()]
+    assert [(line["change"], line["was"], line["now"]) for line in lines] == [
+        ("CustomerDetailsChanged", None, None),
+        ("AccessPassesChanged", 1, 1),
+        ("EntitlementFilterChanged", None, None),
+    ]
+    assert {line["seller_id"] for line in lines} == {SELLER, None}
+
+
+def test_who_could_not_be_read_is_named(rounds: Rounds, fake_imin: FakeImin, ids: Path) -> None:
+    """Exit code 3; whoever no request can name, too. The next round tries again, and nothing was missed."""
+    rounds.told()
+    ids.write_text("..\ncustomer-1\ncustomer-2\nnobody\n", encoding="utf-8")
+    fake_imin.disconnect("customer-2", SELLER)
+    fake_imin.faults.add(Rule(Status(403), customer="customer-2"))
+    ran = rounds.ran()
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    assert {(line["customer"], line["change"], line["now"]["error_type"]) for line in lines} == {
+        ("..", "CustomerNotRead", "InvalidRequest"),
+        ("customer-2", "CustomerNotRead", "AuthenticationError"),
+        ("nobody", "CustomerNotRead", "NotFound"),
+    }
+    assert (ran.code, ran.err) == (3, "1 customer read, 0 changed, 3 failed.\n")
+    fake_imin.faults.clear()
+    ids.write_text("customer-2\n", encoding="utf-8")
+    assert rounds.told() == [("customer-2", "AccountDisconnected")]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason"), [(401, 4, "Check the API key"), (404, 1, "0 customers read")]
+)
+def test_nobody_could_be_read(
+    status: int, code: int, reason: str, rounds: Rounds, fake_imin: FakeImin
+) -> None:
+    """A wrong key ends the round; the exit codes are those of the other commands."""
+    fake_imin.faults.add(Rule(Status(status)))
+    ran = rounds.ran()
+    assert (ran.code, reason in ran.err) == (code, True)
+
+
+def test_a_reader_that_went_away_is_told_again(rounds: Rounds, fake_imin: FakeImin) -> None:
+    """Exit code 6; nobody's snapshot moved on without having been told."""
+    rounds.told()
+    for n in range(1, 11):
+        fake_imin.disconnect(f"customer-{n}", SELLER)
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert rounds.append_to(writing) == 6
+    os.close(writing)
+    assert len(rounds.told()) == 10
+
+
+def test_a_full_disk_leaves_no_half_line(rounds: Rounds, fake_imin: FakeImin, tmp_path: Path) -> None:
+    """What is appended to the file afterwards is whole lines, every change among them."""
+    rounds.told()
+    for n in range(1, 11):
+        fake_imin.disconnect(f"customer-{n}", SELLER)
+    out = tmp_path / "changes.jsonl"
+    out.write_bytes(b" " * 999_999 + b"\n")  # so much that the snapshots have room
+    assert rounds.append_to(out, little_room) == 6
+    assert out.read_bytes().endswith(b"\n")
+    assert rounds.append_to(out) == 0
+    customers = [json.loads(line)["customer"] for line in out.read_text().splitlines()[1:]]
+    assert sorted(customers) == sorted(f"customer-{n}" for n in range(1, 11))
+
+
+def little_room() -> None:
+    """Let a process write no file longer than 1,000,500 bytes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_500, 1_000_500))
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_interrupt_leaves_the_rest_to_the_next_round(
+    signum: signal.Signals, rounds: Rounds, fake_imin: FakeImin
+) -> None:
+    """Exit code 3; who could not be read for it is read by the next round, though it asks for others."""
+    rounds.told()
+    for n in range(1, 11):
+        fake_imin.disconnect(f"customer-{n}", SELLER)
+    fake_imin.faults.add(Rule(Stall(), customer="customer-7"))
+    before = len(fake_imin.requests)
+    process = start(rounds.base_url, *rounds.arguments, "--timeout", "300")
+    ended = signal_when(process, lambda: len(fake_imin.requests) >= before + 10, signum)
+    assert ended.code == 3
+    assert "The next round goes on with those who are left." in ended.err
+    fake_imin.faults.clear()
+    rounds.ids.write_text("customer-1\n", encoding="utf-8")
+    told = {json.loads(line)["customer"] for line in ended.out.splitlines()}
+    assert told | {customer for customer, _ in rounds.told()} == {f"customer-{n}" for n in range(1, 11)}
+
+
+def test_one_round_at_a_time(rounds: Rounds, fake_imin: FakeImin) -> None:
+    """The second one says so: exit code 1."""
+    fake_imin.faults.add(Rule(Stall(), customer="customer-7"))
+    process = start(rounds.base_url, *rounds.arguments, "--timeout", "300")
+    assert wait_until(process, lambda: len(fake_imin.requests) >= 10)
+    ran = rounds.ran()
+    process.kill()
+    end(process)
+    assert (ran.code, "in use" in ran.err) == (1, True)
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but long enough", "export"])
+def test_a_file_that_is_something_else_is_refused(
+    content: bytes | str, rounds: Rounds, imin_server: str, ids: Path
+) -> None:
+    """Exit code 1, and it is left as it is: an export has the same suffix."""
+    file = Path(rounds.arguments[-1])
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        assert run("export", str(ids), "-o", str(file), env=environment(imin_server)).code == 0
+    before = file.read_bytes()
+    ran = rounds.ran()
+    assert (ran.code, ran.out, file.read_bytes()) == (1, "", before)
+    assert ran.err.startswith("Error: ")
+
+
+def test_identifiers_may_come_by_standard_input(rounds: Rounds, tmp_path: Path, imin_server: str) -> None:
+    """As for the other commands."""
+    ran = run(
+        "changes",
+        "-",
+        "--snapshots",
+        str(tmp_path / "s.db"),
+        env=environment(imin_server),
+        stdin="customer-1",
+    )
+    assert (ran.code, ran.out, ran.err) == (0, "", "1 customer read, 0 changed, 0 failed.\n")
