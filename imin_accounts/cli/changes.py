@@ -99,15 +99,16 @@ def changes(
         selection.add(pending, old)
         selection.keep_limit(pending)
         night = Night(imin, snapshots, tells_new=tell_new, tally=tally)
+        result, can_write = night.result, True
         try:
             asyncio.run(night.run(pending, concurrency=concurrency))
         except NotWritten:  # which the exit code tells
-            pass
+            can_write = False
         except (AuthenticationError, RateLimited) as error:
             ended = error
-        result = night.result
-        result.left = len(pending)
-        result.failures.add_left(pending, ended)
+        if can_write:
+            result.left = len(pending)
+            result.failures.add_left(pending, ended)
     read = count_text(result.read, "customer")
     click.echo(f"{read} read, {night.changed:,} changed, {result.failed:,} failed.", err=True)
     result.failures.tell("could not be read" if not result.left else "were not read")

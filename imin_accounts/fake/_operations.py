@@ -91,11 +91,11 @@ def operations(imin: Service, reset: Callable[[], None]) -> list[Operation]:
             act=lambda _: [received(each) for each in imin.requests],
         ),
         command("POST", "connect", commands.Connect, account),
+        command("POST", "change-account", commands.ChangeAccount, {**account, "access_pass": "1234"}),
         command("POST", "disconnect", commands.Disconnect, account),
         command("POST", "complete", commands.Complete, {"target": link}),
         command("POST", "decline", commands.Decline, {"target": link}),
         command("POST", "evidence", commands.SetEvidence, evidence),
-        command("POST", "change-account", commands.ChangeAccount, {**account, "access_pass": "1234"}),
         Operation(
             method="POST",
             name="take-notifications",
