@@ -14,8 +14,8 @@ What does a call cost in CPU time, over kept-alive connections to a server on th
 a bare `aiohttp` request and `orjson.loads`? Ours has everything on: deadline, one send, identity check,
 capped read, retry armed, models. `httpx` and `niquests` with pydantic are what a generated client does;
 httpx's pool contends at high concurrency. The hand-written client is what one would write instead of ours
-(`_handwritten.py`). Each client is a process of its own, held on one core, the server on another. Replies are `documented`
-(`_payloads.py`); the page that documents them shows 1 account.
+(`_handwritten.py`). Each client is a process of its own, held on one core, the server on another. Replies
+are `documented` (`_payloads.py`); the page that documents them shows 1 account.
 """.strip()
 CASES = [
     f"{items}, {at} at once" for items in ("1 account", "5 accounts", "10 accounts") for at in (1, 64, 256)
