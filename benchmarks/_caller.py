@@ -1,8 +1,4 @@
-"""A client in a process of its own, as a user's is: in one process with others the same code took a fifth longer.
-
-(CPython 3.11 and later fit their instructions to the types that they meet, and two clients of one library meet it with
-different ones.)
-"""
+"""A client in a process of its own, as a user's is: no other one's objects and code are in its caches."""
 
 import asyncio
 import gc
@@ -44,7 +40,7 @@ async def _take_turns(name: str, base_url: str, calls: int, at: int) -> None:
 
 @contextmanager
 def calling(name: str, base_url: str, calls: int, at: int) -> Iterator[Callable[[], float]]:
-    """A function that lets the client make its calls once more, and returns the CPU seconds that they took."""
+    """A function that lets the client make its calls once more; it returns their CPU seconds."""
     command = [sys.executable, "-m", "benchmarks._caller", name, base_url, str(calls), str(at)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         sent, received = process.stdin, process.stdout
