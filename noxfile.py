@@ -345,3 +345,10 @@ def prerelease(session: nox.Session) -> None:
 def figures(session: nox.Session) -> None:
     """The core's size, room by room."""
     session.run("python", "-m", "tests.core_size")
+
+
+@nox.session(python=FIRST, tags=["mutation"])
+def mutation(session: nox.Session) -> None:
+    """A sample of small breakages, and whether tests fall: half an hour, by itself."""
+    _install(session)
+    session.run("python", "-m", "tests.mutants", *session.posargs)
