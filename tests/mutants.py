@@ -1,9 +1,9 @@
 """Breaks the package in small ways, a seeded sample of them, and sees whether a test falls.
 
-``python -m tests.mutants --count 300``: first all tests once, to learn which of them run which line; then for
-each mutant those that run its line, the most specific first, for some seconds. What survives is printed. Where
-nothing can tell it from the original, it stands with the reason in ``tests/equivalent_mutants.txt``. Texts are
-left alone, since what a message says is for people; so are annotations and decorators.
+``python -m tests.mutants --count 300``: first all tests once, to learn which of them run which line, then
+for each mutant those that run its line, the most specific first, for some seconds. What survives is printed;
+if nothing can tell it from the original, it stands in ``tests/equivalent_mutants.txt`` with its reason. Texts
+are left alone, since what a message says is for people; so are annotations and decorators.
 """
 
 import argparse
