@@ -100,6 +100,17 @@ def test_no_tool_has_settings_in_two_files() -> None:
     assert there & PROJECT["tool"].keys() == set()
 
 
+def test_readme_has_no_relative_link_on_a_package_index() -> None:
+    """There is no checkout beside it: each link and picture leads into the repository, to what is there."""
+    hook = PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    relative = re.findall(r'\]\((?!https?:|#)([^)]+)\)|src="(?!https?:)([^"]+)"', text)
+    assert [path for path in map("".join, relative) if not (ROOT / path).exists()] == []
+    for each in hook["substitutions"]:
+        text = re.sub(each["pattern"], each["replacement"], text)
+    assert re.findall(r"\]\((?!https://|#)|src=\"(?!https://)", text) == []
+
+
 def test_types_are_shipped() -> None:
     """Type checkers of the package's users read its annotations."""
     assert (PACKAGE / "py.typed").is_file()
