@@ -163,7 +163,7 @@ class SnapshotsError(IminError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the snapshots {_FAULTS.get(reason, _FAULTS['failed'])}")
-        self.reason = reason if reason in _FAULTS else "failed"
+        self.reason: str = reason if reason in _FAULTS else "failed"
 
 
 _FAULTS = {
@@ -247,8 +247,8 @@ class ResponseError(IminError):
         wait = "" if retry_after is None else f", retry after {retry_after:g} s"
         super().__init__(f"imin answered {status}{wait}{note and '; ' + note}")
         self.status = status
-        self.problem = problem or Problem()
-        self.headers = dict(headers)
+        self.problem: Problem = problem or Problem()
+        self.headers: dict[str, str] = dict(headers)
         self.retry_after = retry_after
         self.request_id = request_id
 

@@ -83,9 +83,9 @@ class Service(World):
         self.api_key = api_key
         self.sleep = sleep
         self._received: deque[Received] = deque(maxlen=_KEPT)
-        self.flow = ConnectFlow(self, self._dice["links"])
+        self.flow: ConnectFlow = ConnectFlow(self, self._dice["links"])
         self._api = Api(self, self.flow, api_key=api_key)
-        self.faults = Faults(self, self._dice["faults"], of_notifications=self._dice["notifications"])
+        self.faults: Faults = Faults(self, self._dice["faults"], of_notifications=self._dice["notifications"])
         self._taken = Outbox("https://book.imin.co", notification_key, now=self.now, kept=_KEPT)
         self._outboxes = [self._taken]
         self.reset()
@@ -133,7 +133,7 @@ class Service(World):
         population, undocumented = read(snapshot)
         with self.lock:
             self.population.replace_with(population)
-            self.undocumented = undocumented
+            self.undocumented: Undocumented = undocumented
             self.flow.clear()
 
     # -- what it tells a broker unasked

@@ -4,6 +4,7 @@ import base64
 import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
@@ -72,9 +73,9 @@ class World:
     def __init__(
         self, *, clock: Callable[[], datetime], random: random.Random, undocumented: Undocumented
     ) -> None:
-        self.population = Population()
-        self.undocumented = undocumented
-        self.lock = threading.RLock()
+        self.population: Population = Population()
+        self.undocumented: Undocumented = undocumented
+        self.lock: AbstractContextManager[bool] = threading.RLock()
         self._clock = clock
         self._ahead = timedelta()
         self._random = random

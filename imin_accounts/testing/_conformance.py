@@ -41,7 +41,7 @@ class BrokenPromises(AssertionError):
 
     def __init__(self, broken: list[str]) -> None:
         super().__init__("\n".join([f"{len(broken)} of {len(_PROMISES)} promises are broken:", *broken]))
-        self.broken = tuple(broken)
+        self.broken: tuple[str, ...] = tuple(broken)
 
 
 async def check_transport(factory: Callable[[], Transport], *, patience: float = 10.0) -> None:

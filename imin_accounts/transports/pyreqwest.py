@@ -30,8 +30,8 @@ try:
     from pyreqwest.http import Url
     from pyreqwest.proxy import ProxyBuilder
     from pyreqwest.response import Response as Reply
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "pyreqwest":
+except ModuleNotFoundError as _missing:
+    if (_missing.name or "").partition(".")[0] != "pyreqwest":
         raise
     raise ImportError(
         "PyreqwestTransport needs an extra: python -m pip install 'imin-accounts[pyreqwest]'"
