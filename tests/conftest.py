@@ -3,5 +3,5 @@
 import signal
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # So it is in a shell's background job, and then a command that is interrupted by a test would go on for ever.
+    # As in a shell's background job: a command that a test interrupts would go on for ever.
     signal.signal(signal.SIGINT, signal.default_int_handler)
