@@ -64,7 +64,7 @@ def test_ci_runs_the_command_that_the_readme_gives_for_testing() -> None:
     assert first.startswith("python3 -m venv .venv && ")
     assert first.endswith(" && .venv/bin/imin-accounts demo")
     assert second == ".venv/bin/python -m pytest"
-    assert " -m pytest" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert 'PYTEST = ("python", "-m", "pytest", ' in (ROOT / "noxfile.py").read_text(encoding="utf-8")
 
 
 def test_every_error_is_explained() -> None:

@@ -132,10 +132,13 @@ def test_a_help_runs_as_it_stands(command: str, reader: Reader) -> None:
     examples = help_examples(command)
     if not any(" -o accounts.jsonl" in line for line in examples):
         (reader.folder / "accounts.jsonl").write_bytes(JsonLines().write(customer_rows("rosie")))
+    (reader.folder / "today.jsonl").write_bytes(JsonLines().write(customer_rows("rosie")))
     if not any(" > saved.json" in line for line in examples):
         reader.type("imin-accounts accounts rosie --json > saved.json")
     for line in examples:
-        if line.endswith(".parquet") and find_spec("pyarrow") is None:
-            continue  # it needs the extra [parquet], of 170 MB
+        if ".parquet" in line:
+            if find_spec("pyarrow") is None:
+                continue  # it needs the extra [parquet], of 170 MB
+            reader.type("imin-accounts convert today.jsonl today.parquet")
         reader.type(line)
         reader.forget()

@@ -165,7 +165,7 @@ class InMemoryBrowser:
                 return self._fake.decline(target) or "200"
             return self._fake.complete(target, email=form["email"], password=form["password"])
         except ConnectRefused as refused:
-            return {"forged": "400", "used": "410", "expired": "410"}.get(refused.reason, "403")
+            return {"forged": "404", "used": "410", "expired": "410"}.get(refused.reason, "403")
 
 
 class HttpBrowser:

@@ -12,7 +12,7 @@ import click
 from imin_accounts.cli._export.whole import whole_customers
 from imin_accounts.cli._files import CannotRead, replacing
 from imin_accounts.cli._install import install_command
-from imin_accounts.cli.rows import COLUMNS, NAMES, Row, time_text
+from imin_accounts.cli.rows import COLUMNS, Row, time_text
 
 _ROWS_AT_ONCE = 50_000
 _TIMES = [column.name for column in COLUMNS if column.kind == "time"]
@@ -60,22 +60,23 @@ def read_parquet(path: Path) -> Iterator[list[Row]]:
     arrow, parquet = _pyarrow()
     number = whole = 0
 
-    def rows() -> Iterator[object]:
+    def rows(table: Any) -> Iterator[Row]:
         nonlocal number
-        with open(path, "rb") as file, parquet.ParquetFile(file) as source:
-            if tuple(source.schema_arrow.names) != NAMES:
-                raise ValueError("other columns")
-            for batch in source.iter_batches(_ROWS_AT_ONCE // 10):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield {**row, **{name: time_text(row[name]) for name in _TIMES if row[name]}}
+        for batch in table.iter_batches(_ROWS_AT_ONCE // 10):
+            for row in batch.to_pylist():
+                number += 1
+                yield {name: _untyped(value) for name, value in row.items()}
 
     try:
-        for of_one in whole_customers(path, rows(), lambda: f"row {number}"):
-            whole += len(of_one)
-            yield of_one
-    except arrow.ArrowException as error:  # an ArrowInvalid is a ValueError too, and was told as such
-        raise CannotRead(path, type(error).__name__) from None
+        with open(path, "rb") as file:
+            table = parquet.ParquetFile(file)  # here, since it raises what is also a ValueError
+            for of_one in whole_customers(path, rows(table), lambda: f"row {number}"):
+                whole += len(of_one)
+                yield of_one
+    except OSError as error:
+        raise CannotRead(path, error if error.strerror else "it is no Parquet file") from None
+    except (arrow.ArrowException, OverflowError):  # their texts may quote what was found
+        raise CannotRead(path, "it is no Parquet file") from None
     if whole < number:
         raise CannotRead(path, "it is not whole")
 
