@@ -196,7 +196,7 @@ class Consumer:
     """Applies updates, the first of them badly; sleeps no time.
 
     Args:
-        failures: What is raised, one after the other.
+        failures: What is raised, one after the other; None for an update that is applied.
         between: What happens while it sleeps.
 
     Attributes:
@@ -204,7 +204,9 @@ class Consumer:
         slept: Seconds.
     """
 
-    def __init__(self, *failures: Exception, between: Callable[[], Awaitable[object]] | None = None) -> None:
+    def __init__(
+        self, *failures: Exception | None, between: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
         self._failures = [*failures]
         self._between = between
         self.applied: list[str] = []
@@ -213,9 +215,10 @@ class Consumer:
 
     async def apply(self, update: Update | Failed) -> None:
         self.applied += [type(each).__name__ for each in getattr(update, "changes", ())]
-        if self._failures:
-            raise self._failures.pop(0)
-        self.done.set()
+        if not self._failures:
+            self.done.set()
+        elif (failure := self._failures.pop(0)) is not None:
+            raise failure
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -260,12 +263,23 @@ async def test_a_wrong_key_ends_nothing(site: Site) -> None:
 
 
 async def test_the_waits_have_an_end(site: Site) -> None:
-    """A minute at most, and a second again once something was applied."""
+    """Each is a minute at most."""
     site.fake.disconnect("rosie", ACME)
     await site.call()
     consumer = Consumer(*[ValueError()] * 9)
     await consumed(site.feed, consumer)
     assert consumer.slept == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+async def test_what_was_applied_shortens_the_waits(site: Site) -> None:
+    """A second again, once one update was applied."""
+    site.fake.add_customer("zoe")
+    site.fake.disconnect("rosie", ACME)
+    await site.call()
+    await site.call({"identifier": "zoe"})
+    consumer = Consumer(ValueError(), ValueError(), None, ValueError())
+    await consumed(site.feed, consumer)
+    assert consumer.slept == [1, 2, 1]
 
 
 async def test_another_worker_stands_by(site: Site, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
