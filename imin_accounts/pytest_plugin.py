@@ -7,7 +7,9 @@ all. What they need is imported when they are first asked for.
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,14 +31,26 @@ def fake_imin() -> "FakeImin":
 @pytest.fixture
 def imin_server(fake_imin: "FakeImin") -> Iterator[str]:
     """Base URL at which ``fake_imin`` is served, from a thread, for as long as the test runs."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="imin_server", daemon=True)
+    started = Future[tuple[str, Callable[[], object]]]()
+
+    async def serve() -> None:
+        ended = asyncio.Event()
+        async with fake_imin.serve() as base_url:
+            end = partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set)
+            started.set_result((base_url, end))
+            await ended.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())  # which also ends connections that came while the server was closed
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    thread = threading.Thread(target=run, name="imin_server", daemon=True)
     thread.start()
-    try:
-        server = fake_imin.serve()
-        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    base_url, end = started.result()
+    yield base_url
+    end()
+    thread.join()

@@ -17,10 +17,12 @@ from imin_accounts import (
     InvalidRequest,
     NoAccount,
     NotFound,
+    NotificationRefused,
     OutcomeUnknown,
     RateLimited,
     ResponseError,
     SellerAccounts,
+    SnapshotsError,
     TransportError,
     UnconnectedAccount,
     UnexpectedResponse,
@@ -73,7 +75,7 @@ class Answer:
 
     def content(self, *, as_page: bool) -> str:
         """The body as text."""
-        if 300 <= self.status < 400:
+        if self.status == 204 or 300 <= self.status < 400:
             return ""
         if not as_page:
             return json.dumps(self.body)
@@ -98,10 +100,14 @@ def _status(error: IminError) -> int:
     match error:
         case InvalidRequest():
             return 400  # an identifier that can't be sent
+        case NotificationRefused():
+            return 401
         case NotFound():
             return 404
         case RateLimited() | ResponseError(status=503):
             return 503  # with Retry-After where imin gave one
+        case SnapshotsError():
+            return 503  # our disk: imin may tell us again
         case DeadlineExceeded():
             return 504
         case AuthenticationError():

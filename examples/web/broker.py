@@ -1,13 +1,15 @@
 """A broker's side of connecting accounts, whatever the web framework: list, connect, return, disconnect.
 
-Each method takes what a route knows of a request and gives an ``Answer`` to send. In your service replace
-``Visit.login`` and ``log_in`` by your own login; the rest can stay.
+And what changes without the broker: imin's notifications in, changes applied. Each method takes what a route
+knows of a request and gives an ``Answer`` to send. In your service replace ``Visit.login`` and ``log_in`` by
+your own login; the rest can stay.
 """
 
+import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
@@ -15,18 +17,22 @@ from urllib.parse import urlencode
 import attrs
 
 from examples.web.answers import Answer, answer_to, rows
+from examples.web.consumer import consuming
 from examples.web.state import Signed
 from imin_accounts import (
     AccountsSession,
     AuthenticationError,
     ConnectedAccount,
+    DecodeError,
     IminError,
     InvalidRequest,
     NotFound,
     RetryPolicy,
     SellerAccount,
     SessionStateError,
+    read_notification,
 )
+from imin_accounts.feed import ChangeFeed, SqliteSnapshots
 
 P = ParamSpec("P")
 PATIENCE = 3.0
@@ -34,6 +40,10 @@ PATIENCE = 3.0
 QUICK = RetryPolicy(attempts=1)
 OURS = (AuthenticationError, InvalidRequest, NotFound, SessionStateError)
 """Errors that waiting does not mend."""
+BIGGEST = 65_536
+"""Bytes of a notification: ``read_notification`` takes no more either."""
+
+log = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -98,21 +108,33 @@ class Broker:
         origin: Where browsers find this service. From your configuration: a request's ``Host`` may lie.
         secret: Signs logins and ways back.
         now: Seconds since the epoch.
+        feed: Open, and consumed by somebody. None for a service that imin does not notify.
+        webhook_keys: What imin's notifications carry; several while they rotate.
     """
 
     def __init__(
-        self, imin: AccountsSession, *, origin: str, secret: str, now: Callable[[], float] = time.time
+        self,
+        imin: AccountsSession,
+        *,
+        origin: str,
+        secret: str,
+        now: Callable[[], float] = time.time,
+        feed: ChangeFeed | None = None,
+        webhook_keys: Sequence[str] = (),
     ) -> None:
         self.imin = imin
         self.origin = origin
+        self._feed = feed
+        self._webhook_keys = webhook_keys
         self._signed = Signed(secret, now=now)
 
     def customer(self, visit: Visit) -> str | None:
         """Who is logged in: imin's identifier, which your database has beside your own."""
         return self._signed.customer(visit.cookies.get("login", ""))
 
-    def log_in(self, customer: str) -> Answer:
+    async def log_in(self, customer: str) -> Answer:
         """Stands for your own login: it asks for no password."""
+        await self._look(customer, baseline=True)  # in your service: when imin gives you the identifier
         cookie = f"login={self._signed.login(customer)}; HttpOnly; SameSite=Lax; Path=/"
         cookie += "; Secure" if self.origin.startswith("https:") else ""
         return see_other("/connections", {"Set-Cookie": cookie})
@@ -151,6 +173,7 @@ class Broker:
     async def _how_it_stands(self, customer: str, seller: str) -> Answer:
         try:
             found = await self.imin.wait_until_connected(customer, seller, timeout=PATIENCE)
+            await self._look(customer)  # imin notifies of no connection; unless known, its end is no news
             if found is not None:
                 return ended("connected", found, f"{name_of(found)} is connected")
             accounts = await self.imin.get_seller_accounts(customer, timeout=PATIENCE, retry=QUICK)
@@ -186,7 +209,37 @@ class Broker:
             deletion = await self.imin.delete_seller_account(customer, seller)
         except NotFound:
             return NOTHING_THERE
+        await self._look(customer)
         return message(200, "Disconnected", "Your account with the seller stays.", outcome=deletion.outcome)
+
+    async def notified(self, headers: Mapping[str, str], body: AsyncIterable[bytes]) -> Answer:
+        """imin says that something changed for a customer: 204 once that can't be lost any more."""
+        if self._feed is None:
+            return NO_WEBHOOK
+        try:
+            text = await whole(body)
+            if text is None:
+                return TOO_LARGE
+            notification = read_notification(headers, text, key=self._webhook_keys)
+            await self._feed.note(notification.customer)
+        except DecodeError as error:
+            log.warning("a notification can't be read: %s", error)
+            return UNREADABLE
+        except IminError as error:
+            return answer_to(error)
+        return Answer(204, {})
+
+    async def _look(self, customer: str, *, baseline: bool = False) -> None:
+        """Have the feed read a customer; the page does not suffer where that can't be noted."""
+        if self._feed is None:
+            return
+        try:
+            if baseline:
+                await self._feed.note_all([customer], baseline=True)
+            else:
+                await self._feed.note(customer)
+        except IminError as error:
+            log.warning("a customer is not noted: %s", error)
 
 
 @asynccontextmanager
@@ -198,8 +251,28 @@ async def broker() -> AsyncIterator[Broker]:
     secret = os.environ.get("BROKER_SECRET", "")
     if len(secret) < 32:
         raise ValueError("set BROKER_SECRET to at least 32 random characters, the same for every worker")
-    async with AccountsSession.from_env(timeout=10.0) as imin:
-        yield Broker(imin, origin=os.environ.get("BROKER_ORIGIN", "http://127.0.0.1:8000"), secret=secret)
+    keys = os.environ.get("BROKER_WEBHOOK_KEY", "").split()
+    if not all(key.isascii() and key.isprintable() for key in keys):
+        raise ValueError("BROKER_WEBHOOK_KEY must be printable ASCII: a key, or several with spaces between")
+    async with AsyncExitStack() as opened:
+        imin = await opened.enter_async_context(AccountsSession.from_env(timeout=10.0))
+        feed = None
+        if keys:
+            snapshots = SqliteSnapshots(os.environ.get("BROKER_SNAPSHOTS") or "accounts.db")
+            feed = await opened.enter_async_context(ChangeFeed(imin, snapshots))
+            await opened.enter_async_context(consuming(feed))
+        origin = os.environ.get("BROKER_ORIGIN", "http://127.0.0.1:8000")
+        yield Broker(imin, origin=origin, secret=secret, feed=feed, webhook_keys=keys)
+
+
+async def whole(body: AsyncIterable[bytes], at_most: int = BIGGEST) -> bytes | None:
+    """A request's body; None as soon as it is too large, without what is over."""
+    read = bytearray()
+    async for chunk in body:
+        if len(read) + len(chunk) > at_most:
+            return None
+        read += chunk
+    return bytes(read)
 
 
 # --- What is answered -----------------------------------------------------------------------------
@@ -246,3 +319,6 @@ SOMEBODY_ELSES = message(
 NOTHING_THERE = message(
     404, "There was nothing to disconnect", "You are not connected there.", outcome="absent"
 )
+NO_WEBHOOK = message(404, "There is nothing here", "", error="no webhook")
+UNREADABLE = message(400, "This is no notification", "", error="unreadable")
+TOO_LARGE = Answer(413, {"error": "too large"}, {"Connection": "close"})  # else the rest would come in

@@ -1,4 +1,4 @@
-"""A customer's connections with FastAPI: list, connect, return, disconnect.
+"""A customer's connections with FastAPI: list, connect, return, disconnect; and imin's notifications.
 
 uvicorn examples.web.fastapi_app:app
 """
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypedDict
 
 from fastapi import Depends, FastAPI, Form, Request, Response
+from starlette.requests import ClientDisconnect
 
 from examples.web.answers import Answer
 from examples.web.broker import Broker, Visit, broker
@@ -42,6 +43,11 @@ Field = Annotated[str, Form()]
 app = FastAPI(lifespan=lifespan)
 
 
+@app.exception_handler(ClientDisconnect)
+async def left(_: Request, __: Exception) -> Response:
+    return Response(status_code=400)  # for the log: nobody reads it
+
+
 @app.get("/connections")
 async def connections(its: Its, visit: By) -> Response:
     return sent(await its.connections(visit), visit)
@@ -67,6 +73,11 @@ async def disconnect(its: Its, visit: By, seller: Field = "") -> Response:
     return sent(await its.disconnect(visit, seller), visit)
 
 
+@app.post("/imin-webhook")  # whoever calls it has to have the key
+async def notified(its: Its, visit: By, request: Request) -> Response:
+    return sent(await its.notified(request.headers, request.stream()), visit)
+
+
 @app.post("/login")  # in your service: your own login
 async def log_in(its: Its, visit: By, customer: Field = "") -> Response:
-    return sent(its.log_in(customer), visit)
+    return sent(await its.log_in(customer), visit)

@@ -13,10 +13,12 @@ from imin_accounts import (
     IminError,
     InvalidRequest,
     NotFound,
+    NotificationRefused,
     OutcomeUnknown,
     RateLimited,
     ResponseError,
     SessionStateError,
+    SnapshotsError,
     TransportError,
     UnexpectedResponse,
     WrongCustomer,
@@ -42,9 +44,11 @@ ANSWERS = [
     (WrongCustomer("the reply is not about the customer asked for", status=200), 502),
     (SessionStateError("the session is closed"), 500),
 ]
+OF_THE_WEBHOOK = [(NotificationRefused("the key is another"), 401), (SnapshotsError("full"), 503)]
+"""No customer's call ends with these."""
 
 
-@pytest.mark.parametrize(("error", "status"), ANSWERS)
+@pytest.mark.parametrize(("error", "status"), ANSWERS + OF_THE_WEBHOOK)
 def test_the_status_says_whose_turn_it_is(error: IminError, status: int) -> None:
     """Each error has one status, and only a disconnection that nobody can vouch for is unsettled."""
     answer = answer_to(error)
@@ -52,9 +56,9 @@ def test_the_status_says_whose_turn_it_is(error: IminError, status: int) -> None
 
 
 def test_no_error_is_forgotten() -> None:
-    """The table above has every error that the package exports, but for the root."""
+    """The tables above have every error that the package exports, but for the root."""
     exported = {value for name in imin_accounts.__all__ if _is_error(value := getattr(imin_accounts, name))}
-    assert exported - {type(error) for error, _ in ANSWERS} == {IminError}
+    assert exported - {type(error) for error, _ in ANSWERS + OF_THE_WEBHOOK} == {IminError}
 
 
 @pytest.mark.parametrize("error", [RateLimited(429, retry_after=1.2), ResponseError(503, retry_after=1.2)])
@@ -71,7 +75,7 @@ def test_the_demonstration_agrees(error: IminError, status: int) -> None:
     assert (failure.status, failure.settled) == (status, answer_to(error).body["settled"])
 
 
-@pytest.mark.parametrize(("error", "status"), ANSWERS)
+@pytest.mark.parametrize(("error", "status"), ANSWERS + OF_THE_WEBHOOK)
 def test_the_documentation_agrees(error: IminError, status: int) -> None:
     """The page has one row for each error, and the row has the status."""
     rows = re.findall(r"^   \* - (``.+)\n     - ([0-9]{3})", PAGE.read_text(encoding="utf-8"), re.MULTILINE)

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from examples.web.state import Signed
-from imin_accounts.fake import FakeImin, add_rosie
+from imin_accounts.fake import FakeImin, Notify, add_rosie
 from tests.paths import ROOT
 
 UVICORN = ("uvicorn", "--lifespan", "on", "--host", "127.0.0.1", "--port")
@@ -89,9 +89,14 @@ class HeldSleep:
 
 
 class ServedImin:
-    """The emulated imin at an address of its own, up or down."""
+    """The emulated imin at an address of its own, up or down.
 
-    def __init__(self) -> None:
+    Args:
+        notify: Where it posts that something has changed.
+    """
+
+    def __init__(self, notify: Notify | None = None) -> None:
+        self._notify = notify
         self._serving = AsyncExitStack()
         self._port = free_port()
         self.held = HeldSleep()
@@ -99,7 +104,7 @@ class ServedImin:
         self.base_url = f"http://127.0.0.1:{self._port}"
 
     async def __aenter__(self) -> Self:
-        await self._serving.enter_async_context(self.fake.serve(port=self._port))
+        await self._serving.enter_async_context(self.fake.serve(port=self._port, notify=self._notify))
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -180,14 +185,17 @@ async def run_service(*arguments: str, port: int, **environment: str) -> AsyncIt
 
 
 @asynccontextmanager
-async def serve_example(example: Example, imin: ServedImin) -> AsyncIterator[WebService]:
+async def serve_example(
+    example: Example, imin: ServedImin, port: int | None = None, **environment: str
+) -> AsyncIterator[WebService]:
     """Run an example until the context ends, or before."""
     example.skip_if_missing()
-    port = free_port()
+    port = port or free_port()
     there = {
         "IMIN_API_KEY": "test-key",
         "IMIN_BASE_URL": imin.base_url,
         "BROKER_ORIGIN": f"http://127.0.0.1:{port}",
+        **environment,
     }
     async with run_service(*example.command, str(port), example.app, port=port, **there) as service:
         await service.wait_for(example.ready)
