@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypedDict
 
-from fastapi import Depends, FastAPI, Form, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 
 from examples.web.answers import Answer
 from examples.web.broker import Broker, Visit, broker
+from examples.web.forms import Form, read_form
 
 
 class State(TypedDict):
@@ -31,6 +32,10 @@ def its_visit(request: Request) -> Visit:
     return Visit(request.cookies, request.headers)
 
 
+async def its_form(request: Request) -> Any:
+    return await read_form(request.headers, request.stream())
+
+
 def sent(answer: Answer, visit: Visit) -> Response:
     page = visit.wants_page
     return Response(answer.content(as_page=page), answer.status, answer.fields(as_page=page))
@@ -38,7 +43,7 @@ def sent(answer: Answer, visit: Visit) -> Response:
 
 Its = Annotated[Broker, Depends(its_broker)]
 By = Annotated[Visit, Depends(its_visit)]
-Field = Annotated[str, Form()]
+Sent = Annotated[Form | None, Depends(its_form)]
 app = FastAPI(lifespan=lifespan)
 
 
@@ -48,8 +53,8 @@ async def connections(its: Its, visit: By) -> Response:
 
 
 @app.post("/connections/connect")
-async def connect(its: Its, visit: By, seller: Field = "", create: Field = "") -> Response:
-    return sent(await its.connect(visit, seller, bool(create)), visit)
+async def connect(its: Its, visit: By, form: Sent) -> Response:
+    return sent(await its.connect(visit, form), visit)
 
 
 @app.get("/connections/return")
@@ -63,10 +68,10 @@ async def ask(its: Its, visit: By, seller: str = "") -> Response:
 
 
 @app.post("/connections/disconnect")
-async def disconnect(its: Its, visit: By, seller: Field = "") -> Response:
-    return sent(await its.disconnect(visit, seller), visit)
+async def disconnect(its: Its, visit: By, form: Sent) -> Response:
+    return sent(await its.disconnect(visit, form), visit)
 
 
 @app.post("/login")  # in your service: your own login
-async def log_in(its: Its, visit: By, customer: Field = "") -> Response:
-    return sent(its.log_in(customer), visit)
+async def log_in(its: Its, visit: By, form: Sent) -> Response:
+    return sent(await its.log_in(visit, form), visit)
