@@ -24,7 +24,10 @@ def parts(request: web.Request) -> tuple[Broker, Visit]:
 
 
 async def form(request: web.Request) -> Form | None:
-    return await read_form(request.headers, request.content.iter_any())
+    try:
+        return await read_form(request.headers, request.content.iter_any())
+    except (web.RequestPayloadError, ConnectionError):  # no HTTP, or nobody waits for an answer any more
+        return None
 
 
 def sent(answer: Answer, visit: Visit) -> web.Response:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TypedDict
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -32,7 +32,10 @@ def parts(request: Request) -> tuple[Broker, Visit]:
 
 
 async def form(request: Request) -> Form | None:
-    return await read_form(request.headers, request.stream())
+    try:
+        return await read_form(request.headers, request.stream())
+    except ClientDisconnect:  # nobody waits for an answer any more
+        return None
 
 
 def sent(answer: Answer, visit: Visit) -> Response:

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SELLERS = "https://id.bookingsystem.example.com/organizers/"
 ACME, BROOK, CASTLE = (SELLERS + number for number in "123")
 PAGE = {"Accept": "text/html"}
+FORM = "application/x-www-form-urlencoded"
 MULTIPART = (
     b'--x\r\nContent-Disposition: form-data; name="seller"; filename="a"\r\n'
     b"Content-Type: text/plain\r\n\r\na\r\n--x--\r\n"
@@ -58,6 +59,16 @@ async def is_left(browser: httpx.AsyncClient, imin: ServedImin) -> None:
     with suppress(asyncio.CancelledError):
         await asking
     imin.fake.faults.clear()
+
+
+async def leaves_in_a_form(browser: httpx.AsyncClient, framing: str, start: bytes) -> None:
+    """Begin to send a form, and go away in the middle of it."""
+    _, writer = await asyncio.open_connection("127.0.0.1", browser.base_url.port)
+    head = f"POST /login HTTP/1.1\r\nHost: here\r\nContent-Type: {FORM}\r\n{framing}\r\n\r\n"
+    writer.write(head.encode() + start)
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_every_seller_has_a_row(browser: httpx.AsyncClient, imin: ServedImin) -> None:
@@ -124,7 +135,6 @@ async def test_from_login_to_disconnection(browser: httpx.AsyncClient, imin: Ser
     assert imin.fake.population.connections == {}
 
 
-FORM = "application/x-www-form-urlencoded"
 UNREADABLE = [
     pytest.param("multipart/form-data", b"x", id="multipart without a boundary"),
     pytest.param("multipart/form-data; boundary=x", b"--x\r\nnonsense", id="multipart that is none"),
@@ -206,6 +216,8 @@ async def test_it_ends_cleanly(name: str, imin: ServedImin) -> None:
         async with imin.down():
             service = await until_ended.enter_async_context(serve_example(EXAMPLES[name], imin))
         assert (await service.http.get("/connections")).status_code == 200
+        await leaves_in_a_form(service.http, "Content-Length: 100", b"customer=")
+        await leaves_in_a_form(service.http, "Transfer-Encoding: chunked", b"9\r\ncustomer=\r\n")
         await is_left(service.http, imin)
         imin.held.let_go.set()
         imin.fake.faults.add(Rule(Status(429, retry_after=60), nth=1))
