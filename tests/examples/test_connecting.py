@@ -42,7 +42,7 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     """The example with a session on a manual clock."""
-    skip_if_missing("fastapi", "python_multipart")
+    skip_if_missing("fastapi")
     from examples.web.fastapi_app import app
 
     clock = ManualClock()
