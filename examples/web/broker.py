@@ -235,7 +235,9 @@ def way_back(state: str) -> str:
 
 def log_in_to(state: str) -> Answer:
     """As ``LOG_IN``, on the way back: whoever logs in goes on, and who never could is warned nevertheless."""
-    return attrs.evolve(LOG_IN, body={**LOG_IN.body, "way_back": state}, text=NOT_BEGUN_HERE if state else "")
+    if not state:
+        return LOG_IN
+    return attrs.evolve(LOG_IN, body={**LOG_IN.body, "way_back": state}, text=NOT_BEGUN_HERE)
 
 
 def ended(state: str, account: SellerAccount | None, heading: str) -> Answer:
@@ -252,7 +254,7 @@ def name_of(account: SellerAccount | None) -> str:
     return seller.name or seller.id if seller else "The seller"
 
 
-LOG_IN = Answer(401, {"error": "not logged in", "way_back": ""}, page="login", heading="Log in to see")
+LOG_IN = Answer(401, {"error": "not logged in"}, page="login", heading="Log in to see")
 NOT_BEGUN_HERE = (
     "If you did not start this on our pages yourself, it may be somebody else's link, and your account with "
     "the seller may be shared with them now: ask that seller to end it, and tell us."
