@@ -22,6 +22,7 @@ from imin_accounts import (
     RateLimited,
     ResponseError,
     SellerAccounts,
+    SessionStateError,
     SnapshotsError,
     TransportError,
     UnconnectedAccount,
@@ -91,9 +92,21 @@ def answer_to(error: IminError) -> Answer:
     headers = {}
     if isinstance(error, ResponseError) and error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
-    settled = not isinstance(error, OutcomeUnknown)  # whether it is certain that nothing was changed
-    text = "Nothing was changed. Please try again in a minute." if settled else UNSETTLED
-    return Answer(_status(error), {"error": type(error).__name__, "settled": settled}, headers, text=text)
+    settled = not isinstance(error, OutcomeUnknown)  # whether it is certain that this request changed nothing
+    body = {"error": type(error).__name__, "settled": settled}
+    return Answer(_status(error), body, headers, text=_advice(error))
+
+
+def _advice(error: IminError) -> str:
+    match error:
+        case OutcomeUnknown():
+            return UNSETTLED
+        case InvalidRequest():
+            return "Please start again from your connections."
+        case AuthenticationError() | NotFound() | SessionStateError():
+            return "This is our mistake, and ours to mend."
+        case _:
+            return "Please try again in a minute."
 
 
 def _status(error: IminError) -> int:

@@ -18,6 +18,7 @@ import attrs
 
 from examples.web.answers import Answer, answer_to, rows
 from examples.web.consumer import consuming
+from examples.web.forms import Form
 from examples.web.state import Signed
 from imin_accounts import (
     AccountsSession,
@@ -65,6 +66,7 @@ class Visit:
 
 
 Route = Callable[Concatenate["Broker", Visit, P], Awaitable[Answer]]
+Posted = Callable[["Broker", Visit, Form | None], Awaitable[Answer]]
 
 
 def for_customers(route: Callable[Concatenate["Broker", str, P], Awaitable[Answer]]) -> Route[P]:
@@ -83,19 +85,24 @@ def for_customers(route: Callable[Concatenate["Broker", str, P], Awaitable[Answe
     return checked
 
 
-def from_our_own_pages(route: Route[P]) -> Route[P]:
-    """A route that changes something: not for forms on other sites (CSRF).
+def from_our_own_pages(route: Callable[["Broker", Visit, Form], Awaitable[Answer]]) -> Posted:
+    """A route that changes something, be it who is logged in: not for forms on other sites (CSRF).
 
     Every browser says where a form was sent from. See https://web.dev/articles/fetch-metadata.
     """
 
     @wraps(route)
-    async def checked(self: "Broker", visit: Visit, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
+    async def checked(self: "Broker", visit: Visit, form: Form | None, /) -> Answer:
         site, origin = visit.headers.get("Sec-Fetch-Site"), visit.headers.get("Origin")
         is_ours = site in ("same-origin", "none") if site else origin in (None, self.origin)
         if not is_ours:
             return message(403, "That form is not one of ours", "Please start again from your connections.")
-        return await route(self, visit, *args, **kwargs)
+        if form is None:
+            return UNREADABLE_FORM
+        answer = await route(self, visit, form)
+        if answer.body.get("settled"):
+            answer = attrs.evolve(answer, text=f"Nothing was changed. {answer.text}")
+        return answer
 
     return checked
 
@@ -132,12 +139,17 @@ class Broker:
         """Who is logged in: imin's identifier, which your database has beside your own."""
         return self._signed.customer(visit.cookies.get("login", ""))
 
-    async def log_in(self, customer: str) -> Answer:
-        """Stands for your own login: it asks for no password."""
+    @from_our_own_pages  # else another site could log its victim in as somebody else
+    async def log_in(self, visit: Visit, form: Form) -> Answer:
+        """Stands for your own login: it asks for no password. Leads on to where it was asked for."""
+        customer, state = form.get("customer", ""), form.get("state", "")
+        if not customer:
+            return log_in_to(state)
         await self._look(customer, baseline=True)  # in your service: when imin gives you the identifier
         cookie = f"login={self._signed.login(customer)}; HttpOnly; SameSite=Lax; Path=/"
         cookie += "; Secure" if self.origin.startswith("https:") else ""
-        return see_other("/connections", {"Set-Cookie": cookie})
+        is_ours = self._signed.read(state) != "forged"
+        return see_other(way_back(state) if is_ours else "/connections", {"Set-Cookie": cookie})
 
     @for_customers
     async def connections(self, customer: str) -> Answer:
@@ -147,29 +159,28 @@ class Broker:
 
     @from_our_own_pages
     @for_customers
-    async def connect(self, customer: str, seller: str, create: bool = False) -> Answer:
+    async def connect(self, customer: str, form: Form) -> Answer:
         """To the seller: the link is fetched for this click, kept nowhere, and followed at once."""
-        state = self._signed.way_back(customer, seller)
-        back = f"{self.origin}/connections/return?{urlencode({'state': state})}"
+        seller = form.get("seller", "")
+        back = self.origin + way_back(self._signed.way_back(customer, seller))
         accounts = await self.imin.get_seller_accounts(customer, redirect_uri=back)
-        link = accounts.connect_url(seller, create=create)
+        link = accounts.connect_url(seller, create=bool(form.get("create")))
         return see_other("/connections" if link is None else str(link))  # connected meanwhile, or not listed
 
     async def returned(self, visit: Visit, state: str) -> Answer:
         """Back from the seller. Neither that nor the state proves anything: only what imin says now does."""
-        way_back = self._signed.read(state)
-        if way_back == "forged":
+        read = self._signed.read(state)
+        if read == "forged":
             return message(400, "This link is not ours", "It was cut short, or somebody made it up.")
-        if way_back == "expired":
+        if read == "expired":
             return message(410, "This link has ended", "Your connections show how things stand.")
         customer = self.customer(visit)
         if customer is None:  # another browser, or one that lost its cookie: nothing is shown to a stranger
-            return LOG_IN
-        if way_back.is_for != self._signed.fingerprint(customer):
+            return log_in_to(state)
+        if read.is_for != self._signed.fingerprint(customer):
             return SOMEBODY_ELSES
-        return await self._how_it_stands(visit, way_back.seller)
+        return await self._how_it_stands(customer, read.seller)
 
-    @for_customers
     async def _how_it_stands(self, customer: str, seller: str) -> Answer:
         try:
             found = await self.imin.wait_until_connected(customer, seller, timeout=PATIENCE)
@@ -177,8 +188,10 @@ class Broker:
             if found is not None:
                 return ended("connected", found, f"{name_of(found)} is connected")
             accounts = await self.imin.get_seller_accounts(customer, timeout=PATIENCE, retry=QUICK)
-        except OURS:
-            raise
+        except OURS as error:  # nothing was read, so nothing is known: least of all that nothing was changed
+            told = answer_to(error)
+            body = {**NOT_YET.body, "error": told.body["error"]}
+            return attrs.evolve(NOT_YET, status=told.status, body=body, text=f"{CAN_NOT_SEE} {told.text}")
         except IminError as error:  # slow, down, or not to be understood: it may well have worked
             return attrs.evolve(NOT_YET, status=503, headers=answer_to(error).headers or {"Retry-After": "5"})
         account = accounts.for_seller(seller)
@@ -203,10 +216,10 @@ class Broker:
 
     @from_our_own_pages
     @for_customers
-    async def disconnect(self, customer: str, seller: str) -> Answer:
+    async def disconnect(self, customer: str, form: Form) -> Answer:
         """Three ends: it is certainly disconnected, there was nothing to disconnect, or nobody can tell."""
         try:
-            deletion = await self.imin.delete_seller_account(customer, seller)
+            deletion = await self.imin.delete_seller_account(customer, form.get("seller", ""))
         except NotFound:
             return NOTHING_THERE
         await self._look(customer)
@@ -288,6 +301,18 @@ def see_other(location: str, headers: Mapping[str, str] | None = None) -> Answer
     return Answer(303, {}, {"Location": location, **(headers or {})}, heading="See there")
 
 
+def way_back(state: str) -> str:
+    """Where a browser comes back to: a path of ours, whatever the state."""
+    return f"/connections/return?{urlencode({'state': state})}"
+
+
+def log_in_to(state: str) -> Answer:
+    """As ``LOG_IN``, on the way back: whoever logs in goes on, and who never could is warned nevertheless."""
+    if not state:
+        return LOG_IN
+    return attrs.evolve(LOG_IN, body={**LOG_IN.body, "way_back": state}, text=NOT_BEGUN_HERE)
+
+
 def ended(state: str, account: SellerAccount | None, heading: str) -> Answer:
     """What a way back shows."""
     again = "" if state == "connected" else "If you have just agreed there, open this page again in a minute."
@@ -303,11 +328,14 @@ def name_of(account: SellerAccount | None) -> str:
 
 
 LOG_IN = Answer(401, {"error": "not logged in"}, page="login", heading="Log in to see")
-NOT_YET = message(
-    200,
-    "Not yet",
-    "We can't see yet whether you are connected. Open this page again in a minute.",
-    state="not yet",
+NOT_BEGUN_HERE = (
+    "If you did not start this on our pages yourself, it may be somebody else's link, and your account with "
+    "the seller may be shared with them now: ask that seller to end it, and tell us."
+)
+CAN_NOT_SEE = "We can't see yet whether you are connected."
+NOT_YET = message(200, "Not yet", f"{CAN_NOT_SEE} Open this page again in a minute.", state="not yet")
+UNREADABLE_FORM = message(
+    400, "That form can't be read", "Please start again from your connections.", error="unreadable form"
 )
 SOMEBODY_ELSES = message(
     403,

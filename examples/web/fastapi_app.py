@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypedDict
 
-from fastapi import Depends, FastAPI, Form, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
 from examples.web.answers import Answer
 from examples.web.broker import Broker, Visit, broker
+from examples.web.forms import Form, read_form
 
 
 class State(TypedDict):
@@ -32,6 +33,13 @@ def its_visit(request: Request) -> Visit:
     return Visit(request.cookies, request.headers)
 
 
+async def its_form(request: Request) -> Any:
+    try:
+        return await read_form(request.headers, request.stream())
+    except ClientDisconnect:  # nobody waits for an answer any more
+        return None
+
+
 def sent(answer: Answer, visit: Visit) -> Response:
     page = visit.wants_page
     return Response(answer.content(as_page=page), answer.status, answer.fields(as_page=page))
@@ -39,7 +47,7 @@ def sent(answer: Answer, visit: Visit) -> Response:
 
 Its = Annotated[Broker, Depends(its_broker)]
 By = Annotated[Visit, Depends(its_visit)]
-Field = Annotated[str, Form()]
+Sent = Annotated[Form | None, Depends(its_form)]
 app = FastAPI(lifespan=lifespan)
 
 
@@ -54,8 +62,8 @@ async def connections(its: Its, visit: By) -> Response:
 
 
 @app.post("/connections/connect")
-async def connect(its: Its, visit: By, seller: Field = "", create: Field = "") -> Response:
-    return sent(await its.connect(visit, seller, bool(create)), visit)
+async def connect(its: Its, visit: By, form: Sent) -> Response:
+    return sent(await its.connect(visit, form), visit)
 
 
 @app.get("/connections/return")
@@ -69,8 +77,8 @@ async def ask(its: Its, visit: By, seller: str = "") -> Response:
 
 
 @app.post("/connections/disconnect")
-async def disconnect(its: Its, visit: By, seller: Field = "") -> Response:
-    return sent(await its.disconnect(visit, seller), visit)
+async def disconnect(its: Its, visit: By, form: Sent) -> Response:
+    return sent(await its.disconnect(visit, form), visit)
 
 
 @app.post("/imin-webhook")  # whoever calls it has to have the key
@@ -79,5 +87,5 @@ async def notified(its: Its, visit: By, request: Request) -> Response:
 
 
 @app.post("/login")  # in your service: your own login
-async def log_in(its: Its, visit: By, customer: Field = "") -> Response:
-    return sent(await its.log_in(customer), visit)
+async def log_in(its: Its, visit: By, form: Sent) -> Response:
+    return sent(await its.log_in(visit, form), visit)

@@ -1,22 +1,20 @@
-"""A customer's connections with Litestar: list, connect, return.
+"""A customer's connections with Litestar: list, connect, return, disconnect.
 
 uvicorn examples.web.litestar_app:app
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Litestar, Request, Response, get, post
 from litestar.datastructures import State
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
 
 from examples.web.answers import Answer
 from examples.web.broker import Visit, broker
+from examples.web.forms import Form, read_form
 
 Asked = Request[Any, Any, Any]
-Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 
 @asynccontextmanager
@@ -27,6 +25,10 @@ async def lifespan(app: Litestar) -> AsyncIterator[None]:
 
 def its_visit(request: Asked) -> Visit:
     return Visit(request.cookies, request.headers)
+
+
+async def form(request: Asked) -> Form | None:
+    return await read_form(request.headers, request.stream())
 
 
 def sent(answer: Answer, visit: Visit) -> Response[bytes]:
@@ -43,9 +45,9 @@ async def connections(state: State, request: Asked) -> Response[bytes]:
 
 
 @post("/connections/connect")
-async def connect(state: State, request: Asked, data: Form) -> Response[bytes]:
+async def connect(state: State, request: Asked) -> Response[bytes]:
     visit = its_visit(request)
-    return sent(await state.broker.connect(visit, data.get("seller", ""), "create" in data), visit)
+    return sent(await state.broker.connect(visit, await form(request)), visit)
 
 
 @get("/connections/return")
@@ -54,4 +56,26 @@ async def returned(state: State, request: Asked) -> Response[bytes]:
     return sent(await state.broker.returned(visit, request.query_params.get("state", "")), visit)
 
 
-app = Litestar([connections, connect, returned], lifespan=[lifespan])
+@get("/connections/disconnect")
+async def ask(state: State, request: Asked) -> Response[bytes]:
+    visit = its_visit(request)
+    return sent(await state.broker.ask(visit, request.query_params.get("seller", "")), visit)
+
+
+@post("/connections/disconnect")
+async def disconnect(state: State, request: Asked) -> Response[bytes]:
+    visit = its_visit(request)
+    return sent(await state.broker.disconnect(visit, await form(request)), visit)
+
+
+@post("/login")  # in your service: your own login
+async def log_in(state: State, request: Asked) -> Response[bytes]:
+    visit = its_visit(request)
+    return sent(await state.broker.log_in(visit, await form(request)), visit)
+
+
+app = Litestar(
+    [connections, connect, returned, ask, disconnect, log_in],
+    lifespan=[lifespan],
+    request_max_body_size=None,  # read_form has a limit, and an answer of ours
+)

@@ -50,6 +50,7 @@ QUESTION = """{% extends "message" %}
 LOGIN = """{% extends "message" %}
 {% block more %}
 <form method="post" action="/login">
+  {% if way_back is defined %}<input type="hidden" name="state" value="{{ way_back }}">{% endif %}
   <label>Customer <input name="customer" value="rosie"></label>
   <button>Log in</button>
 </form>

@@ -1,4 +1,4 @@
-"""A customer's connections with Starlette: list, connect, return.
+"""A customer's connections with Starlette: list, connect, return, disconnect.
 
 uvicorn examples.web.starlette_app:app
 """
@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from typing import TypedDict
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from examples.web.answers import Answer
 from examples.web.broker import Broker, Visit, broker
+from examples.web.forms import Form, read_form
 
 
 class State(TypedDict):
@@ -30,6 +31,13 @@ def parts(request: Request) -> tuple[Broker, Visit]:
     return request.state.broker, Visit(request.cookies, request.headers)
 
 
+async def form(request: Request) -> Form | None:
+    try:
+        return await read_form(request.headers, request.stream())
+    except ClientDisconnect:  # nobody waits for an answer any more
+        return None
+
+
 def sent(answer: Answer, visit: Visit) -> Response:
     page = visit.wants_page
     return Response(answer.content(as_page=page), answer.status, answer.fields(as_page=page))
@@ -42,8 +50,7 @@ async def connections(request: Request) -> Response:
 
 async def connect(request: Request) -> Response:
     its, visit = parts(request)
-    form = await request.form()
-    return sent(await its.connect(visit, str(form.get("seller", "")), "create" in form), visit)
+    return sent(await its.connect(visit, await form(request)), visit)
 
 
 async def returned(request: Request) -> Response:
@@ -51,11 +58,29 @@ async def returned(request: Request) -> Response:
     return sent(await its.returned(visit, request.query_params.get("state", "")), visit)
 
 
+async def ask(request: Request) -> Response:
+    its, visit = parts(request)
+    return sent(await its.ask(visit, request.query_params.get("seller", "")), visit)
+
+
+async def disconnect(request: Request) -> Response:
+    its, visit = parts(request)
+    return sent(await its.disconnect(visit, await form(request)), visit)
+
+
+async def log_in(request: Request) -> Response:
+    its, visit = parts(request)
+    return sent(await its.log_in(visit, await form(request)), visit)
+
+
 app = Starlette(
     routes=[
         Route("/connections", connections),
         Route("/connections/connect", connect, methods=["POST"]),
         Route("/connections/return", returned),
+        Route("/connections/disconnect", ask),
+        Route("/connections/disconnect", disconnect, methods=["POST"]),
+        Route("/login", log_in, methods=["POST"]),  # in your service: your own login
     ],
     lifespan=lifespan,
 )

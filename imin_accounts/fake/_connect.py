@@ -23,6 +23,13 @@ Refusal = Literal["forged", "expired", "used", "wrong password", "already a memb
 
 _KEPT = 100_000
 """Handles remembered, used and expired ones included; then the oldest are forgotten."""
+_NO_MEMBER = (
+    "the seller has no account under that email. Give it one with add_member(), or make one by the link of "
+    "connect_url(…, create=True)"
+)
+_A_MEMBER = (
+    "already a member: the seller has an account under that email. Log in by the link of connect_url(…)"
+)
 
 
 class ConnectRefused(Exception):
@@ -30,11 +37,13 @@ class ConnectRefused(Exception):
 
     Attributes:
         reason: ``"forged"``, ``"expired"`` and ``"used"`` are about the link or the visit;
-            ``"wrong password"``, ``"already a member"`` and ``"no email"`` about what was entered.
+            ``"wrong password"``, ``"already a member"`` and ``"no email"`` about what was entered. Where
+            the seller knows nobody by the email it is ``"wrong password"`` too, as its page has one answer
+            for both; the text tells them apart.
     """
 
-    def __init__(self, reason: Refusal) -> None:
-        super().__init__(f"the account was not connected: {reason}")
+    def __init__(self, reason: Refusal, *, text: str | None = None) -> None:
+        super().__init__(f"the account was not connected: {text or reason}")
         self.reason: Refusal = reason
 
 
@@ -136,10 +145,12 @@ class ConnectFlow:
             known = self._world.population.password(visit.seller, email)
             if not email:
                 raise ConnectRefused("no email")
+            if visit.action == "RegisterAction" and known is None:
+                raise ConnectRefused("wrong password", text=_NO_MEMBER)
             if visit.action == "RegisterAction" and known != password:
                 raise ConnectRefused("wrong password")
             if visit.action == "CreateAction" and known is not None:
-                raise ConnectRefused("already a member")
+                raise ConnectRefused("already a member", text=_A_MEMBER)
             self._visits.use(handle, self._world.now())
             if known is None:
                 self._world.add_member(visit.seller, email, password=password)

@@ -229,11 +229,11 @@ class AccountsSession:
         asked_for = customer if self._verify_customer else None
         return self._run(call, self._read(call, request, partial(self._accounts, asked_for)))
 
-    async def _look(self, customer: str, timeout: float) -> SellerAccounts:
-        return await self._get(customer, redirect_uri=None, timeout=timeout)
+    async def _look(self, retry: RetryPolicy | None, customer: str, timeout: float) -> SellerAccounts:
+        return await self._get(customer, redirect_uri=None, timeout=timeout, retry=retry)
 
     async def wait_until_connected(
-        self, customer: str, seller: str, *, timeout: float
+        self, customer: str, seller: str, *, timeout: float, retry: RetryPolicy | None = None
     ) -> ConnectedAccount | None:
         """Read a customer's accounts until the one with a seller shows as connected.
 
@@ -247,6 +247,8 @@ class AccountsSession:
             customer: The customer's identifier at imin, which created the customer and returned it.
             seller: The seller's ``@id``, byte for byte as in ``account.seller.id``.
             timeout: Seconds to wait at most. A read has the session's own timeout, or what is left of these.
+            retry: How often to try and how long to wait, in each read that goes out for this call; the
+                session's if not given. What several share is read as whoever reads it says.
 
         Returns:
             The account, which is connected if ``accounts.for_seller`` says so; None when the time is up. That
@@ -259,8 +261,8 @@ class AccountsSession:
         self._lifetime.check()
         requests.accounts_request(self._base_url, customer)
         requests.quote_identifier("seller", seller)
-        call = self._call("GET", requests.ROUTE, check_seconds("timeout", timeout), None, in_bulk=False)
-        return await self._waiting.until_connected(call, customer, seller, self._look)
+        call = self._call("GET", requests.ROUTE, check_seconds("timeout", timeout), retry, in_bulk=False)
+        return await self._waiting.until_connected(call, customer, seller, partial(self._look, retry))
 
     async def delete_seller_account(
         self,

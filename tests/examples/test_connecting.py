@@ -1,5 +1,6 @@
 """To a seller and back with the FastAPI example, over the emulator: every way in which it can go."""
 
+import html
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -41,7 +42,7 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     """The example with a session on a manual clock."""
-    skip_if_missing("fastapi", "python_multipart")
+    skip_if_missing("fastapi")
     from examples.web.fastapi_app import app
 
     clock = ManualClock()
@@ -158,6 +159,59 @@ async def test_another_browser(site: Site) -> None:
         assert (await other.get(way_back)).json()["state"] == "connected"
 
 
+def fields(page: httpx.Response) -> dict[str, str]:
+    """What the form on a page would send."""
+    inputs = re.findall(r'<input[^>]* name="([^"]*)" value="([^"]*)"', page.text)
+    return {name: html.unescape(value) for name, value in inputs}
+
+
+@pytest.mark.parametrize(("customer", "status"), [("rosie", 200), ("mallory", 403)])
+async def test_the_login_leads_on_to_the_way_back(site: Site, customer: str, status: int) -> None:
+    """To its result for whom it is, and to the warning for everybody else, without another click."""
+    site.fake.add_customer("mallory")
+    async with site.browser() as rosie, site.browser(None, **PAGE) as other:
+        form = fields(await other.get(await connected(site, rosie)))
+        answer = await other.post("/login", data={**form, "customer": customer}, follow_redirects=True)
+    assert (answer.status_code, answer.url.path) == (status, "/connections/return")
+    assert ("Brook Street Pool is connected" in answer.text) is (status == 200)
+    assert ("This is somebody else" in answer.text) is (status == 403)
+
+
+async def test_a_way_back_without_a_login_warns(site: Site) -> None:
+    """Whoever was talked into it may have no login here at all: the login page itself has to tell them."""
+    async with site.browser() as rosie, site.browser(None, **PAGE) as stranger:
+        back = await stranger.get(await connected(site, rosie))
+        other = await stranger.get("/connections")
+    assert ["somebody else" in html.unescape(page.text) for page in (back, other)] == [True, False]
+
+
+FOREIGN_STATES = [
+    "",
+    "guess",
+    "//evil.example",
+    "https://evil.example/",
+    "/\\evil.example",
+    "x\r\nSet-Cookie: a=b",
+]
+
+
+@pytest.mark.parametrize("state", FOREIGN_STATES)
+async def test_the_login_leads_nowhere_else(site: Site, state: str) -> None:
+    """Only a state of ours leads on; whatever else a form brings ends at the connections."""
+    async with site.browser(None) as other:
+        answer = await other.post("/login", data={"customer": "rosie", "state": state, "next": state})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/connections")
+
+
+async def test_a_login_of_nobody(site: Site) -> None:
+    """Asks again, and still knows where to go on to."""
+    async with site.browser() as rosie, site.browser(None, **PAGE) as other:
+        form = fields(await other.get(await connected(site, rosie)))
+        answer = await other.post("/login", data={**form, "customer": ""})
+    assert (answer.status_code, fields(answer)["state"]) == (401, form["state"])
+    assert "set-cookie" not in answer.headers
+
+
 async def test_a_login_that_ended(site: Site) -> None:
     """As another browser: the state alone shows nothing."""
     async with site.browser() as rosie:
@@ -209,13 +263,33 @@ async def test_a_seller_that_can_not_be_read(site: Site) -> None:
     assert (answer.status_code, answer.json()["state"]) == (200, "not yet")
 
 
-@pytest.mark.parametrize(("status", "told"), [(401, 500), (404, 404)])
+MISTAKES = [(401, 500), (403, 500), (404, 404)]
+
+
+@pytest.mark.parametrize(("status", "told"), MISTAKES)
 async def test_our_own_mistake_is_none_of_those(site: Site, status: int, told: int) -> None:
-    """A wrong key or an unknown customer is not mended by waiting."""
+    """A wrong key or an unknown customer is not mended by waiting; nor is it known how things stand."""
     async with site.browser() as rosie:
         way_back = await connected(site, rosie)
         site.fake.faults.add(Rule(Status(status)))
-        assert (await rosie.get(way_back)).status_code == told
+        answer, page = await rosie.get(way_back), await rosie.get(way_back, headers=PAGE)
+    assert (answer.status_code, answer.json()["state"], page.status_code) == (told, "not yet", told)
+    assert "settled" not in answer.json()
+    assert "<h1>Not yet</h1>" in page.text
+
+
+@pytest.mark.parametrize(
+    "effect", [*map(Status, (400, 401, 403, 404, 500, 503)), Drop(), Malformed()], ids=str
+)
+async def test_no_look_says_that_nothing_was_changed(site: Site, effect: Any) -> None:
+    """It can't know: she may have consented at a seller a second ago. A form can, and says so."""
+    async with site.browser(**PAGE) as rosie:
+        looks = [await connected(site, rosie), "/connections", "/connections/disconnect?seller=x"]
+        site.fake.faults.add(Rule(effect, endpoint="get_seller_accounts"))
+        pages = [await rosie.get(look) for look in looks]
+        form = await rosie.post("/connections/connect", data={"seller": BROOK})
+    assert not any("Nothing was changed" in page.text for page in pages)
+    assert "Nothing was changed" in form.text
 
 
 # --- Away from a seller ---------------------------------------------------------------------------
@@ -275,6 +349,14 @@ async def test_a_form_of_another_site(site: Site, path: str, headers: dict[str, 
     async with site.browser(**headers) as rosie:
         answer = await rosie.post(f"/connections/{path}", data={"seller": ACME})
     assert (answer.status_code, site.fake.requests) == (403, ())
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+async def test_a_login_from_another_site(site: Site, headers: dict[str, str]) -> None:
+    """Would make her somebody else, who then sees what she connects."""
+    async with site.browser(None, **headers) as browser:
+        answer = await browser.post("/login", data={"customer": "mallory"})
+    assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
 
 
 OWN = [

@@ -23,7 +23,7 @@ PRELOADED = ("gunicorn", "--preload", f"--workers={WORKERS}", "--worker-class=uv
 @asynccontextmanager
 async def preloaded(app: str, imin: ServedImin) -> AsyncIterator[WebService]:
     """Serve an application that gunicorn imports before it forks its workers."""
-    Example(("gunicorn", "uvicorn_worker", "fastapi", "python_multipart"), (), app).skip_if_missing()
+    Example(("gunicorn", "uvicorn_worker", "fastapi"), (), app).skip_if_missing()
     port = free_port()
     there = {"IMIN_API_KEY": "test-key", "IMIN_BASE_URL": imin.base_url}
     async with run_service(*PRELOADED, "--bind", f"127.0.0.1:{port}", app, port=port, **there) as service:

@@ -24,6 +24,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SELLERS = "https://id.bookingsystem.example.com/organizers/"
 ACME, BROOK, CASTLE = (SELLERS + number for number in "123")
+PAGE = {"Accept": "text/html"}
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = (
+    b'--x\r\nContent-Disposition: form-data; name="seller"; filename="a"\r\n'
+    b"Content-Type: text/plain\r\n\r\na\r\n--x--\r\n"
+)
 GIVES_UP = {"django"}
 """Who cancels a view whose client has left."""
 DEADLINE = 10.0
@@ -53,6 +59,16 @@ async def is_left(browser: httpx.AsyncClient, imin: ServedImin) -> None:
     with suppress(asyncio.CancelledError):
         await asking
     imin.fake.faults.clear()
+
+
+async def leaves_in_a_form(browser: httpx.AsyncClient, framing: str, start: bytes) -> None:
+    """Begin to send a form, and go away in the middle of it."""
+    _, writer = await asyncio.open_connection("127.0.0.1", browser.base_url.port)
+    head = f"POST /login HTTP/1.1\r\nHost: here\r\nContent-Type: {FORM}\r\n{framing}\r\n\r\n"
+    writer.write(head.encode() + start)
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_every_seller_has_a_row(browser: httpx.AsyncClient, imin: ServedImin) -> None:
@@ -106,6 +122,56 @@ async def test_nobody_is_shown_anything_before_logging_in(
     assert imin.fake.requests == ()
 
 
+async def test_from_login_to_disconnection(browser: httpx.AsyncClient, imin: ServedImin) -> None:
+    """Where its pages lead there is something: nobody ends at a 404."""
+    async with httpx.AsyncClient(base_url=browser.base_url, headers=PAGE, trust_env=False) as rosie:
+        assert 'action="/login"' in (await rosie.get("/connections")).text
+        login = await rosie.post("/login", data={"customer": "rosie"})
+        assert (login.status_code, login.headers["location"]) == (303, "/connections")
+        asked = await rosie.get("/connections/disconnect", params={"seller": ACME})
+        assert "Disconnect from Acme Leisure Centre?" in asked.text
+        done = await rosie.post("/connections/disconnect", data={"seller": ACME})
+    assert (done.status_code, "<h1>Disconnected</h1>" in done.text) == (200, True)
+    assert imin.fake.population.connections == {}
+
+
+UNREADABLE = [
+    pytest.param("multipart/form-data", b"x", id="multipart without a boundary"),
+    pytest.param("multipart/form-data; boundary=x", b"--x\r\nnonsense", id="multipart that is none"),
+    pytest.param("multipart/form-data; boundary=x", MULTIPART, id="a file"),
+    pytest.param("application/json", b'{"seller": 1}', id="JSON"),
+    pytest.param("text/plain", b"seller=x", id="text"),
+    pytest.param("nonsense", b"seller=x", id="no media type"),
+    pytest.param(FORM, b"seller=%ff", id="not UTF-8"),
+    pytest.param(FORM, b"seller=\xff", id="not UTF-8 either"),
+    pytest.param(FORM, b"&".join([b"a=b"] * 2000), id="too many fields"),
+    pytest.param(FORM, b"seller=" + b"x" * 11_000_000, id="too large"),
+]
+
+
+@pytest.mark.parametrize(("media", "body"), UNREADABLE)
+async def test_a_form_that_can_not_be_read(
+    browser: httpx.AsyncClient, imin: ServedImin, media: str, body: bytes
+) -> None:
+    """Whatever a framework would make of it: an answer of ours, for its reader alone; imin is not asked."""
+    for path in ("/connections/connect", "/connections/disconnect", "/login"):
+        headers = {
+            "Content-Type": media,
+            **({"Content-Encoding": "gzip"} if body.startswith(b"\x1f") else {}),
+        }
+        answer = await browser.post(path, content=body, headers=headers)
+        assert (answer.status_code, answer.json()) == (400, {"error": "unreadable form"})
+        assert answer.headers["cache-control"] == "no-store"
+    assert imin.fake.requests == ()
+
+
+async def test_a_form_of_nothing(browser: httpx.AsyncClient, imin: ServedImin) -> None:
+    """No body is a form without fields: it leads nowhere, and logs nobody in."""
+    connecting, login = [await browser.post(path) for path in ("/connections/connect", "/login")]
+    assert (connecting.status_code, connecting.headers["location"]) == (303, "/connections")
+    assert (login.status_code, "set-cookie" in login.headers) == (401, False)
+
+
 FAILURES = [
     pytest.param(Rule(Status(404)), 404, id="not-found"),
     pytest.param(Rule(Status(401)), 500, id="wrong-key"),
@@ -154,6 +220,8 @@ async def test_it_ends_cleanly(name: str, imin: ServedImin) -> None:
         async with imin.down():
             service = await until_ended.enter_async_context(serve_example(EXAMPLES[name], imin))
         assert (await service.http.get("/connections")).status_code == 200
+        await leaves_in_a_form(service.http, "Content-Length: 100", b"customer=")
+        await leaves_in_a_form(service.http, "Transfer-Encoding: chunked", b"9\r\ncustomer=\r\n")
         await is_left(service.http, imin)
         imin.held.let_go.set()
         imin.fake.faults.add(Rule(Status(429, retry_after=60), nth=1))

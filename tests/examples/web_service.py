@@ -52,10 +52,8 @@ class Example:
 
 
 EXAMPLES = {
-    "fastapi": Example(("uvicorn", "fastapi", "python_multipart"), UVICORN, "examples.web.fastapi_app:app"),
-    "starlette": Example(
-        ("uvicorn", "starlette", "python_multipart"), UVICORN, "examples.web.starlette_app:app"
-    ),
+    "fastapi": Example(("uvicorn", "fastapi"), UVICORN, "examples.web.fastapi_app:app"),
+    "starlette": Example(("uvicorn", "starlette"), UVICORN, "examples.web.starlette_app:app"),
     "litestar": Example(("uvicorn", "litestar"), UVICORN, "examples.web.litestar_app:app"),
     "aiohttp": Example((), AIOHTTP, "examples.web.aiohttp_app:application", ready="Running on", ended=""),
     "django": Example(("uvicorn", "django"), UVICORN, "examples.web.django_app:app"),

@@ -72,6 +72,24 @@ async def test_a_refusal_changes_nothing(action: str, attempt: dict[str, str], r
     assert (refused.value.reason, await state(fake)) == (reason, "unconnected")
 
 
+@pytest.mark.parametrize(
+    ("action", "attempt", "hint"),
+    [
+        pytest.param("RegisterAction", {"email": "x@y.example"}, r"no account .* add_member", id="no member"),
+        pytest.param("RegisterAction", {"email": "x@y.example", "password": ""}, "create=True", id="blank"),
+        pytest.param("CreateAction", {}, r"already a member.*connect_url", id="email taken"),
+        pytest.param("RegisterAction", {"password": "guess"}, "wrong password$", id="wrong password"),
+    ],
+)
+async def test_a_refusal_says_what_to_do(action: str, attempt: dict[str, str], hint: str) -> None:
+    """A password is blamed only where there is one; and nobody's email is told."""
+    fake = with_member()
+    with pytest.raises(ConnectRefused, match=hint) as refused:
+        fake.complete(await target(fake, action), **attempt)
+    assert ("wrong password" in str(refused.value)) is (hint == "wrong password$")
+    assert "@" not in str(refused.value)
+
+
 @pytest.mark.parametrize("way", [FakeImin.complete, FakeImin.decline])
 async def test_a_link_works_once(way: Callable[[FakeImin, str], object]) -> None:
     """Used, for either end, it is used up."""

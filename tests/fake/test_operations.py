@@ -122,6 +122,13 @@ async def test_a_link_is_completed_or_declined(client: Client) -> None:
     assert ("dateLinked" in found[CASTLE], "dateLinked" in found[BROOK]) == (True, False)
 
 
+async def test_a_link_to_where_nobody_has_an_account(client: Client) -> None:
+    """The 409 says so, and does not blame the password."""
+    entered = {"target": await client.link(BROOK, 0), "email": "x@y.example"}
+    status, refused = await client.do("POST", "complete", entered)
+    assert (status, "no account under that email" in refused["error"]) == (409, True)
+
+
 @pytest.mark.parametrize("prefix", ["", "https://schema.org/"])
 async def test_evidence_moves_on(client: Client, prefix: str) -> None:
     """Step by step; a step that can't be is refused."""

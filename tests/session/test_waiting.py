@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imin_accounts import AccountsSession, ConnectedAccount, IminError
+from imin_accounts import AccountsSession, ConnectedAccount, IminError, RetryPolicy
 from imin_accounts.errors import (
     AuthenticationError,
     DeadlineExceeded,
@@ -42,14 +42,14 @@ class ReadTimes:
 
 
 async def waited(
-    steps: Iterable[Step], *, timeout: float = 20.0, dice: float = 0.5, **options: Any
+    steps: Iterable[Step], *, timeout: float = 20.0, dice: float = 0.5, own: Any = None, **options: Any
 ) -> tuple[ConnectedAccount | None, ReadTimes]:
-    """What waiting comes to on a manual clock, and when was read."""
+    """What waiting comes to on a manual clock, and when was read; ``own`` is the call's ``retry``."""
     clock = ManualClock()
     times = ReadTimes(clock, steps)
     run = Runtime(clock=clock, sleep=clock.sleep, random=lambda: dice)
     async with AccountsSession("test-key", transport=times, runtime=run, **options) as session:
-        return await session.wait_until_connected("1234", SELLER, timeout=timeout), times
+        return await session.wait_until_connected("1234", SELLER, timeout=timeout, retry=own), times
 
 
 async def test_a_connected_account_is_returned_at_once() -> None:
@@ -109,6 +109,22 @@ async def test_a_passing_failure_is_the_reads_own_to_mend() -> None:
     account, times = await waited([GONE, reply(503), CONNECTED])
     assert account is not None
     assert len(times.at) == 3
+
+
+async def test_a_wait_may_have_retries_of_its_own() -> None:
+    """For each of its reads: one try where the session has three, and three where that has one."""
+    one, three = RetryPolicy(attempts=1), RetryPolicy(attempts=3)
+    with pytest.raises(ResponseError) as raised:
+        await waited([GONE, reply(503), CONNECTED], retry=three, own=one)
+    assert len(raised.value.attempts) == 1
+    account, times = await waited([GONE, reply(503), CONNECTED], retry=one, own=three)
+    assert (account is not None, len(times.at)) == (True, 3)
+
+
+async def test_a_retry_that_is_none_is_refused() -> None:
+    """Before anything is sent, as by the other calls."""
+    with pytest.raises(InvalidRequest, match="retry"):
+        await waited([], own=3)
 
 
 async def test_a_lasting_failure_is_raised() -> None:
