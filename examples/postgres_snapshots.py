@@ -27,7 +27,9 @@ _TABLES = """
         customer text PRIMARY KEY, seq bigserial, noted bigint NOT NULL DEFAULT 1, urgent boolean NOT NULL,
         baseline boolean NOT NULL, kept bytea, claim uuid, leased_until timestamptz
     );
-    CREATE INDEX IF NOT EXISTS imin_note_turn ON imin_note (urgent DESC, seq);
+    ALTER TABLE imin_note ADD COLUMN IF NOT EXISTS deliveries integer NOT NULL DEFAULT 0;
+    DROP INDEX IF EXISTS imin_note_turn;
+    CREATE INDEX IF NOT EXISTS imin_note_order ON imin_note (deliveries, urgent DESC, seq);
     CREATE INDEX IF NOT EXISTS imin_note_claim ON imin_note (claim);
     CREATE TABLE IF NOT EXISTS imin_snapshot (customer text PRIMARY KEY, document bytea NOT NULL);
 """
@@ -39,15 +41,20 @@ _NOTE = """
 _CLAIM = """
     WITH turn AS (
         SELECT customer FROM imin_note WHERE leased_until IS NULL OR leased_until < now()
-        ORDER BY urgent DESC, seq LIMIT $1 FOR UPDATE SKIP LOCKED
+        ORDER BY deliveries, urgent DESC, seq LIMIT $1 FOR UPDATE SKIP LOCKED
     )
     UPDATE imin_note SET claim = gen_random_uuid(), leased_until = now() + $2 * interval '1 second'
     FROM turn WHERE imin_note.customer = turn.customer
-    RETURNING imin_note.customer, claim, noted, baseline, kept, urgent, seq
+    RETURNING imin_note.customer, claim, noted, baseline, kept, deliveries, urgent, seq
 """
 _AGAIN = """
-    UPDATE imin_note SET claim = NULL, leased_until = NULL, kept = NULL, seq = nextval('imin_note_seq_seq')
+    UPDATE imin_note SET claim = NULL, leased_until = NULL, kept = NULL, deliveries = 0,
+        seq = nextval('imin_note_seq_seq')
     WHERE claim = $1
+"""
+_RELEASE = """
+    UPDATE imin_note SET claim = NULL, leased_until = NULL, deliveries = deliveries + $2
+    WHERE claim = ANY($1)
 """
 _PROLONG = """
     UPDATE imin_note SET leased_until = now() + $2 * interval '1 second' WHERE claim = ANY($1)
@@ -108,8 +115,9 @@ class PostgresSnapshots:
                 row["baseline"],
                 documents.get(row["customer"]),
                 row["kept"],
+                row["deliveries"],
             )
-            for row in sorted(rows, key=lambda row: (not row["urgent"], row["seq"]))
+            for row in sorted(rows, key=lambda row: (row["deliveries"], not row["urgent"], row["seq"]))
         ]
 
     async def keep(self, read: Sequence[tuple[Claim, bytes]]) -> None:
@@ -134,11 +142,15 @@ class PostgresSnapshots:
         self._held.difference_update(claim.token[0] for claim, _ in done)
 
     async def release(self, claims: Sequence[Claim]) -> None:
+        await self._release(claims, 0)
+
+    async def postpone(self, claims: Sequence[Claim]) -> None:
+        await self._release(claims, 1)
+
+    async def _release(self, claims: Sequence[Claim], deliveries: int) -> None:
         leases = [claim.token[0] for claim in claims]
         async with self._transaction() as connection:
-            await connection.execute(
-                "UPDATE imin_note SET claim = NULL, leased_until = NULL WHERE claim = ANY($1)", leases
-            )
+            await connection.execute(_RELEASE, leases, deliveries)
         self._held.difference_update(leases)
 
     async def load(self, customer: str) -> bytes | None:

@@ -1,9 +1,9 @@
-"""Who is read next: those who are claimed, and those whose read failed, once they have waited."""
+"""Who is read next: those who are claimed, and those who come again, once they have waited."""
 
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from itertools import count
 
 import attrs
@@ -30,22 +30,35 @@ class Read:
 class Due:
     """The customers to read, each once at a time: what ``get_many`` of a session is given.
 
+    Args:
+        pause: Seconds to wait before a read of whom was delivered in vain so many times.
+
     Attributes:
         reads: Everybody who is claimed, by identifier.
         ends: Whether the iteration ends as soon as nobody waits or is claimed.
         error: What ends it at once.
     """
 
-    def __init__(self, snapshots: Snapshots, runtime: Runtime, *, batch: int, poll: float) -> None:
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        runtime: Runtime,
+        *,
+        batch: int,
+        poll: float,
+        pause: Callable[[int], float],
+    ) -> None:
         self._snapshots = snapshots
         self._clock, self._sleep = runtime.clock, runtime.sleep
         self._batch = batch
         self._poll = poll
+        self._pause = pause
         self.reads: dict[str, Read] = {}
         self.ends = False
         self.error: Exception | None = None
         self._ready = deque[Read]()
-        self._failed: list[tuple[float, int, Read]] = []  # a heap, by when they have waited long enough
+        self._again: list[tuple[float, int, Read]] = []  # a heap, by when they have waited long enough
+        self._failing = 0  # of them, those whose read failed
         self._order = count()
         self._may_be_more = True
         self._nap: asyncio.Timeout | None = None
@@ -61,7 +74,8 @@ class Due:
 
     def put_off(self, read: Read, seconds: float) -> None:
         """Read somebody once more, after so many seconds."""
-        heapq.heappush(self._failed, (self._clock() + seconds, next(self._order), read))
+        heapq.heappush(self._again, (self._clock() + seconds, next(self._order), read))
+        self._failing += read.tries > 0
         self._wake()
 
     def end(self, claims: Iterable[Claim]) -> None:
@@ -76,7 +90,8 @@ class Due:
         claims = [read.claim for read in self.reads.values()]
         self.reads.clear()
         self._ready.clear()
-        self._failed.clear()
+        self._again.clear()
+        self._failing = 0
         self._may_be_more = True
         self.error = None
         return claims
@@ -84,11 +99,13 @@ class Due:
     async def customers(self) -> AsyncIterator[str]:
         """Everybody to read, in turn."""
         while self.error is None:
-            while self._failed and self._failed[0][0] <= self._clock():
-                self._ready.append(heapq.heappop(self._failed)[-1])
+            while self._again and self._again[0][0] <= self._clock():
+                read = heapq.heappop(self._again)[-1]
+                self._failing -= read.tries > 0
+                self._ready.append(read)
             if self._ready:
                 yield self._ready.popleft().claim.customer
-            elif self._may_be_more and len(self._failed) < 4 * self._batch:
+            elif self._may_be_more and self._failing < 4 * self._batch:
                 self._may_be_more = False
                 await to_its_end(self._claim())
             elif self.ends and not self.reads and not self._may_be_more:
@@ -101,15 +118,18 @@ class Due:
         claims = await self._snapshots.claim(self._batch)
         for claim in claims:
             read = self.reads[claim.customer] = Read(claim)
-            self._ready.append(read)
+            if claim.deliveries:
+                self.put_off(read, self._pause(claim.deliveries))
+            else:
+                self._ready.append(read)
         if claims:
             self._may_be_more = True
 
     async def _rest(self) -> None:
         """Until somebody has waited long enough, ``look_again`` is called, or it is time to look anyway."""
         seconds = self._poll
-        if self._failed:
-            seconds = min(seconds, max(0.0, self._failed[0][0] - self._clock()))
+        if self._again:
+            seconds = min(seconds, max(0.0, self._again[0][0] - self._clock()))
         self._nap = nap = asyncio.timeout(None)
         try:
             async with nap:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +19,7 @@ from imin_accounts.errors import (
     NotFound,
     ResponseError,
     SessionStateError,
+    SnapshotsError,
     WrongCustomer,
 )
 from imin_accounts.feed._due import Due, Read
@@ -64,8 +65,9 @@ class ChangeFeed:
     ``async with`` opens it, and the snapshots with it. ``note`` and ``note_all`` say who is to be read;
     iterating gives an ``Update`` for each customer who has changed, a ``Failed`` for one who can't be read,
     and nothing for the others. Once the loop's body is done, the snapshot moves on. Where the body raises or
-    is left, or the process ends, the update comes again: at least once, never lost. Updates of one customer
-    come in order, and a customer is read by one call at a time.
+    is left, or the process ends, the update comes again: at least once, never lost. After a body that raised
+    or was left it does so after a pause, which doubles each time, and others go first meanwhile. Updates of
+    one customer come in order, and a customer is read by one call at a time.
 
     Args:
         session: An open session. Customers are read as by its ``get_many``.
@@ -73,7 +75,7 @@ class ChangeFeed:
         concurrency: Customers at most that are being read, or wait to be taken.
         retry: How often to read a customer before its error is delivered, and how long to wait in between:
             ``attempts``, ``base`` and ``maximum`` count. Each read tries again by itself as the session's own
-            policy says.
+            policy says. ``base`` and ``maximum`` are those of the pause before an update comes again, too.
         timeout: Seconds for each read; the session's if not given.
         poll: Seconds after which to look for what another process has noted.
         runtime: Clock, sleep and dice, for tests.
@@ -108,7 +110,7 @@ class ChangeFeed:
         self._retry = retry
         self._timeout = timeout
         self._random = runtime.random
-        self._due = Due(snapshots, runtime, batch=concurrency, poll=poll)
+        self._due = Due(snapshots, runtime, batch=concurrency, poll=poll, pause=self._pause)
         self._is_open: bool | None = None  # not yet
         self._current: _Updates | None = None
         self._is_waited_for = False
@@ -138,9 +140,10 @@ class ChangeFeed:
     async def _close(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._kept.clear()
-        self._delivered = None
         try:
+            with suppress(SnapshotsError):  # the update comes again anyway, only sooner
+                await self._put_back()
+            self._kept.clear()
             await self._stop()
         finally:
             await self._snapshots.__aexit__(kind, error, trace)
@@ -259,7 +262,7 @@ class ChangeFeed:
             raise SessionStateError("another task waits for the feed's next update: iterate in one")
         self._is_waited_for = True
         try:
-            self._begin(updates)
+            await self._begin(updates)
             await self._acknowledge()
             while (delivery := self._next_kept()) is None:
                 await self._read()
@@ -268,19 +271,27 @@ class ChangeFeed:
         finally:
             self._is_waited_for = False
 
-    def _begin(self, updates: "_Updates") -> None:
+    async def _begin(self, updates: "_Updates") -> None:
         """Make it the iteration that counts. What the one before was left with comes again."""
         if self._current is updates:
             return
         if updates.has_begun:
             raise SessionStateError("another iteration of the feed has begun: go on with that one")
+        await to_its_end(self._put_back())
         updates.has_begun = True
         self._current = updates
-        if self._delivered is not None:
-            self._kept.appendleft(self._delivered)
-            self._delivered = None
         self._due.ends = updates.ends
         self._due.look_again()
+
+    async def _put_back(self) -> None:
+        """The consumer is not done with what it has: to wait behind everybody else, also after a restart."""
+        if self._finisher is not None:
+            await asyncio.shield(self._finisher)
+        if (delivered := self._delivered) is not None:
+            if self._is_claimed(delivered.read):
+                await self._snapshots.postpone([delivered.read.claim])
+                self._due.end([delivered.read.claim])
+            self._delivered = None
 
     async def _acknowledge(self) -> None:
         """The consumer is done with what it has: the snapshot moves on, before anything else is delivered."""
@@ -384,8 +395,10 @@ class ChangeFeed:
     def _delay(self, tries: int, error: IminError) -> float:
         """Seconds: full jitter below a bound that doubles, and at least what imin asked for."""
         asked_for = (error.retry_after if isinstance(error, ResponseError) else None) or 0.0
-        bound = min(self._retry.maximum, self._retry.base * 2.0 ** min(tries - 1, 64))
-        return max(asked_for, self._random() * bound)
+        return max(asked_for, self._pause(tries))
+
+    def _pause(self, times: int) -> float:
+        return self._random() * min(self._retry.maximum, self._retry.base * 2.0 ** min(times - 1, 64))
 
     def _finish(self, read: Read, snapshot: bytes | None) -> None:
         """Have it committed: together with what else is finished until then."""

@@ -79,6 +79,7 @@ class Claim:
         baseline: Whether a first picture is to be taken in silence.
         snapshot: As ``Snapshot.dumps`` wrote it; None where nothing is known yet.
         kept: A reply, as JSON-LD, that was to be delivered and was not finished; None where there is none.
+        deliveries: How often in a row the consumer was given it and was not done with it.
     """
 
     customer: str = attrs.field(repr=lambda _: "'***'")
@@ -86,6 +87,7 @@ class Claim:
     baseline: bool = False
     snapshot: bytes | None = attrs.field(default=None, repr=False)
     kept: bytes | None = attrs.field(default=None, repr=False)
+    deliveries: int = 0
 
 
 class Snapshots(Protocol):
@@ -115,7 +117,8 @@ class Snapshots(Protocol):
     async def claim(self, limit: int) -> Sequence[Claim]:
         """Take up to ``limit`` customers who are noted and whom nobody has; ``()`` where there is none.
 
-        The urgent first, each in the order noted.
+        Those with fewer ``deliveries`` first, then the urgent, each in the order noted: whose update nobody
+        could be done with waits behind everybody else.
         """
         ...
 
@@ -137,6 +140,14 @@ class Snapshots(Protocol):
 
     async def release(self, claims: Sequence[Claim]) -> None:
         """Give claims back: their notes wait again."""
+        ...
+
+    async def postpone(self, claims: Sequence[Claim]) -> None:
+        """Commit that claims were delivered in vain, and give them back: each has one more of ``deliveries``.
+
+        ``finish`` makes that 0 again, further notes don't. Of who was forgotten nothing is stored. How long
+        to wait until the next delivery is the feed's affair.
+        """
         ...
 
     async def load(self, customer: str) -> bytes | None:

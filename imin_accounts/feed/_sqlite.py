@@ -33,6 +33,11 @@ MIGRATIONS = (
     CREATE INDEX turn ON note (urgent DESC, seq);
     CREATE TABLE snapshot (customer TEXT PRIMARY KEY, document BLOB NOT NULL) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE note ADD COLUMN deliveries INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX turn;
+    CREATE INDEX turn ON note (deliveries, urgent DESC, seq);
+    """,
 )
 """What makes each version of the file from the one before. ``PRAGMA user_version`` is how many were run."""
 PATIENCE = 30.0
@@ -43,8 +48,8 @@ _NOTE = """
         urgent = max(urgent, excluded.urgent), baseline = min(baseline, excluded.baseline)
 """
 _CLAIM = """
-    SELECT note.customer, seq, noted, baseline, document, kept FROM note LEFT JOIN snapshot USING (customer)
-    ORDER BY urgent DESC, seq LIMIT ?
+    SELECT note.customer, seq, noted, baseline, document, kept, deliveries
+    FROM note LEFT JOIN snapshot USING (customer) ORDER BY deliveries, urgent DESC, seq LIMIT ?
 """
 
 
@@ -130,6 +135,10 @@ class SqliteSnapshots:
         """See ``Snapshots.release``."""
         await self._run(lambda: self._claimed.difference_update(each.customer for each in claims))
 
+    async def postpone(self, claims: Sequence[Claim]) -> None:
+        """See ``Snapshots.postpone``."""
+        await self._run(lambda: self._postpone(claims))
+
     async def load(self, customer: str) -> bytes | None:
         """See ``Snapshots.load``."""
         found = await self._run(
@@ -212,8 +221,8 @@ class SqliteSnapshots:
         free = [row for row in rows if row[0] not in self._claimed][:limit]
         self._claimed.update(customer for customer, *_ in free)
         return [
-            Claim(customer, (seq, noted), bool(baseline), document, kept)
-            for customer, seq, noted, baseline, document, kept in free
+            Claim(customer, (seq, noted), bool(baseline), document, kept, deliveries)
+            for customer, seq, noted, baseline, document, kept, deliveries in free
         ]
 
     def _be_the_only_one(self) -> None:
@@ -252,6 +261,12 @@ class SqliteSnapshots:
                 if snapshot is not None:
                     connection.execute("REPLACE INTO snapshot VALUES (?, ?)", (claim.customer, snapshot))
         self._claimed.difference_update(claim.customer for claim, _ in done)
+
+    def _postpone(self, claims: Sequence[Claim]) -> None:
+        with self._write(durable=True) as connection:
+            rows = ((claim.token[0],) for claim in claims)
+            connection.executemany("UPDATE note SET deliveries = deliveries + 1 WHERE seq = ?", rows)
+        self._claimed.difference_update(claim.customer for claim in claims)
 
     def _forget(self, customer: str) -> None:
         with self._write(durable=True) as connection:

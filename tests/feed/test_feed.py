@@ -165,14 +165,13 @@ async def failing(feed: ChangeFeed) -> None:
 
 
 async def test_a_body_that_raises_gets_its_update_again(imin: HeldImin) -> None:
-    """In the same feed, without another read."""
+    """In the same feed, as it was read first."""
     async with feeding(imin) as feed:
         await feed.note("abc")
         with pytest.raises(RuntimeError, match="body"):
             await failing(feed)
         assert await told(feed) == [("abc", NEW)]
         assert await told(feed) == []
-    assert imin.reads["abc"] == 1
 
 
 async def test_a_loop_that_is_left_gets_its_update_again(imin: HeldImin, tmp_path: Path) -> None:
@@ -254,8 +253,8 @@ async def test_a_new_iteration_ends_the_one_before(imin: HeldImin) -> None:
     async with feeding(imin) as feed:
         await feed.note_all(["abc", "xyz"])
         one, other = feed.until_idle(), feed.until_idle()
-        was = await first(one)
-        assert await first(other) == was
+        told_of = [await first(one), await first(other)]
+        assert {update.customer for update in told_of} == {"abc", "xyz"}
         with pytest.raises(SessionStateError):
             await first(one)
 
@@ -329,10 +328,9 @@ async def test_an_unknown_customer_is_delivered_at_once(imin: HeldImin) -> None:
     """Another try would not find them."""
     async with feeding(imin) as feed:
         await feed.note("nobody")
-        failed = await first(feed.until_idle())
+        [failed] = [each async for each in feed.until_idle()]
         assert isinstance(failed, Failed)
         assert isinstance(failed.error, NotFound)
-        assert await told(feed) == [("nobody", ["NotFound"])]
         assert await told(feed) == []
     assert imin.reads["nobody"] == 1
 

@@ -82,6 +82,20 @@ async def test_an_older_version_is_migrated(version: int, path: Path, imin: Held
         assert file.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
 
+async def test_what_waits_is_migrated(path: Path, imin: HeldImin) -> None:
+    """A note in the first version's file, and the reply that was to be delivered."""
+    async with feeding(imin, path) as feed:
+        await feed.note("abc")
+        async for _ in feed:
+            break
+    with closing(sqlite3.connect(path)) as file:
+        file.executescript("DROP INDEX turn; ALTER TABLE note DROP COLUMN deliveries")
+        file.executescript("CREATE INDEX turn ON note (urgent DESC, seq); PRAGMA user_version = 1")
+    imin.fake.connect("abc", SELLER)
+    async with feeding(imin, path) as feed:
+        assert await told(feed) == [("abc", ["SellerAdded"]), ("abc", ["AccountConnected"])]
+
+
 async def test_a_newer_version_is_refused(path: Path) -> None:
     """An older release could lose what a newer one has stored. Nothing is changed."""
     async with SqliteSnapshots(path):
