@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 async def apply(update: Update | Failed) -> None:
     """In your service: what a change means to you. It may come twice, so let it do no harm twice.
 
-    What can't be done for one customer is to be put aside here: an error raised holds everybody else up.
+    What can't be done for one customer may be put aside here: after an error the update comes again, later.
     """
     match update:
         case Update(changes=changes):

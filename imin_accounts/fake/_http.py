@@ -32,6 +32,8 @@ _log = logging.getLogger("imin_accounts.fake")
 _MALFORMED = (http_exceptions.HttpProcessingError, web.RequestPayloadError)
 """What aiohttp raises, and logs with a traceback, where a client is to blame."""
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~-]+)(:[0-9]*)?")
+_LAST_TURNS = 8
+"""Of the event loop: by then a connection that was accepted as the server closed has been seen to end."""
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -59,6 +61,8 @@ async def serving(
             yield base
     finally:
         await runner.cleanup()
+        for _ in range(_LAST_TURNS):
+            await asyncio.sleep(0)
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
