@@ -438,9 +438,6 @@ SPOILT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         lambda text: re.sub(rb"(\d{4})-(\d\d)-(\d\d)T[0-9:.]*Z", rb"\3/\2/\1", text),
         "line 2 .*its (date_linked|fetched_at) is not as an export",
     ),
-        lambda text: re.sub(rb"(\d{4})-(\d\d)-(\d\d)T[0-9:.]*Z", rb"\3/\2/\1", text),
-        "line 2",
-    ),
     "a cell less": (lambda text: re.sub(rb",[^,]*\r\n\Z", b"\r\n", text), "fewer cells"),
     "flags": (lambda text: text.replace(b",true,", b",TRUE,"), "line 2 .*its [a-z_]+ is not as an export"),
 }
