@@ -9,14 +9,13 @@ all, a reply that no longer says whom it is about: none of them is a disconnecti
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import chain
 from typing import Any, TypeAlias
 
 import attrs
 
 from imin_accounts._models.node import identifiers_of
 from imin_accounts._models.values import NOTHING_EXTRA, Extra, extra
-from imin_accounts._wire.saying import completed, news, paired, said, says_same
+from imin_accounts._wire.saying import completed, differing, news, said, says_same
 from imin_accounts.errors import InvalidRequest
 from imin_accounts.models import (
     AccessPass,
@@ -261,8 +260,9 @@ class SellerUnreadable:
     """What the reply says of a seller can't be read any more: nobody can tell what has changed there.
 
     Attributes:
-        seller: The seller; None for items that can't be read as far as that.
-        was: What was known of it; ``()`` where nothing was.
+        seller: The seller; None for items that can't be read as far as that, or name two.
+        was: What was known of it; ``()`` where nothing was. Where ``seller`` is None: such items, and those
+            of the sellers that are missing now, since any of them may be among ``now``.
         now: The items that are about it: one that can't be read, or several; ``()`` where an item that named
             no seller is gone.
     """
@@ -350,26 +350,28 @@ def changes(before: SellerAccounts | None, after: SellerAccounts) -> tuple[Chang
         InvalidRequest: The two are about different customers.
     """
     is_evidence = _is_evidence(before, after)
-    was, now = _Listing(before), _Listing(after, doubting=True)
+    was, now = _Listing(before), _Listing(after)
     found: list[Change] = []
     for id, received in now.by_seller.items():
         earlier = was.by_seller.get(id)
         if earlier is None:
             found += _added(received)
-        elif not (len(earlier) == len(received) == 1 and says_same(earlier[0], received[0])):
-            account = _readable(earlier, received, is_evidence)
+        elif not says_same(earlier, received):
+            account = None if id in now.doubtful else _readable(earlier, received, is_evidence)
             if account is not None:
                 found += _changed(_readable((), earlier), account)
-            elif not says_same(earlier, received):
+            else:
                 found.append(SellerUnreadable(seller=received[0].seller, was=earlier, now=received))
-    if not now.nameless:  # else any of the missing may be one of those
-        missing = (each for id, each in was.by_seller.items() if id not in now.by_seller)
-        found += (SellerRemoved(seller=item.seller, was=item) for item in chain(*missing) if item.seller)
     if before is None:
         found += (SellerAdded(seller=None, now=item) for item in now.nameless)
         return tuple(found)
-    if not says_same(was.nameless, now.nameless):
-        found.append(SellerUnreadable(seller=None, was=was.nameless, now=now.nameless))
+    missing = [item for id, each in was.by_seller.items() if id not in now.by_seller for item in each]
+    if not now.nameless:
+        found += (SellerRemoved(seller=item.seller, was=item) for item in missing if item.seller)
+        missing = []
+    unnamed = (*was.nameless, *missing)  # any of the missing may be one of those that name no seller
+    if not says_same(unnamed, now.nameless):
+        found.append(SellerUnreadable(seller=None, was=unnamed, now=now.nameless))
     return (*found, *_of_reply(before, after))
 
 
@@ -390,12 +392,12 @@ def last_readable(before: SellerAccounts | None, after: SellerAccounts) -> Selle
     is_evidence = _is_evidence(before, after)
     if before is None:
         return after
-    was, now = _Listing(before), _Listing(after, doubting=True)
+    was, now = _Listing(before), _Listing(after)
     known: dict[str | None, tuple[SellerAccount, ...]] = {}
     for id, received in now.by_seller.items():
         earlier = was.by_seller.get(id, ())
-        account = _readable(earlier, received, is_evidence)
-        if account is None and _readable((), earlier) is not None:
+        account = None if id in now.doubtful else _readable(earlier, received, is_evidence)
+        if account is None and _readable((), earlier) is not None and not says_same(earlier, received):
             known[id] = earlier
         elif account is not None and account is not received[0]:
             known[id] = (account,)
@@ -423,15 +425,15 @@ class _Listing:
     Attributes:
         by_seller: The items about a seller, by its identifier: one, if all is well.
         nameless: The items that name no seller, or several.
-
-    Args:
-        doubting: Whether an item that names several is about each of them, of which nothing is certain then.
+        doubtful: The sellers that an item names beside another: it may be about any of them, of which nothing
+            is certain then.
     """
 
-    def __init__(self, accounts: SellerAccounts | None, *, doubting: bool = False) -> None:
-        self.by_seller: dict[str, tuple[SellerAccount, ...]] = {}
+    def __init__(self, accounts: SellerAccounts | None) -> None:
+        by_seller: dict[str, tuple[SellerAccount, ...]] = {}
+        more: dict[str, list[SellerAccount]] = {}  # a tuple that grows takes the square of the items' number
         nameless = []
-        by_seller = self.by_seller
+        self.doubtful: set[str] = set()
         for item in accounts.item if accounts is not None else ():
             seller = item.seller
             if seller is not None and seller.extra is NOTHING_EXTRA and seller.id not in by_seller:
@@ -440,13 +442,17 @@ class _Listing:
             named = _named(item)
             if len(named) == 1:
                 (id,) = named
-                by_seller[id] = (*by_seller.get(id, ()), item)
+                if id not in by_seller:
+                    by_seller[id] = (item,)
+                else:
+                    more.setdefault(id, []).append(item)
             else:
                 nameless.append(item)
+                self.doubtful |= named
+        for id, items in more.items():
+            by_seller[id] += tuple(items)
+        self.by_seller = by_seller
         self.nameless = tuple(nameless)
-        for item in nameless if doubting else ():
-            for id in _named(item) & by_seller.keys():
-                by_seller[id] = (*by_seller[id], item)
 
 
 def _named(item: SellerAccount) -> set[str]:
@@ -537,30 +543,25 @@ def _held(was: ConnectedAccount, now: ConnectedAccount) -> Iterator[Change]:
         yield HiddenEntitlementsChanged(
             seller=seller, was=was.hidden_entitlements, now=now.hidden_entitlements
         )
-    for one, other in _differing(was.entitlements, now.entitlements):
+    for one, other in differing(was.entitlements, now.entitlements):
         if one is None:
             yield EntitlementAdded(seller=seller, now=other)
         elif other is None:
             yield EntitlementRemoved(seller=seller, was=one)
         else:
             yield EntitlementChanged(seller=seller, was=one, now=other)
-    for one, other in _differing(was.evidence_requests, now.evidence_requests):
+    for one, other in differing(was.evidence_requests, now.evidence_requests):
         if one is None:
             yield EvidenceRequested(seller=seller, now=other)
         elif other is None:
             yield EvidenceWithdrawn(seller=seller, was=one)
         else:
             yield EvidenceChanged(seller=seller, was=one, now=other)
-    for one, other in _differing(was.entitlement_update_errors, now.entitlement_update_errors):
+    for one, other in differing(was.entitlement_update_errors, now.entitlement_update_errors):
         if one is not None:
             yield UpdateErrorRemoved(seller=seller, was=one)
         if other is not None:
             yield UpdateErrorAdded(seller=seller, now=other)
-
-
-def _differing(was: tuple[Any, ...], now: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
-    if not says_same(was, now):
-        yield from (pair for pair in paired(was, now) if not says_same(*pair))
 
 
 # --- What has no class of its own -------------------------------------------------------------------

@@ -305,6 +305,25 @@ def test_readable_for_the_first_time() -> None:
     assert (change.was, change.now) == (None, True)
 
 
+def test_a_seller_that_is_missing_beside_an_item_without_a_name() -> None:
+    """It may be that item: neither gone nor silently kept, whether or not that item was there before."""
+    before, after = reply(5, linked()), reply(5)  # type: ignore[arg-type]
+    (change,) = changes(before, after)
+    assert change == SellerUnreadable(seller=None, was=(*before.item,), now=(*after.item,))
+    known = last_readable(before, after)
+    assert known.for_seller("https://id.example.com/1") == before[1]
+    assert kinds(known, reply(unlinked())) == [AccountDisconnected, SellerUnreadable]
+
+
+def test_an_item_of_two_sellers_says_the_same_again() -> None:
+    """It leaves both in doubt, but nothing is told of what has not changed."""
+    two = unlinked(seller=seller(1) | {"id": "https://id.example.com/2"})
+    accounts = reply(linked(1), unlinked(2), two)
+    assert changes(accounts, accounts) == changes(accounts, reply(two, unlinked(2), linked(1))) == ()
+    assert last_readable(accounts, accounts) is accounts
+    assert kinds(accounts, reply(unlinked(1), unlinked(2), two)) == [SellerUnreadable]
+
+
 # --- Laws -------------------------------------------------------------------------------------------
 
 replies = documents(varied=True).map(from_jsonld)
@@ -367,6 +386,29 @@ def test_applied_the_changes_give_the_later_reply(pair: tuple[SellerAccounts, Se
     """They hold all that is needed to go from the one to the other."""
     one, other = pair
     assert the_same(applied(one, changes(one, other)), other)
+
+
+ODD: list[Any] = [
+    *(linked(1), unlinked(1), {"seller": seller(1)}, linked(1, x=1), unlinked(2), linked(3)),
+    *(5, {"x": 1}, unlinked(seller={"name": "x"})),
+]
+TWO_NAMES = [unlinked(seller=seller(1) | {"id": f"https://id.example.com/{n}"}) for n in (2, 9)]
+odd_items = st.lists(st.sampled_from(ODD), max_size=5)
+
+
+@given(odd_items, odd_items)
+def test_empty_exactly_if_what_leaves_doubt_is_the_same(one: list[Any], other: list[Any]) -> None:
+    """Whatever stands beside what: empty exactly if the two say the same."""
+    before, after = reply(*one), reply(*other)
+    assert (changes(before, after) == ()) is the_same(before, after)
+
+
+@given(st.lists(st.sampled_from([*ODD, *TWO_NAMES]), max_size=5))
+def test_what_leaves_doubt_has_not_changed_either(items: list[Any]) -> None:
+    """Between a reply and itself, in another order too."""
+    accounts = reply(*items)
+    assert changes(accounts, accounts) == changes(accounts, reply(*items[::-1])) == ()
+    assert last_readable(accounts, accounts) is accounts
 
 
 @FEWER

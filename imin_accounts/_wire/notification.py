@@ -10,8 +10,8 @@ from typing import Any
 import attrs
 
 from imin_accounts._models.node import Private, api_names, names
-from imin_accounts._models.urls import customer_of
-from imin_accounts._models.values import NOTHING_EXTRA, Extra, extra
+from imin_accounts._models.urls import customer_in, customer_of
+from imin_accounts._models.values import NOTHING_EXTRA, Extra, extra, step
 from imin_accounts._wire.parsing import TEXT, parse
 from imin_accounts._wire.requests import BASE_URL, accounts_request
 from imin_accounts.errors import DecodeError, InvalidRequest, NotificationRefused
@@ -55,8 +55,8 @@ def read_notification(headers: Headers, body: bytes | str, *, key: str | Iterabl
 
     Raises:
         NotificationRefused: No key, or a wrong one. Answer 401.
-        DecodeError: The body can't be read, names nobody or two customers, or is over 65,536 bytes long.
-            Answer 400.
+        DecodeError: The body can't be read, holds a number beyond what Python does, names nobody or two
+            customers, or is over 65,536 bytes long. Answer 400.
         InvalidRequest: ``key`` is empty or can't be a key, or ``headers`` are neither.
 
     API page: "Customer Management", section "Webhooks".
@@ -111,9 +111,14 @@ def _read(body: Any) -> tuple[Notification | None, str]:
     if len(data) > MAX_BODY:
         return None, f"$: expected at most {MAX_BODY:,} bytes, got {len(data):,}"
     try:
-        document, _ = parse(data)
+        document, unheld = parse(data)
     except DecodeError as error:
         return None, str(error)
+    if unheld:
+        return (
+            None,
+            f"${''.join(map(step, unheld[0]))}: expected a number that Python holds, got another",
+        )
     if type(document) is not dict:
         return None, "$: expected object, got something else"
     return _notification(document)
@@ -124,7 +129,8 @@ def _notification(document: dict[str, Any]) -> tuple[Notification | None, str]:
     if not all(isinstance(each, str | None) for each in (identifier, *ids)):
         return None, "$: expected strings as identifiers, got something else"
     id, type_ = ids[0] or ids[1], document.get("@type", document.get("type"))
-    named: set[Any] = {identifier, *(customer_of(each) for each in ids if each)} - {None}
+    # Their own URL, or that of their accounts. The latter first: it may end with "/customers/accounts".
+    named: set[Any] = {identifier, *(customer_in(each) or customer_of(each) for each in ids if each)} - {None}
     if len(named) != 1:
         return None, "$: expected one customer, got " + ("several" if named else "none")
     (customer,) = named

@@ -1,6 +1,6 @@
 """What a node says, whatever its form; and a node completed by what an earlier one said. Pure."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, TypeVar, cast, get_args, get_origin
@@ -83,29 +83,42 @@ def _comparer(cls: Any) -> Comparer:
 def said(value: Any) -> Hashable:
     """What ``value`` says, to compare by: see ``says_same``."""
     kind = type(value)
+    if value is None or kind is str:  # most are
+        return cast(Hashable, value)
     if kind is tuple or kind is list:
         return kind.__name__, frozenset(Counter(map(said, value)).items())
     if kind is bool or kind is int or kind is float:
+        if kind is int and value.bit_length() > 60:  # all multiples of 2^61-1 have one hash
+            value = hex(value)
         return kind.__name__, value  # in JSON 1, 1.0 and true are three values
     if kind is dict or kind is Extra:
         members = ((key, value[key]) for key in value if key != _LINKS)
         return frozenset((key, said(each)) for key, each in members if not absent(each))
     if isinstance(value, Node):
-        fields = (field.name for field in attrs.fields(kind) if field.eq and field.name not in _UNSAID)
-        return kind.__name__, *(said(getattr(value, name)) for name in fields), said(news(value))
+        fields = [said(getattr(value, name)) for name in _said_fields(cast(Any, kind))]
+        return kind.__name__, *fields, said(news(value)) if value.extra else _NO_MEMBERS
     if isinstance(value, InPydantic):  # an account that can't be read
         return kind.__name__, said(value.document)  # type: ignore[attr-defined]
     return value  # type: ignore[no-any-return]
 
 
 _UNSAID = ("extra", "potential_action")
+_NO_MEMBERS = frozenset[Any]()
+
+
+@cache
+def _said_fields(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(cls) if field.eq and field.name not in _UNSAID)
+
+
+_keys_of = cache(keys_of)
 
 
 def news(node: Node) -> dict[str, Any]:
     """The members without a field, ways to connect left out."""
     if not node.extra:
         return {}
-    known = keys_of(type(node))
+    known = _keys_of(cast(Any, type(node)))
     return {key: node.extra[key] for key in node.extra if key not in known and key != _LINKS}
 
 
@@ -138,9 +151,9 @@ def completed(now: N, was: Node) -> N:
 
 def _all(mine: tuple[Any, ...], before: tuple[Any, ...], missing: bool) -> tuple[Any, ...]:
     pairs = paired(before, mine)
-    left = [was for was, now in pairs if now is None]
-    new = [now for was, now in pairs if was is None]
-    counterpart = {id(now): was for was, now in pairs if was is not None and now is not None}
+    left = [was for was, now, _ in pairs if now is None]
+    new = [now for was, now, _ in pairs if was is None]
+    counterpart = {id(now): was for was, now, _ in pairs if was is not None and now is not None}
     if len(left) == len(new) == 1 and not missing:  # one by one they may be the same one, without its name
         counterpart[id(new[0])] = left[0]
     whole = [
@@ -153,33 +166,37 @@ def _all(mine: tuple[Any, ...], before: tuple[Any, ...], missing: bool) -> tuple
     return mine if unchanged else tuple(whole)
 
 
-def paired(was: tuple[Any, ...], now: tuple[Any, ...]) -> list[tuple[Any | None, Any | None]]:
+def differing(was: tuple[Any, ...], now: tuple[Any, ...]) -> list[tuple[Any, Any]]:
+    """The pairs of two arrays that do not say the same: see ``paired``."""
+    if len(was) == len(now) and all(map(says_same, was, now)):
+        return []
+    return [(one, other) for one, other, same in paired(was, now) if not same]
+
+
+def paired(was: tuple[Any, ...], now: tuple[Any, ...]) -> list[tuple[Any | None, Any | None, bool]]:
     """The elements of two arrays by what they are about, in the order of ``now``, then what only ``was`` has.
 
-    Those that say the same are pairs; then those with an identifier that each array has once left, or, of
-    entitlements without one, a type. None stands for what the other array has not.
+    Those that say the same are pairs, which the third value says; then those with an identifier that each
+    array has once left, or, of entitlements without one, a type. None stands for what the other has not.
     """
-    if len(was) == len(now) == 1 and _is_counterpart(was[0], now[0]):
-        return [(was[0], now[0])]
-    by_content: dict[Hashable, list[Any]] = {}
+    if len(was) == len(now) == 1:
+        same = says_same(was[0], now[0])
+        if same or ((identity := _identity(was[0])) and identity == _identity(now[0])):
+            return [(was[0], now[0], same)]
+    by_content: dict[Hashable, deque[Any]] = {}
     for each in was:
-        by_content.setdefault(said(each), []).append(each)
-    equal = [found.pop(0) if (found := by_content.get(said(each))) else None for each in now]
+        by_content.setdefault(said(each), deque()).append(each)
+    equal = [found.popleft() if (found := by_content.get(said(each))) else None for each in now]
     left = [each for found in by_content.values() for each in found]
     known = _by_identity(left)
     named = _by_identity([each for each, other in zip(now, equal, strict=True) if other is None])
     partners = {id(each): known[key] for key, each in named.items() if key in known}
     pairs = [
-        (partners.get(id(each)) if other is None else other, each)
+        (partners.get(id(each)), each, False) if other is None else (other, each, True)
         for each, other in zip(now, equal, strict=True)
     ]
     taken = {id(each) for each in partners.values()}
-    return [*pairs, *((each, None) for each in left if id(each) not in taken)]
-
-
-def _is_counterpart(one: Any, other: Any) -> bool:
-    identity = _identity(one)
-    return identity == _identity(other) if identity else says_same(one, other)
+    return [*pairs, *((each, None, False) for each in left if id(each) not in taken)]
 
 
 def _by_identity(nodes: list[Any]) -> dict[Hashable, Any]:

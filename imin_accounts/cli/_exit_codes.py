@@ -1,6 +1,6 @@
 """What an error means to whoever typed the command: an exit code and a text."""
 
-from imin_accounts import IminError, InvalidRequest, NotFound, OutcomeUnknown
+from imin_accounts import IminError, InvalidRequest, NotFound, OutcomeUnknown, SnapshotsError
 from imin_accounts.cli._failures import Kind, kind_of, status_of
 
 
@@ -12,6 +12,8 @@ def explain(error: IminError) -> tuple[int, str]:
             text = f"{error}."
         case OutcomeUnknown():
             text = f"{error}. List the accounts later: only that can tell."
+        case SnapshotsError(reason=reason):  # a file of the user's own: nothing that imin can help with
+            text = " ".join(filter(None, (f"{error}.", _ABOUT_SNAPSHOTS.get(reason))))
         case NotFound():
             text = f"{error}: no such customer, or no such account. Check both, and the address asked."
         case _:
@@ -26,4 +28,10 @@ _ADVICE = {
     Kind.THROTTLED: "Repeat it later.",
     Kind.UNREADABLE: "Repeat it later; if it stays so, tell imin.",
     Kind.ERROR: "Repeat it later; if it stays so, tell imin.",
+}
+_ABOUT_SNAPSHOTS = {
+    "full": "Make room, then repeat it.",
+    "in use": "Repeat it when that has ended.",
+    "damaged": "Check which file --snapshots names; if it is the right one, take it back from a backup.",
+    "failed": "Check the file that --snapshots names, its folder and the disk, then repeat it.",
 }

@@ -69,6 +69,8 @@ def kind_of(error_type: str, status: int | None) -> Kind:
             return Kind.IDENTIFIER
         case "OutcomeUnknown":
             return Kind.IN_DOUBT
+        case "SnapshotsError":
+            return Kind.NOT_WRITTEN
         case _:
             return Kind.ERROR
 

@@ -17,7 +17,7 @@ from imin_accounts.cli._changes.lines import Line, text, words
 from imin_accounts.cli._changes.night import Night, NotWritten
 from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._export.sinks import SUFFIXES
-from imin_accounts.cli._files import refuse_same
+from imin_accounts.cli._files import check_writable, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.options import Selection, ids_path, pace_options, selection_options
@@ -63,9 +63,9 @@ def changes(
 ) -> None:
     """Tell what changed between two exports or rounds.
 
-    OLD and NEW are files that `export` or `convert` wrote: of any formats and any size, sorted or not. imin
-    is not asked, and no key is needed. A table counts the changes by kind; with --json each is a line, in
-    the order of NEW.
+    OLD and NEW are files that `export` or `convert` wrote: of any formats and any size, customers in any
+    order; but the rows of one customer stand together, as they were written. imin is not asked, and no key
+    is needed. A table counts the changes by kind; with --json each is a line, in the order of NEW.
 
     \b
     An export does not hold, so no change of these is seen:
@@ -92,6 +92,7 @@ def changes(
     if new is not None:
         raise click.UsageError("say either NEW or --snapshots FILE")
     refuse_same(snapshots, "--snapshots", old, selection.failed, key_file())
+    check_writable(snapshots, append=True)
     selection.check(old, snapshots, key_file())
     ended = None
     with Tally() as tally, Pending() as pending:

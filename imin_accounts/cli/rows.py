@@ -97,22 +97,27 @@ def is_error(rows: Sequence[Row]) -> bool:
     return rows[0]["state"] == "error"
 
 
+class NoRow(ValueError):
+    """Something is no row of an export. The text says what is wrong, and nothing of what was found."""
+
+
 def checked(found: object) -> Row:
     """``found`` as a row of an export, if it is one.
 
     Raises:
-        ValueError: It is none. The text says nothing of what was found.
+        NoRow: It is none.
+        ValueError: Nor is it; this text may quote it.
     """
     if not isinstance(found, dict) or tuple(found) != NAMES:
-        raise ValueError("other members")
+        raise NoRow("it has other columns, or in another order")
     for column in COLUMNS:
         value = found[column.name]
         if not _KINDS[column.kind](value) and (value is not None or column.name in _NEVER_EMPTY):
-            raise ValueError(f"{column.name} is of another kind")
+            raise NoRow(f"its {column.name} is not as an export writes it")
     if found["state"] not in STATES or (found["state"] in _ALONE and found["parts"] != 1):
-        raise ValueError("there is no such state")
+        raise NoRow("its state is none, or does not go with its parts")
     if not found["customer"] or not _are_details(details(found)):
-        raise ValueError("other details")
+        raise NoRow("it names no customer, or its details are not as an export writes them")
     return found
 
 

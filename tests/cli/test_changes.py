@@ -1,7 +1,10 @@
 """``imin-accounts changes OLD NEW``: two exports compared, and nothing told that they don't tell."""
 
 import asyncio
+import csv
+import io
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.util import find_spec
@@ -396,6 +399,61 @@ def test_what_is_no_export_is_refused(name: str, content: bytes, reason: str, tm
     """Exit code 1, and where; nothing of what it holds."""
     ran = broken(tmp_path, name, content)
     assert (ran.code, reason in ran.err, ran.out) == (1, True, "")
+
+
+def respelled(cells: Callable[[list[str]], list[str]], dialect: Any = "excel") -> Callable[[bytes], bytes]:
+    """What another program makes of a CSV."""
+
+    def respell(text: bytes) -> bytes:
+        out = io.StringIO(newline="")
+        csv.writer(out, dialect).writerows(map(cells, csv.reader(io.StringIO(text.decode(), newline=""))))
+        return out.getvalue().encode()
+
+    return respell
+
+
+class Semicolons(csv.excel):
+    """As a spreadsheet writes it where a comma stands in numbers."""
+
+    delimiter = ";"
+
+
+def last_rows_first(text: bytes) -> bytes:
+    """As ``sort -r`` puts them."""
+    header, *rows = text.splitlines(keepends=True)
+    return b"".join([header, *rows[::-1]])
+
+
+SPOILT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "semicolons": (respelled(list, Semicolons), "line 1 .*separated by semicolons"),
+    "tabs": (respelled(list, csv.excel_tab), "line 1 .*separated by tabs"),
+    "a byte order mark": (lambda text: b"\xef\xbb\xbf" + text, "line 1 .*a byte order mark"),
+    "columns": (respelled(lambda cells: cells[::-1]), "line 1 .*columns are in another order"),
+    "columns and a mark": (
+        lambda text: b"\xef\xbb\xbf" + respelled(lambda cells: cells[::-1])(text),
+        "line 1 .*columns are in another order",
+    ),
+    "rows": (last_rows_first, "line 2 .*rows of one customer stand together"),
+    "a spreadsheet's dates": (
+        lambda text: re.sub(rb"(\d{4})-(\d\d)-(\d\d)T[0-9:.]*Z", rb"\3/\2/\1", text),
+        "line 2 .*its (date_linked|fetched_at) is not as an export",
+    ),
+    "a cell less": (lambda text: re.sub(rb",[^,]*\r\n\Z", b"\r\n", text), "fewer cells"),
+    "flags": (lambda text: text.replace(b",true,", b",TRUE,"), "line 2 .*its [a-z_]+ is not as an export"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "reason"), SPOILT.values(), ids=SPOILT)
+def test_what_is_wrong_with_a_file_is_named(
+    spoil: Callable[[bytes], bytes], reason: str, imin: FakeImin, tmp_path: Path
+) -> None:
+    """What a spreadsheet or a sort did to it, and in which line; nothing of what it holds."""
+    old, new = exported(imin, tmp_path / "old.csv"), tmp_path / "new.csv"
+    new.write_bytes(spoil(old.read_bytes()))
+    ran = run("changes", str(old), str(new))
+    assert (ran.code, ran.out) == (1, "")
+    assert re.search(reason, ran.err), ran.err
+    assert "Acme" not in ran.err
 
 
 def test_a_customer_who_is_there_twice_is_refused(imin: FakeImin, tmp_path: Path) -> None:

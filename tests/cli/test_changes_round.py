@@ -152,6 +152,44 @@ def test_a_reader_that_went_away_is_told_again(rounds: Rounds, fake_imin: FakeIm
     assert len(rounds.told()) == 10
 
 
+def test_a_customer_counts_once(rounds: Rounds, fake_imin: FakeImin) -> None:
+    """Though those whose change was not told to the end are told of it, and then read again."""
+    rounds.told()
+    for n in range(1, 11):
+        fake_imin.disconnect(f"customer-{n}", SELLER)
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert rounds.append_to(writing) == 6
+    os.close(writing)
+    for n in range(1, 11):
+        fake_imin.connect(f"customer-{n}", SELLER)
+    ran = rounds.ran()
+    assert len(ran.out.splitlines()) > 10
+    assert ran.err == "10 customers read, 10 changed, 0 failed.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("missing/a.db", None, "can't write {}: No such file or directory."),
+        ("accounts.jsonl", b'{"customer": "a"}\n' * 100, "Check which file --snapshots names"),
+        ("ids.txt/a.db", None, "can't write {}: Not a directory."),
+    ],
+)
+def test_a_file_that_is_none_of_snapshots(
+    name: str, content: bytes | None, reason: str, rounds: Rounds, tmp_path: Path
+) -> None:
+    """It is the user's own: the cause and what to do, and nothing about imin."""
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    rounds.arguments = (*rounds.arguments[:-1], str(file))
+    ran = rounds.ran()
+    assert (ran.code, ran.out) == (1, "")
+    assert reason.format(file) in ran.err
+    assert "imin" not in ran.err.replace(str(file), "")
+
+
 def test_a_full_disk_leaves_no_half_line(rounds: Rounds, fake_imin: FakeImin, tmp_path: Path) -> None:
     """What is appended to the file afterwards is whole lines, every change among them."""
     rounds.told()

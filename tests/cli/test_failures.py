@@ -16,9 +16,11 @@ from imin_accounts import (
     OutcomeUnknown,
     RateLimited,
     ResponseError,
+    SnapshotsError,
     TransportError,
     WrongCustomer,
 )
+from imin_accounts.cli._exit_codes import explain
 from imin_accounts.cli._failures import Failure, Failures, Kind
 from imin_accounts.cli.rows import rows_of
 from imin_accounts.errors import Attempt
@@ -49,12 +51,20 @@ LATE_AFTER_503.attempts = (Attempt(method="GET", url_template="/", resend_count=
         (ResponseError(400), Kind.ERROR),
         (InvalidRequest("no"), Kind.IDENTIFIER),
         (OutcomeUnknown("timeout"), Kind.IN_DOUBT),
+        (SnapshotsError("full"), Kind.NOT_WRITTEN),
     ],
 )
 def test_every_error_has_a_kind(error: IminError, kind: Kind) -> None:
     """The same one whether it comes from a call or stands in an export."""
     [row] = rows_of(Failed("1", None, error), NOW)
     assert Failure.of("1", error).kind == Failure.in_row(row).kind == kind
+
+
+@pytest.mark.parametrize("reason", ["newer", "full", "in use", "damaged", "closed", "failed"])
+def test_snapshots_are_no_business_of_imin(reason: str) -> None:
+    """They are a file of the user's own."""
+    code, text = explain(SnapshotsError(reason))
+    assert (code, text.endswith("."), "imin" in text) == (1, True, False)
 
 
 def test_a_customer_counts_once_for_each_kind(capsys: pytest.CaptureFixture[str]) -> None:

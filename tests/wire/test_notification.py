@@ -93,6 +93,16 @@ UNREADABLE: dict[str, Any] = {
     "too long": body() + b" " * 65_536,
     "two customers": body(identifier="abd"),
     "two customers, the path in the older form": body(**{"@id": "https://book.imin.co/api/v2/customers/x"}),
+    "two customers, in the URL of accounts": body(
+        **{"@id": "https://book.imin.co/api/v2/customers/xyz/accounts"}
+    ),
+    "two customers, in that of the newer pages": body(
+        **{"@id": "https://gateway.example/customer-accounts/xyz/accounts/?a=/customers/abc"}
+    ),
+    "two customers, under the other key": body(id="/api/v2/customers/x%79z/accounts"),
+    "a number beyond any": body()[:-1] + b',"x":[1e999]}',
+    "an integer of too many digits": body()[:-1] + b',"x":-' + b"9" * 5000 + b"}",
+    "not a number": body()[:-1] + b',"x":NaN}',
     "two ids": body(id="https://book.imin.co/api/v2/customers/x"),
     "nobody": orjson.dumps({"@type": "CustomerAccount"}),
     "an id that names nobody": orjson.dumps({"@id": "https://book.imin.co/"}),
@@ -122,6 +132,9 @@ def test_unreadable(sent: Any) -> None:
             "a/b ü",
         ),
         (body(**{"@id": "urn:event:17"}), "abc"),
+        (body(**{"@id": "https://book.imin.co/api/v2/customers/abc/accounts"}), "abc"),
+        (orjson.dumps({"@id": "https://book.imin.co/api/v2/customers/customers/accounts"}), "customers"),
+        (body()[:-1] + b',"x":1e308,"y":12345678901234567890123}', "abc"),
         (b"\xef\xbb\xbf" + body(), "abc"),
         (body().decode(), "abc"),
         (body(x="y" * (65_536 - len(body(x="")))), "abc"),

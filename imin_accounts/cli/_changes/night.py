@@ -45,8 +45,9 @@ class Night:
             remembered.
 
     Attributes:
-        result: What it came to.
-        changed: Customers for whom there was any change.
+        result: What it came to. A customer counts once, though an earlier round left some that this one reads
+            twice: a change that was not told to the end, and what came since.
+        changed: Customers for whom there was any change, likewise.
     """
 
     def __init__(self, imin: AccountsSession, snapshots: Path, *, tells_new: bool, tally: Tally) -> None:
@@ -78,17 +79,22 @@ class Night:
 
     async def _tell(self, pending: Pending, concurrency: int) -> None:
         def finish(customer: str) -> None:
-            self.result.read += 1
             pending.discard(customer)
-            self._tally.count(failed=False)
+            if done.add_new(customer):
+                self.result.read += 1
+                self._tally.count(failed=False)
 
         snapshots = _CountingSnapshots(self._path, finish)
         # The next round tries again; within this one each read does, as the session's policy says.
         once = RetryPolicy(attempts=1)
-        async with self._imin, ChangeFeed(self._imin, snapshots, concurrency=concurrency, retry=once) as feed:
-            await self._note(feed, pending)
-            async for update in feed.until_idle():
-                self._take(update)
+        with Pending() as done, Pending() as changed:
+            async with (
+                self._imin,
+                ChangeFeed(self._imin, snapshots, concurrency=concurrency, retry=once) as feed,
+            ):
+                await self._note(feed, pending)
+                async for update in feed.until_idle():
+                    self._take(update, changed)
 
     async def _note(self, feed: ChangeFeed, pending: Pending) -> None:
         """Have all of them read. Whom no request can name is told as one who can't be read."""
@@ -111,9 +117,9 @@ class Night:
                 self._tally.count(failed=True)
                 write([failed_line(failed)])
 
-    def _take(self, update: Update | Failed) -> None:
+    def _take(self, update: Update | Failed, changed: Pending) -> None:
         if isinstance(update, Update):
-            self.changed += 1
+            self.changed += changed.add_new(update.customer)
             write([change_line(update.customer, change) for change in update.changes])
         else:
             self.result.add(update)

@@ -10,6 +10,7 @@ one apostrophe off in each of these places, if there is one; JSON Lines, SQLite 
 the kind.
 """
 
+import codecs
 import csv
 import io
 import re
@@ -19,7 +20,7 @@ from typing import Protocol
 import orjson
 
 from imin_accounts.cli._files import Lines
-from imin_accounts.cli.rows import COLUMNS, NAMES, Column, Row, Value
+from imin_accounts.cli.rows import COLUMNS, NAMES, Column, NoRow, Row, Value
 
 _BEGINS = r"(?:\A|(?<=[,;|\t\r\n]))"  # where a cell may begin, whatever the separator
 # Before a formula some programs drop these; and a quote opens a cell. Without \t, \r and \n, for linear time.
@@ -86,15 +87,33 @@ class Csv:
         if header != self.header:
             if self.header.startswith(header):
                 return  # a torn header, and no rows
-            raise ValueError("the header is another")
+            raise NoRow(_wrong_header(header))
         csv.field_size_limit(_LONGEST_CELL)
         text = _Text(lines)
         try:
             for cells in csv.reader(text, strict=True):
+                if len(cells) != len(NAMES):
+                    raise NoRow("it has fewer cells than there are columns, or more")
                 yield dict(zip(NAMES, map(_value, COLUMNS, cells), strict=True))
         except csv.Error as error:
             if not text.ended:  # else the end cut a quoted cell in two
                 raise ValueError(str(error)) from None
+
+
+def _wrong_header(header: bytes) -> str:
+    """What is wrong with a CSV's first line: most often a spreadsheet has written it anew."""
+    names = header.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n").replace(b'"', b"")
+    for separator, called in ((b";", "semicolons"), (b"\t", "tabs")):
+        if separator in names:
+            return f"its columns are separated by {called} instead of commas"
+    found, ours = names.split(b","), ",".join(NAMES).encode().split(b",")
+    if sorted(found) == sorted(ours):
+        if found != ours:
+            return "its columns are in another order"
+        if header.startswith(codecs.BOM_UTF8):
+            return "a byte order mark stands before it, as other programs write it"
+        return "the header is quoted, or its line ends otherwise, as other programs write it"
+    return "the header is another"
 
 
 class _Text:
@@ -134,8 +153,10 @@ def _value(column: Column, cell: str) -> Value:
         case "int" if cell.isascii() and cell.isdigit():  # nothing else that Python takes for a number
             return int(cell)
         case "int":
-            raise ValueError("no number")
+            raise NoRow(f"its {column.name} is not as an export writes it")
         case "bool":
+            if cell not in _FLAGS:
+                raise NoRow(f"its {column.name} is not as an export writes it")
             return _FLAGS[cell]
         case _:
             return "" if cell == "'" else _ESCAPE.sub("", cell)

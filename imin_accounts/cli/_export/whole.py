@@ -5,7 +5,7 @@ from pathlib import Path
 
 from imin_accounts.cli._files import CannotRead
 from imin_accounts.cli._many.ids import Pending
-from imin_accounts.cli.rows import Row, checked
+from imin_accounts.cli.rows import NoRow, Row, checked
 
 
 def whole_customers(path: Path, rows: Iterable[object], place: Callable[[], str]) -> Iterator[list[Row]]:
@@ -27,18 +27,21 @@ def whole_customers(path: Path, rows: Iterable[object], place: Callable[[], str]
                 of_one.append(row)
                 first = of_one[0]
                 if row is first and not seen.add_new(str(row["customer"])):
-                    raise ValueError("this customer was there before")
+                    raise NoRow("this customer was there before; the rows of one stand together")
                 if (row["customer"], row["part"], row["parts"]) != (
                     first["customer"],
                     len(of_one),
                     first["parts"],
                 ):
-                    raise ValueError("a row is missing")
+                    raise NoRow(
+                        "the rows of one customer stand together, in the order of part, and none is missing"
+                    )
                 if row["part"] == row["parts"]:
                     yield of_one
                     of_one = []
-        except (ValueError, KeyError):  # their texts quote what was found
+        except (ValueError, KeyError) as error:  # the texts of others than ours quote what was found
             reason = "is no row of an export of this version, or not in its place"
-            raise CannotRead(path, f"{place()} {reason}") from None
+            why = f": {error}" if isinstance(error, NoRow) else ""
+            raise CannotRead(path, f"{place()} {reason}{why}") from None
         except OSError as error:
             raise CannotRead(path, error) from None
