@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from aiohttp import TraceConfig
@@ -143,7 +142,7 @@ async def test_other_status_outlives_a_stalled_body() -> None:
         assert (await transport.send(ask(server.origin), timeout=2)).status == 503
 
 
-def hooked(at_head: Callable[[], Awaitable[Any]]) -> AiohttpTransport:
+def hooked(at_head: Callable[[], Awaitable[None]]) -> AiohttpTransport:
     """A transport that calls ``at_head`` when a reply's head has come and nobody reads its body yet."""
     hooks = TraceConfig()
 
@@ -152,6 +151,10 @@ def hooked(at_head: Callable[[], Awaitable[Any]]) -> AiohttpTransport:
 
     hooks.on_request_end.append(call)
     return AiohttpTransport(trace_configs=[hooks])
+
+
+async def note(event: asyncio.Event) -> None:
+    event.set()
 
 
 UNFINISHED = [b"Content-Length: 99\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", b"\r\n{}"]
@@ -163,7 +166,7 @@ async def test_closing_ends_a_reply_that_is_being_read(rest: bytes, fresh: bool)
     """It ends at once, and what had come of it is no reply: aiohttp would wait on, or take it for one."""
     reached = asyncio.Event()
     async with Playback(Reply(b"HTTP/1.1 200 OK\r\n" + rest)) as server, asyncio.timeout(20):
-        transport = hooked(lambda: asyncio.sleep(0, reached.set()))
+        transport = hooked(lambda: note(reached))
         sending = asyncio.create_task(transport.send(ask(server.origin, fresh=fresh), timeout=60))
         await reached.wait()
         for _ in range(3):
@@ -189,7 +192,7 @@ async def test_closing_leaves_a_status_that_says_it_all() -> None:
     reached = asyncio.Event()
     stalled = Reply(b"HTTP/1.1 503 X\r\nContent-Length: 99\r\n\r\nshort")
     async with Playback(stalled) as server, asyncio.timeout(20):
-        transport = hooked(lambda: asyncio.sleep(0, reached.set()))
+        transport = hooked(lambda: note(reached))
         sending = asyncio.create_task(transport.send(ask(server.origin), timeout=120))
         await reached.wait()
         await transport.aclose()
