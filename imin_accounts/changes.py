@@ -14,8 +14,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from imin_accounts._models.node import identifiers_of
-from imin_accounts._models.values import NOTHING_EXTRA, Extra, extra
+from imin_accounts._models.values import Extra, extra
 from imin_accounts._wire.saying import completed, news, paired, said, says_same
 from imin_accounts.errors import InvalidRequest
 from imin_accounts.models import (
@@ -30,6 +29,7 @@ from imin_accounts.models import (
     SellerAccounts,
     UnconnectedAccount,
     UnrecognisedAccount,
+    sellers_of,
 )
 
 __all__ = [
@@ -405,8 +405,7 @@ def last_readable(before: SellerAccounts | None, after: SellerAccounts) -> Selle
         return after
     items: list[SellerAccount] = []
     for item in after.item:
-        named = _named(item)
-        (about,) = named if len(named) == 1 else (None,)
+        about = _about(item)
         if about not in known:
             items.append(item)
         else:
@@ -433,25 +432,19 @@ class _Listing:
         nameless = []
         by_seller = self.by_seller
         for item in accounts.item if accounts is not None else ():
-            seller = item.seller
-            if seller is not None and seller.extra is NOTHING_EXTRA and seller.id not in by_seller:
-                by_seller[seller.id] = (item,)
-                continue
-            named = _named(item)
-            if len(named) == 1:
-                (id,) = named
+            if (id := _about(item)) is not None:
                 by_seller[id] = (*by_seller.get(id, ()), item)
             else:
                 nameless.append(item)
         self.nameless = tuple(nameless)
         for item in nameless if doubting else ():
-            for id in _named(item) & by_seller.keys():
-                by_seller[id] = (*by_seller[id], item)
+            for seller in by_seller.keys() & sellers_of(item):
+                by_seller[seller] = (*by_seller[seller], item)
 
 
-def _named(item: SellerAccount) -> set[str]:
-    """The seller that an item names: exactly one, or there is no telling which it is about."""
-    return set() if item.seller is None else identifiers_of(item.seller)
+def _about(item: SellerAccount) -> str | None:
+    """The seller that an item is about; None where it names none or several, and there is no telling."""
+    return item.seller.id if item.seller is not None and len(sellers_of(item)) == 1 else None
 
 
 def _is_evidence(before: SellerAccounts | None, after: SellerAccounts) -> bool:
@@ -493,7 +486,7 @@ def _readable(
 def _added(items: tuple[SellerAccount, ...]) -> Iterator[Change]:
     account = _readable((), items)
     for item in items:
-        if len(_named(item)) == 1:
+        if _about(item) is not None:
             yield SellerAdded(seller=item.seller, now=item)
     if isinstance(account, ConnectedAccount):
         yield AccountConnected(seller=account.seller, was=None, now=account)
