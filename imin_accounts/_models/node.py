@@ -204,12 +204,14 @@ class Node(InPydantic):
 
 def local_name(key: str) -> str:
     """A member's name without its vocabulary: that of ``imin:customer`` and of a URL ``…#customer``."""
-    return key.replace("/", ":").replace("#", ":").rpartition(":")[2]
+    if key.isidentifier():
+        return key
+    return key.rpartition(":")[2].rpartition("/")[2].rpartition("#")[2]
 
 
 def in_any_vocabulary(names: frozenset[str], members: Iterable[str]) -> list[str]:
     """Those of ``members`` that have one of these local names, in order, whatever the vocabulary."""
-    return sorted(key for key in members if local_name(key) in names)
+    return sorted([key for key in members if local_name(key) in names])
 
 
 def keys_of(cls: type) -> frozenset[str]:
@@ -231,8 +233,12 @@ def other_sellers(members: Mapping[str, Any]) -> dict[str, set[str | None]]:
     Returns:
         The identifiers there by the key, None for what has none that can be read.
     """
-    keys = in_any_vocabulary(frozenset({"seller"}), members.keys() - {"seller"})
-    return {key: _identifiers_in(members[key]) for key in keys if not absent(members[key])}
+    keys = [key for key in members if key.endswith("seller") and key != "seller"]
+    return {
+        key: _identifiers_in(members[key])
+        for key in keys
+        if local_name(key) == "seller" and not absent(members[key])
+    }
 
 
 def _identifiers_in(value: Any) -> set[str | None]:
