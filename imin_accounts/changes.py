@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from imin_accounts._models.node import identifiers_of
 from imin_accounts._models.values import NOTHING_EXTRA, Extra, extra
 from imin_accounts._wire.saying import completed, differing, news, said, says_same
 from imin_accounts.errors import InvalidRequest
@@ -29,6 +28,7 @@ from imin_accounts.models import (
     SellerAccounts,
     UnconnectedAccount,
     UnrecognisedAccount,
+    sellers_of,
 )
 
 __all__ = [
@@ -407,8 +407,7 @@ def last_readable(before: SellerAccounts | None, after: SellerAccounts) -> Selle
         return after
     items: list[SellerAccount] = []
     for item in after.item:
-        named = _named(item)
-        (about,) = named if len(named) == 1 else (None,)
+        about = _about(item)
         if about not in known:
             items.append(item)
         else:
@@ -435,29 +434,27 @@ class _Listing:
         nameless = []
         self.doubtful: set[str] = set()
         for item in accounts.item if accounts is not None else ():
-            seller = item.seller
-            if seller is not None and seller.extra is NOTHING_EXTRA and seller.id not in by_seller:
-                by_seller[seller.id] = (item,)
-                continue
-            named = _named(item)
-            if len(named) == 1:
-                (id,) = named
-                if id not in by_seller:
-                    by_seller[id] = (item,)
-                else:
-                    more.setdefault(id, []).append(item)
-            else:
+            if (id := _about(item)) is None:
                 nameless.append(item)
-                self.doubtful |= named
+                self.doubtful |= {each for each in sellers_of(item) if each is not None}
+            elif id not in by_seller:
+                by_seller[id] = (item,)
+            else:
+                more.setdefault(id, []).append(item)
         for id, items in more.items():
             by_seller[id] += tuple(items)
         self.by_seller = by_seller
         self.nameless = tuple(nameless)
 
 
-def _named(item: SellerAccount) -> set[str]:
-    """The seller that an item names: exactly one, or there is no telling which it is about."""
-    return set() if item.seller is None else identifiers_of(item.seller)
+def _about(item: SellerAccount) -> str | None:
+    """The seller that an item is about; None where it names none or several, and there is no telling."""
+    seller = item.seller
+    if seller is None:
+        return None
+    # Where nothing in it is unknown it names but the one.
+    is_plain = not isinstance(item, UnrecognisedAccount) and item.extra is seller.extra is NOTHING_EXTRA
+    return seller.id if is_plain or len(sellers_of(item)) == 1 else None
 
 
 def _is_evidence(before: SellerAccounts | None, after: SellerAccounts) -> bool:
@@ -499,7 +496,7 @@ def _readable(
 def _added(items: tuple[SellerAccount, ...]) -> Iterator[Change]:
     account = _readable((), items)
     for item in items:
-        if len(_named(item)) == 1:
+        if _about(item) is not None:
             yield SellerAdded(seller=item.seller, now=item)
     if isinstance(account, ConnectedAccount):
         yield AccountConnected(seller=account.seller, was=None, now=account)

@@ -11,7 +11,7 @@ API page: "Seller Accounts [BETA]", section "Get Seller Accounts".
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeAlias, overload
@@ -26,8 +26,11 @@ from imin_accounts._models.node import (
     Private,
     api_names,
     identifiers_of,
+    in_any_vocabulary,
     keys_of,
+    local_name,
     names,
+    other_sellers,
     without_targets,
 )
 from imin_accounts._models.parts import (
@@ -90,14 +93,14 @@ class _NotConnected(_Account):
     potential_action: tuple[ConnectAction, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        if not CONNECTED_ONLY.isdisjoint(self.extra):
+        if self.extra and in_any_vocabulary(CONNECTED_NAMES, self.extra):
             raise InvalidRequest("extra must not hold members that only a connected account has")
 
     @property
     def register_url(self) -> URL | None:
         """Where the browser goes to connect an account that the customer has with the seller.
 
-        None where ``redirect_uri`` was not sent or imin gave no such link.
+        None where ``redirect_uri`` was not sent, or imin gave no such link or several different ones.
         """
         return self._target("RegisterAction")
 
@@ -107,8 +110,8 @@ class _NotConnected(_Account):
         return self._target("CreateAction")
 
     def _target(self, type: str) -> URL | None:
-        urls = (action.url for action in self.potential_action if action.type == type)
-        return next((url for url in urls if url is not None), None)
+        urls = {action.url for action in self.potential_action if action.type == type} - {None}
+        return urls.pop() if len(urls) == 1 else None
 
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
@@ -221,9 +224,22 @@ class UnrecognisedAccount(InPydantic):
 CONNECTED_ONLY = keys_of(ConnectedAccount) - keys_of(UnconnectedAccount)
 """JSON keys that only a connected account has: one of them makes an account connected."""
 UNCONNECTED_ONLY = keys_of(UnconnectedAccount) - keys_of(ConnectedAccount)
-"""JSON keys that a connected account has not: one of them in it is a contradiction."""
+"""JSON keys that a connected account has not."""
+CONNECTED_NAMES, UNCONNECTED_NAMES = (
+    frozenset(map(local_name, keys)) for keys in (CONNECTED_ONLY, UNCONNECTED_ONLY)
+)
+"""Their local names: in another state a member of such a name, in any vocabulary, is a contradiction."""
 
 SellerAccount: TypeAlias = ConnectedAccount | UnconnectedAccount | NoAccount | UnrecognisedAccount
+
+
+def sellers_of(account: SellerAccount) -> set[str | None]:
+    """Every seller that an item names, in whatever spelling; None stands for one without an identifier."""
+    named: set[str | None] = set() if account.seller is None else {*identifiers_of(account.seller)}
+    members = account._document if isinstance(account, UnrecognisedAccount) else account.extra
+    if not members or not isinstance(members, Mapping):
+        return named
+    return named.union(*other_sellers(members).values())
 
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
@@ -313,7 +329,7 @@ class SellerAccounts(Node):
             None where the reply does not tell.
         """
         match None if self.customer is None else self._only(seller_id):
-            case ConnectedAccount(extra=extra) if UNCONNECTED_ONLY.isdisjoint(extra):
+            case ConnectedAccount(extra=extra) if not in_any_vocabulary(UNCONNECTED_NAMES, extra):
                 return True
             case UnconnectedAccount() | NoAccount():
                 return False
@@ -331,7 +347,7 @@ class SellerAccounts(Node):
         Returns:
             The link as imin gave it. None where the account is connected or can't be read, where the seller
             is not listed, or is twice or under two identifiers, and where ``redirect_uri`` was not sent or
-            imin gave no such link.
+            imin gave no such link, or several different ones.
         """
         match self._only(seller_id):
             case UnconnectedAccount() | NoAccount() as account:
@@ -341,9 +357,8 @@ class SellerAccounts(Node):
 
     def _only(self, seller_id: str) -> SellerAccount | None:
         """The one item about a seller; None where none is, several are, or one is about another one too."""
-        sellers = (account.seller for account in self.item if account.seller is not None)
-        spelled = [named for named in map(identifiers_of, sellers) if seller_id in named]
-        return self._by_seller[seller_id][0] if spelled == [{seller_id}] else None
+        about = [named for named in map(sellers_of, self.item) if seller_id in named]
+        return self._by_seller.get(seller_id, [None])[0] if about == [{seller_id}] else None
 
     def with_entitlement_filter(self, url: str | URL) -> URL:
         """A Search URL that shows this customer's prices.

@@ -46,6 +46,7 @@ def test_the_link_is_imins_own_text() -> None:
     assert link(item({"@id": BROOK}, "", potentialAction=[action])) == odd
 
 
+REGISTER = {"@type": "RegisterAction", "target": f"{LINK}a"}
 ONE = item({"@id": BROOK}, "one")
 NONE: dict[str, list[Any]] = {
     "nobody listed": [],
@@ -66,6 +67,16 @@ NONE: dict[str, list[Any]] = {
     "twice, once connected": [ONE, item({"@id": BROOK}, "two", dateLinked="2021-01-27T12:00:00Z")],
     "twice, once unreadable": [ONE, {"seller": {"@id": BROOK}}],
     "under two identifiers": [item({"@id": BROOK, "id": CASTLE}, "one")],
+    "under two spellings": [item({"@id": BROOK}, "one", **{"schema:seller": {"@id": CASTLE}})],
+    "two links": [item({"@id": BROOK}, "", potentialAction=[REGISTER, REGISTER | {"target": f"{LINK}b"}])],
+    "two links, one in an EntryPoint": [
+        item(
+            {"@id": BROOK},
+            "",
+            potentialAction=[REGISTER, {"@type": "schema:RegisterAction", "target": {"url": f"{LINK}b"}}],
+        )
+    ],
+    "connected in another vocabulary": [item({"@id": BROOK}, "one", **{"imin:accessPass": "1"})],
     "also another's second identifier": [ONE, item({"@id": CASTLE, "id": BROOK}, "two")],
 }
 

@@ -18,6 +18,7 @@ from imin_accounts import (
     UnconnectedAccount,
     UnrecognisedAccount,
     from_jsonld,
+    to_jsonld,
 )
 from imin_accounts.models import ActionStatus, ConnectAction, Entitlement, EvidenceRequest, Extra, Seller
 from tests import canaries
@@ -169,7 +170,7 @@ def test_evidence_is_outstanding(status: ActionStatus | None) -> None:
 
 
 def test_connect_urls() -> None:
-    """The first usable link of each kind, not re-encoded; none where there is none."""
+    """The one usable link of each kind, not re-encoded; none where there is none."""
     link = "https://book.imin.co/connect?jwt=%41.b"
     actions = [
         ConnectAction(type="RegisterAction"),
@@ -179,6 +180,24 @@ def test_connect_urls() -> None:
     account = NoAccount(seller=SELLER, potential_action=tuple(actions))
     assert str(account.register_url) == link
     assert account.create_url is None
+
+
+@pytest.mark.parametrize("kind", ["RegisterAction", "CreateAction"])
+def test_two_links_for_one_action_are_none(kind: str) -> None:
+    """Nobody knows which one is meant; the same one twice is one, and one of another kind is another's."""
+    one, two = (f"https://book.imin.co/connect?jwt={each}" for each in "ab")
+
+    def link(*targets: str) -> URL | None:
+        other = "CreateAction" if kind == "RegisterAction" else "RegisterAction"
+        actions = [ConnectAction(type=kind, target=each) for each in targets]
+        account = UnconnectedAccount(
+            seller=SELLER, potential_action=(ConnectAction(type=other, target="https://x.example/"), *actions)
+        )
+        return account.register_url if kind == "RegisterAction" else account.create_url
+
+    assert link(one, two) is None
+    assert link(one, one, two) is None
+    assert link(one, one) == URL(one, encoded=True)
 
 
 def test_for_seller() -> None:
@@ -235,6 +254,98 @@ def test_a_seller_of_two_identifiers_tells_of_neither(asked_for: str) -> None:
     seller = {"@id": SELLER.id, "id": "another"}
     accounts = reply_about(KNOWN | {"seller": seller}, **{"@id": COLLECTION})
     assert accounts.is_connected(asked_for) is None
+
+
+VOCABULARIES = ["", "imin:", "schema:", "beta:", "oa:", "https://openactive.io/", "https://x.example/ns#"]
+OF_CONNECTED: dict[str, Any] = {
+    "dateLinked": "2021-01-27T12:00:00+00:00",
+    "hiddenEntitlements": False,
+    "hasHiddenEntitlements": True,
+    "customer": {"@type": "Person"},
+    "accessPass": [{"@type": "Barcode", "text": "1"}],
+    "entitlementUpdateErrors": [{"@type": "EntitlementConflict"}],
+    "evidenceRequests": "https://x.example/1",
+    "entitlement": 5,
+}
+
+
+@pytest.mark.parametrize("flag", [KNOWN, UNKNOWN], ids=str)
+@pytest.mark.parametrize("vocabulary", VOCABULARIES)
+@pytest.mark.parametrize("name", OF_CONNECTED)
+def test_what_only_connected_accounts_have_is_a_contradiction(
+    name: str, vocabulary: str, flag: dict[str, Any]
+) -> None:
+    """In whatever vocabulary it is spelled: nobody is told that such an account is not connected."""
+    item = flag | {vocabulary + name: OF_CONNECTED[name]}
+    accounts = reply_about(item, **{"@id": COLLECTION})
+    assert accounts.is_connected(SELLER.id) is None
+    assert accounts.connect_url(SELLER.id) is None
+    assert not isinstance(accounts[1], UnconnectedAccount | NoAccount)
+    assert accounts[1].problems
+    assert to_jsonld(accounts[1])[vocabulary + name] == OF_CONNECTED[name]
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES)
+@pytest.mark.parametrize("name", ["matchingEmailExists", "potentialAction"])
+def test_what_only_others_have_contradicts_a_connected_account(name: str, vocabulary: str) -> None:
+    """It stays connected, with a problem, and is no evidence of it."""
+    accounts = reply_about(LINKED | {vocabulary + name: False}, **{"@id": COLLECTION})
+    assert accounts.is_connected(SELLER.id) is None
+    assert isinstance(accounts[1], ConnectedAccount)
+    assert accounts[1].problems
+
+
+@pytest.mark.parametrize("nothing", [None, []], ids=repr)
+@pytest.mark.parametrize("key", ["imin:dateLinked", "schema:accessPass", "schema:seller"])
+def test_nothing_contradicts_nothing(key: str, nothing: Any) -> None:
+    """A null or an empty array is not there, under another spelling too."""
+    accounts = reply_about(KNOWN | {key: nothing}, **{"@id": COLLECTION})
+    assert accounts.is_connected(SELLER.id) is False
+    assert accounts[1].problems == ()
+
+
+def test_no_contradiction_can_be_made() -> None:
+    """What could not be read as that class is not made by hand either."""
+    with pytest.raises(InvalidRequest, match="only a connected account has"):
+        NoAccount(seller=SELLER, extra={"imin:dateLinked": "2021-01-27T12:00:00Z"})
+
+
+ANOTHER: list[Any] = ["another", {"@id": "another"}, [{"id": "another"}], {"name": "?"}, 5, {"@id": 5}, [[]]]
+
+
+@pytest.mark.parametrize("state", [LINKED, KNOWN, UNKNOWN, {}], ids=str)
+@pytest.mark.parametrize("vocabulary", VOCABULARIES[1:])
+@pytest.mark.parametrize("value", ANOTHER, ids=str)
+def test_a_second_seller_tells_of_neither(value: Any, vocabulary: str, state: dict[str, Any]) -> None:
+    """Under another spelling too nobody knows whose account it is, and a problem says so."""
+    item = state | {f"{vocabulary}seller": value}
+    accounts = reply_about(item, **{"@id": COLLECTION})
+    assert accounts[1].problems
+    for seller in (SELLER.id, "another"):
+        assert accounts.is_connected(seller) is None
+        assert accounts.connect_url(seller) is None
+
+
+@pytest.mark.parametrize("value", [SELLER.id, {"@id": SELLER.id, "name": "x"}, [{"id": SELLER.id}]], ids=str)
+def test_the_same_seller_twice_is_one(value: Any) -> None:
+    """Said again in another spelling it contradicts nothing."""
+    accounts = reply_about(KNOWN | {"schema:seller": value}, **{"@id": COLLECTION})
+    assert accounts.is_connected(SELLER.id) is False
+    assert accounts[1].problems == ()
+
+
+def test_another_items_second_seller_is_one_too() -> None:
+    """Two items are about that seller then, so neither is evidence."""
+    accounts = reply_about(KNOWN, {"seller": None, "schema:seller": SELLER.id}, **{"@id": COLLECTION})
+    assert accounts.is_connected(SELLER.id) is None
+
+
+@pytest.mark.parametrize("key", ["imin:dateLinked", "schema:seller", "accessPass"])
+def test_a_number_that_nobody_holds_can_contradict(key: str) -> None:
+    """It is left out of what is read, but it was there."""
+    text = f'{{"@id": "{COLLECTION}", "imin:item": [{{"seller": {{"@id": "s"}}, "{key}": 1e999, '
+    accounts = from_jsonld(text + '"imin:matchingEmailExists": false}]}')
+    assert accounts.is_connected("s") is None
 
 
 @pytest.mark.parametrize("item", [LINKED, KNOWN, UNKNOWN], ids=str)

@@ -1,6 +1,6 @@
 """What all models share: a field's name in JSON, what it may hold, what a repr hides and equality sees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 import attrs
 
 from imin_accounts._models.pydantic import InPydantic
-from imin_accounts._models.values import NOTHING_EXTRA, Extra, to_extra
+from imin_accounts._models.values import NOTHING_EXTRA, Extra, absent, to_extra
 from imin_accounts.errors import InvalidRequest
 
 _PRIVATE = object()
@@ -202,6 +202,18 @@ class Node(InPydantic):
     extra: Extra = attrs.field(default=NOTHING_EXTRA, hash=False, metadata=names(), converter=to_extra)
 
 
+def local_name(key: str) -> str:
+    """A member's name without its vocabulary: that of ``imin:customer`` and of a URL ``…#customer``."""
+    if key.isidentifier():
+        return key
+    return key.rpartition(":")[2].rpartition("/")[2].rpartition("#")[2]
+
+
+def in_any_vocabulary(names: frozenset[str], members: Iterable[str]) -> list[str]:
+    """Those of ``members`` that have one of these local names, in order, whatever the vocabulary."""
+    return sorted([key for key in members if local_name(key) in names])
+
+
 def keys_of(cls: type) -> frozenset[str]:
     """Every JSON key, in every spelling, that has a field in ``cls``."""
     return frozenset(key for field in attrs.fields(cls) for key in field.metadata["keys"])
@@ -211,5 +223,25 @@ def identifiers_of(node: Node) -> set[str]:
     """Every identifier that a node gives itself, in whatever spelling: more than one is a contradiction."""
     if not node.extra:
         return {node.id} if node.id is not None else set()
-    spelled = (node.id, node.extra.get("@id"), node.extra.get("id"))
-    return {each for each in spelled if isinstance(each, str)}
+    received = (node.id, node.extra.get("@id"), node.extra.get("id"))
+    return {each for each in received if isinstance(each, str)}
+
+
+def other_sellers(members: Mapping[str, Any]) -> dict[str, set[str | None]]:
+    """What an item names as its seller under other keys than ``seller``, such as ``schema:seller``.
+
+    Returns:
+        The identifiers there by the key, None for what has none that can be read.
+    """
+    keys = [key for key in members if key.endswith("seller") and key != "seller"]
+    return {
+        key: _identifiers_in(members[key])
+        for key in keys
+        if local_name(key) == "seller" and not absent(members[key])
+    }
+
+
+def _identifiers_in(value: Any) -> set[str | None]:
+    node = value[0] if type(value) is list and len(value) == 1 else value
+    named = [node.get("@id"), node.get("id")] if isinstance(node, Mapping) else [node]
+    return {each for each in named if isinstance(each, str)} or {None}

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple, get_args
 
 import attrs
 
-from imin_accounts._models.node import keys_of, plain
+from imin_accounts._models.node import identifiers_of, in_any_vocabulary, keys_of, other_sellers, plain
 from imin_accounts._models.urls import is_link
 from imin_accounts._models.values import NOTHING_EXTRA, absent, as_received, step
 from imin_accounts._wire.limits import Budget
 from imin_accounts.models import (
+    CONNECTED_NAMES,
     CONNECTED_ONLY,
+    UNCONNECTED_NAMES,
     UNCONNECTED_ONLY,
     AccessPass,
     ActionStatus,
@@ -282,7 +284,11 @@ def _only_one(values: list[Any], read: Hook, budget: Budget) -> Reading:
 
 
 def account_hook(_: Any, converter: Any) -> Hook:
-    """Reads an account in the state that its keys tell, or as unrecognised."""
+    """Reads an account in the state that its keys tell, or as unrecognised.
+
+    What belongs to another state may come in another vocabulary than it was documented in, as
+    ``imin:dateLinked``: nobody reads that, but an account that has it is not certain to be unconnected.
+    """
     classes = (ConnectedAccount, UnconnectedAccount, NoAccount)
     hooks: dict[type, Hook] = {cls: converter.get_structure_hook(cls) for cls in classes}
     seller = Member.of(attrs.fields(ConnectedAccount).seller, converter)
@@ -293,25 +299,36 @@ def account_hook(_: Any, converter: Any) -> Hook:
             return Reading(UnrecognisedAccount._as_received(item), False, unreadable("object", item).problems)
         there = {key for key, value in item.items() if not absent(value)}
         flag = item.get(FLAG)
+        of_connected = in_any_vocabulary(CONNECTED_NAMES, there)
         if CONNECTED_ONLY & there or says_connected(item):
             reading = hooks[ConnectedAccount](item, budget)
-            both = [
-                f"{step(key)}: expected nothing in a connected account, got {kind(item[key])}"
-                for key in sorted(UNCONNECTED_ONLY & there)
-            ]
-            reading = reading._replace(problems=(*reading.problems, *both))
-        elif type(flag) is bool:
+            wrong = _unexpected("a connected account", item, in_any_vocabulary(UNCONNECTED_NAMES, there))
+        elif type(flag) is bool and not of_connected:
             reading = hooks[UnconnectedAccount if flag else NoAccount](item, budget)
+            wrong = []
         else:
             found = seller.read(item, budget)
-            undecided = f"{step(FLAG)}: expected boolean, got {'nothing' if absent(flag) else kind(flag)}"
+            if type(flag) is bool:
+                wrong = _unexpected("an account that is not connected", item, of_connected)
+            else:
+                wrong = [f"{step(FLAG)}: expected boolean, got {'nothing' if absent(flag) else kind(flag)}"]
             account = UnrecognisedAccount._as_received(item, found.value)
-            return Reading(account, False, (*found.problems, undecided))
+            return Reading(account, False, (*found.problems, *wrong))
         if reading.value is not None:
-            return reading
+            known = identifiers_of(reading.value.seller)
+            wrong += [
+                f"{step(key)}: expected the seller of {step('seller')}, got another"
+                for key, named in other_sellers(item).items()
+                if not named <= known
+            ]
+            return reading._replace(problems=(*reading.problems, *wrong))
         return Reading(UnrecognisedAccount._as_received(item), False, reading.problems)
 
     return read
+
+
+def _unexpected(where: str, item: Mapping[str, Any], keys: list[str]) -> list[str]:
+    return [f"{step(key)}: expected nothing in {where}, got {kind(item[key])}" for key in keys]
 
 
 def says_connected(item: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, get_args, get_origin, overload
 import attrs
 import cattrs
 
-from imin_accounts._models.node import Context, LastMoment, Link, Node, Term
+from imin_accounts._models.node import Context, LastMoment, Link, Node, Term, local_name
 from imin_accounts._models.values import MAX_DEPTH, step
 from imin_accounts._wire import careful
 from imin_accounts._wire.careful import FLAG, Hook, Member, Reading, kind
@@ -30,7 +30,7 @@ from imin_accounts._wire.sharing import MAX_SHARING, shared
 from imin_accounts._wire.writing import node_writer, unrecognised_writer
 from imin_accounts.errors import DecodeError, InvalidRequest
 from imin_accounts.models import (
-    CONNECTED_ONLY,
+    CONNECTED_NAMES,
     ActionStatus,
     ConnectedAccount,
     NoAccount,
@@ -45,7 +45,7 @@ N = TypeVar("N", bound=Node | UnrecognisedAccount)
 
 _ITEMS = tuple[SellerAccount, ...]
 _ITEM_PATH = "$['imin:item']"
-_TELLING = CONNECTED_ONLY | {FLAG}
+_TELLING = CONNECTED_NAMES | {local_name(FLAG), "seller"}
 
 
 # --- Quick ------------------------------------------------------------------------------------------
@@ -246,7 +246,8 @@ def _note_unheld(accounts: SellerAccounts, unheld: Unheld) -> None:
         found.setdefault(index, []).append(_unheld(path))
     for index, problems in found.items():
         _add_problems(accounts if index is None else accounts.item[index], problems)
-    lost = {path[1] for path in unheld if path[0] == "imin:item" and len(path) == 3 and path[2] in _TELLING}
+    members = [path for path in unheld if path[0] == "imin:item" and len(path) == 3]
+    lost = {path[1] for path in members if type(path[2]) is str and local_name(path[2]) in _TELLING}
     if lost:  # what tells the state of these items was left out, so nobody knows it
         items = [_unknown(each) if index in lost else each for index, each in enumerate(accounts.item)]
         object.__setattr__(accounts, "item", tuple(items))

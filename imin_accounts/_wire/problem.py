@@ -117,13 +117,14 @@ def _asked_for(headers: Mapping[str, str]) -> datetime | float | None:
     found = [_DURATION.fullmatch(part.strip(" \t")) for part in text.split(",")]
     durations = [[float(number or 0) for number in match.groups()] for match in found if match]
     if durations:
-        return float(max(math.ceil(h * 3600 + m * 60 + s) for h, m, s in durations))
+        longest = max(h * 3600 + m * 60 + s for h, m, s in durations)
+        return float(math.ceil(min(longest, _LONGEST)))
     return _http_date(text)
 
 
-_DURATION = re.compile(
-    r"(?=.*[0-9])\+?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,15}(?:\.[0-9]{0,15})?)s?)?"
-)
+_DURATION = re.compile(r"(?=.*[0-9])\+?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]*)?)s?)?")
+_LONGEST = 999_999_999_999_999.0
+"""Seconds. Whoever asks for more, such as twenty nines, still asks to wait: it is not to be ignored."""
 
 
 def _http_date(text: str) -> datetime | None:

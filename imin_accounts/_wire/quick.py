@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeAlias, get_args
 import attrs
 import orjson
 
-from imin_accounts._models.node import Context, LastMoment, Link, Private, Term, keys_of
+from imin_accounts._models.node import Context, LastMoment, Link, Private, Term, keys_of, local_name
 from imin_accounts._models.urls import is_link
 from imin_accounts._models.values import MAX_DEPTH, NOTHING_EXTRA, as_received
 from imin_accounts._wire.careful import Member
@@ -27,8 +27,9 @@ from imin_accounts._wire.generated import compiled, without_none
 from imin_accounts._wire.limits import SIMPLE, Budget
 from imin_accounts.errors import DecodeError
 from imin_accounts.models import (
+    CONNECTED_NAMES,
     CONNECTED_ONLY,
-    UNCONNECTED_ONLY,
+    UNCONNECTED_NAMES,
     AccessPass,
     ActionStatus,
     ConnectedAccount,
@@ -60,8 +61,11 @@ _UNDOCUMENTED: dict[type, set[str]] = {
     **{cls: set() for cls in (Seller, Entitlement, EntitlementType, SellerAccounts)},
 }
 """The fields of members that the documented reply does not show, by class; of all others it is ``id``."""
-_FOREIGN = {ConnectedAccount: UNCONNECTED_ONLY, UnconnectedAccount: CONNECTED_ONLY, NoAccount: CONNECTED_ONLY}
-"""The keys that are a contradiction, or tell another state."""
+_FOREIGN: dict[type, frozenset[str]] = {
+    ConnectedAccount: UNCONNECTED_NAMES | {"seller"},
+    **{cls: CONNECTED_NAMES | {"seller"} for cls in (UnconnectedAccount, NoAccount)},
+}
+"""The local names of members that, where they have no field, may be a contradiction or tell another state."""
 
 
 class _Form(NamedTuple):
@@ -192,6 +196,7 @@ _NAMES: dict[str, Any] = {
     "as_received": as_received,
     "dumps": orjson.dumps,
     "links": _Links(),
+    "local_name": local_name,
     "look_through": _look_through,
     "read_each": _read_each,
 }
@@ -217,7 +222,7 @@ class _Code:
         self._fields = [field for field in attrs.fields(cls) if field.metadata["keys"]]
         own = frozenset(field.metadata["keys"][0] for field in self._fields)
         self.names = {**_NAMES, "Twin": _twin(cls), "Frozen": cls}
-        self.names |= {"OWN": own, "ALIASES": keys_of(cls) - own, "FOREIGN": _FOREIGN.get(cls)}
+        self.names |= {"OWN": own, "ALIASES": keys_of(cls) - own, "FOREIGN": _FOREIGN.get(cls, frozenset())}
         self._forms = {field.name: self._form(field, converter, escapes) for field in self._fields}
         for field in self._fields:
             member = Member.of(field, careful)
@@ -287,7 +292,7 @@ class _Code:
             "kept, spelled = {}, False\n",
             "if not OWN.issuperset(o):\n",
             "    kept = {key: v for key in o.keys() - OWN if (v := o[key]) is not None and v != []}\n",
-            "    if not FOREIGN.isdisjoint(kept): raise Odd\n" if self._cls in _FOREIGN else "",
+            "    if FOREIGN and not FOREIGN.isdisjoint(map(local_name, kept)): raise Odd\n",
             "    spelled = not ALIASES.isdisjoint(kept)\n",
             "    if not SIMPLE.issuperset(map(type, kept.values())): look_through(kept, budget)\n",
             *map(self._in_any_form, self._fields),

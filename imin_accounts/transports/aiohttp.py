@@ -74,6 +74,7 @@ class AiohttpTransport:
         self._pooled: _Lane | None = None
         self._fresh: _Lane | None = None
         self._retired: set[_Lane] = set()
+        self._reading: set[aiohttp.StreamReader] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,8 +85,10 @@ class AiohttpTransport:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection. Closing twice is fine."""
+        """Close every connection; a request under way ends at once. Closing twice is fine."""
         self._closed = True
+        for content in self._reading:
+            _break_off(content)
         for lane in (self._pooled, self._fresh, *self._retired):
             if lane is not None:
                 await lane.client.close()
@@ -134,6 +137,9 @@ class AiohttpTransport:
             allow_redirects=False,
             timeout=_connect_within(timeout / 2),
         )
+        self._reading.add(reply.content)
+        if self._closed:  # after the head had come
+            _break_off(reply.content)
         try:
             if reply.status == 200:
                 body = await _read(reply, self._max_body)
@@ -143,6 +149,7 @@ class AiohttpTransport:
                     async with asyncio.timeout(timeout / 4):
                         body = await _read(reply, min(MAX_ERROR_BODY, self._max_body))
         finally:
+            self._reading.discard(reply.content)
             reply.release()
         return Response(status=reply.status, headers=_headers_of(reply), body=body)
 
@@ -317,6 +324,15 @@ def _headers_of(reply: aiohttp.ClientResponse) -> Headers:
         for name in headers:
             headers[name] = ", ".join(fields.getall(name))
     return headers
+
+
+def _break_off(content: aiohttp.StreamReader) -> None:
+    """End the reading of a body whose connection is closed from this side.
+
+    aiohttp leaves the reader waiting, or takes the part that has come for the whole:
+    https://github.com/aio-libs/aiohttp/issues/5582.
+    """
+    content.set_exception(aiohttp.ServerDisconnectedError())
 
 
 async def _read(reply: aiohttp.ClientResponse, most: int) -> bytes:

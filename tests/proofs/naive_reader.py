@@ -325,7 +325,7 @@ class Node:
 
 def step(key: str) -> str:
     """A member's step in a path; a key that may be data is not shown."""
-    if not re.fullmatch(r"@?[A-Za-z][\w:]*", key, re.ASCII):
+    if not re.fullmatch(r"@?[A-Za-z][\w:]*|https?://[a-z.]+/(ns#)?[A-Za-z]+", key, re.ASCII):
         key = "…"
     return f".{key}" if key.isidentifier() else f"['{key}']"
 
@@ -472,6 +472,28 @@ ONLY_CONNECTED = [
 ITEM = "$['imin:item']"
 
 
+def name_of(key: str) -> str:
+    """A member's name without the vocabulary's: what stands after the last of three separators."""
+    return re.split("[:/#]", key)[-1]
+
+
+def _has_other(value: Json, names: list[str]) -> bool:
+    """Whether a member of one of these names is there, in whatever vocabulary."""
+    wanted = [name_of(name) for name in names]
+    return any(name_of(key) in wanted and not absent(member) for key, member in value.items())
+
+
+def _other_sellers(value: Json) -> set[str]:
+    """The sellers named under other spellings of ``seller``; one that can't be read is called "?"."""
+    named = set[str]()
+    for key, member in value.items():
+        if name_of(key) == "seller" and key != "seller" and not absent(member):
+            node = member[0] if isinstance(member, list) and len(member) == 1 else member
+            ids = [node.get("@id"), node.get("id")] if isinstance(node, dict) else [node]
+            named |= {each for each in ids if isinstance(each, str)} or {"?"}
+    return named
+
+
 def read_item(value: Any) -> Json:
     """An account: its ``state``, its fields, whether there is a ``problem``, and its ``drift``."""
     item = Item()
@@ -481,16 +503,20 @@ def read_item(value: Any) -> Json:
     if not isinstance(value, dict):
         return {**unrecognised, "seller": None}
     seller = None if absent(value.get("seller")) else _seller(value["seller"], item)
+    others = _other_sellers(value)
+    second = seller is not None and not others <= item.seller_ids
+    item.seller_ids |= others
     connected = any(not absent(value.get(key)) for key in ONLY_CONNECTED)
     told = value.get(MATCHING)
-    if seller is None or not (connected or isinstance(told, bool)):
-        return {**unrecognised, "seller": seller}
+    in_doubt = not isinstance(told, bool) or _has_other(value, ONLY_CONNECTED)
+    if seller is None or (in_doubt and not connected):
+        return {**unrecognised, "seller": seller, "seller_ids": item.seller_ids}
     kind = CONNECTED if connected else NOT_CONNECTED
     read: Json = kind({key: member for key, member in value.items() if key != "seller"}, ITEM, item)
     read["seller"] = seller
     read["state"] = "connected" if connected else "unconnected" if told else "none"
-    contradictory = connected and not (absent(told) and absent(value.get("potentialAction")))
-    item.problem |= contradictory
+    contradictory = connected and _has_other(value, [MATCHING, "potentialAction"])
+    item.problem |= contradictory or second
     if connected:
         passes = [] if read["access_passes"] is ANY else read["access_passes"]
         first = next((each for each in passes if each["text"]), passes[0] if passes else None)
@@ -514,7 +540,7 @@ def _seller(value: Any, item: Item) -> Any:
         return None
     node = value[0] if isinstance(value, list) else value
     ids = [node.get(key) for key in ("@id", "id")] if isinstance(node, dict) else []
-    item.seller_ids = {each for each in ids if isinstance(each, str)}
+    item.seller_ids = {each for each in [read["id"], *ids] if isinstance(each, str)}
     if read["logo"] is None and isinstance(node, dict) and not absent(node.get("image")):
         of_image = Item()
         read["logo"] = image(node["image"], "", of_image)  # what is wrong there is no problem of a field
@@ -527,9 +553,10 @@ def _seller(value: Any, item: Item) -> Any:
 def _url_of(type: str, actions: Any) -> Any:
     if actions is ANY:
         return ANY
-    return next(
-        (each["target"] for each in actions if each["type"] == type and each["target"] is not None), None
-    )
+    targets = [each["target"] for each in actions if each["type"] == type and each["target"] is not None]
+    if any(target is ANY for target in targets):
+        return ANY
+    return targets[0] if len({*targets}) == 1 else None
 
 
 # --- The reply ------------------------------------------------------------------------------------

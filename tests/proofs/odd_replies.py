@@ -418,6 +418,16 @@ def _add_news(document: Json, rng: random.Random) -> None:
     _any_object(document, rng)[rng.choice(NEWS)] = deepcopy(rng.choice(ODD))
 
 
+def _other_vocabulary(document: Json, rng: random.Random) -> None:
+    """A member that tells an account's state or seller, spelled in a vocabulary that the reader has not."""
+    items = [node for node in objects(document.get("imin:item")) if "seller" in node] or [document]
+    key = rng.choice([*PIECES])
+    value = rng.choice([*SELLERS, *(node.get("seller") for node in items)]) if key == "seller" else None
+    vocabulary = rng.choice(["", "imin:", "schema:", "oa:", "https://schema.org/", "https://x.example/ns#"])
+    value = deepcopy(rng.choice([value or rng.choice(PIECES[key]), rng.choice(ODD)]))
+    rng.choice(items)[vocabulary + key.removeprefix("imin:")] = value
+
+
 def _add_deep(document: Json, rng: random.Random) -> None:
     levels = rng.choice([5, 30, 57, 59, 60, 61, 62, 63, 64, 70, 2000])
     value = "[" * levels + "]" * levels if rng.random() < 0.5 else '{"colour":' * levels + "1" + "}" * levels
@@ -494,6 +504,8 @@ CHANGES: list[Change] = [
     _add_piece,
     _add_item,
     _add_news,
+    _other_vocabulary,
+    _other_vocabulary,
     _add_deep,
     _change_id,
     _change_date,

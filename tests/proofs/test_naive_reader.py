@@ -94,7 +94,8 @@ def connections(naive: Json, accounts: Any) -> Difference:
     """Where the evidence about a seller is another."""
     if naive["id"] == "" or any(item["state"] is ANY for item in naive["items"]):
         return
-    for seller in {item["seller"]["id"] for item in naive["items"] if item["seller"]} | {"another"}:
+    named = {item["seller"]["id"] for item in naive["items"] if item["seller"]}
+    for seller in named.union({"another"}, *(item.get("seller_ids", ()) for item in naive["items"])):
         told = accounts.is_connected(seller)
         if naive_reader.is_connected(naive, seller) is not told:
             yield f"is_connected: {naive_reader.is_connected(naive, seller)} became {told}"

@@ -52,6 +52,8 @@ CHUNKED = reply(204, headers={"transfer-encoding": "chunked"})
 OTHERS = accounts_of("9999", seller=False)
 LOST = reply(404)
 CONTRADICTION = one_item(dateLinked="2021-01-27T12:00:00Z", **{"imin:matchingEmailExists": True})
+ELSEWHERE = one_item(**{"schema:dateLinked": "2021-01-27T12:00:00Z", "imin:matchingEmailExists": False})
+SECOND = one_item(**{"schema:seller": {"@id": "another"}, "imin:matchingEmailExists": False})
 UNRECOGNISED = one_item()
 TWICE = accounts_of(a=False, b=False)
 MISSING = accounts_of()
@@ -119,6 +121,9 @@ async def disconnect(transport: ScriptedTransport, **options: object) -> str:
         pytest.param([DROPPED, *[MISSING] * 3], "OutcomeUnknown", id="seller missing"),
         pytest.param([DROPPED, *[NOBODY] * 3], "OutcomeUnknown", id="no @id"),
         pytest.param([DROPPED, *[CONTRADICTION] * 3], "OutcomeUnknown", id="contradiction"),
+        pytest.param([DROPPED, *[ELSEWHERE] * 3], "OutcomeUnknown", id="date linked in another vocabulary"),
+        pytest.param([DROPPED, *[SECOND] * 3], "OutcomeUnknown", id="a second seller"),
+        pytest.param([DROPPED, ELSEWHERE, GONE], "verified", id="contradiction, then gone"),
         pytest.param([DROPPED, *[UNRECOGNISED] * 3], "OutcomeUnknown", id="unrecognised"),
         pytest.param([DROPPED, *[TWICE] * 3], "OutcomeUnknown", id="seller listed twice"),
         pytest.param([DROPPED, *[OTHERS] * 3], "OutcomeUnknown", id="another customer"),

@@ -93,6 +93,18 @@ async def test_second_attempt_succeeds(step: Step) -> None:
     assert [type(account) for account in accounts] == [ConnectedAccount]
 
 
+@pytest.mark.parametrize("asked", ["7200", "9" * 20, "9" * 400, "9" * 30 + "h"], ids=len)
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, ResponseError)])
+async def test_a_wait_of_any_length_is_obeyed(status: int, kind: type[ResponseError], asked: str) -> None:
+    """It is a hold of an hour, however many digits it has: no second request comes before."""
+    scripted = ScriptedSession([reply(status, headers={"retry-after": asked})])
+    error = await scripted.fails(kind)
+    assert isinstance(error, ResponseError)
+    assert error.retry_after is not None
+    assert error.retry_after >= 7200
+    assert len(scripted.transport.requests) == 1
+
+
 @pytest.mark.parametrize("step", [GARBLED, OTHERS], ids=["garbled", "another customer's"])
 async def test_untrusted_connection_is_left(step: Step) -> None:
     """After a reply that can't be ours the retry asks for a connection of its own."""

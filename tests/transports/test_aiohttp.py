@@ -1,8 +1,10 @@
 """``AiohttpTransport`` on real sockets: once per attempt, nothing followed, nothing kept."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
+from aiohttp import TraceConfig
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from imin_accounts.errors import SessionStateError, TransportError
@@ -138,6 +140,64 @@ async def test_other_status_outlives_a_stalled_body() -> None:
     stalled = b"HTTP/1.1 503 X\r\nContent-Length: 99\r\n\r\nshort"
     async with Playback(Reply(stalled)) as server, AiohttpTransport() as transport, asyncio.timeout(20):
         assert (await transport.send(ask(server.origin), timeout=2)).status == 503
+
+
+def hooked(at_head: Callable[[], Awaitable[None]]) -> AiohttpTransport:
+    """A transport that calls ``at_head`` when a reply's head has come and nobody reads its body yet."""
+    hooks = TraceConfig()
+
+    async def call(*_: object) -> None:
+        await at_head()
+
+    hooks.on_request_end.append(call)
+    return AiohttpTransport(trace_configs=[hooks])
+
+
+async def note(event: asyncio.Event) -> None:
+    event.set()
+
+
+UNFINISHED = [b"Content-Length: 99\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", b"\r\n{}"]
+
+
+@pytest.mark.parametrize("rest", UNFINISHED, ids=["announced", "chunked", "until it is closed"])
+@pytest.mark.parametrize("fresh", [False, True], ids=["pooled", "fresh"])
+async def test_closing_ends_a_reply_that_is_being_read(rest: bytes, fresh: bool) -> None:
+    """It ends at once, and what had come of it is no reply: aiohttp would wait on, or take it for one."""
+    reached = asyncio.Event()
+    async with Playback(Reply(b"HTTP/1.1 200 OK\r\n" + rest)) as server, asyncio.timeout(20):
+        transport = hooked(lambda: note(reached))
+        sending = asyncio.create_task(transport.send(ask(server.origin, fresh=fresh), timeout=60))
+        await reached.wait()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await transport.aclose()
+        with pytest.raises(TransportError) as caught:
+            await sending
+    assert (caught.value.reason, caught.value.maybe_sent) == ("dropped", True)
+
+
+@pytest.mark.parametrize("rest", UNFINISHED, ids=["announced", "chunked", "until it is closed"])
+async def test_closing_between_a_head_and_its_body(rest: bytes) -> None:
+    """The same where nobody has begun to read the body."""
+    async with Playback(Reply(b"HTTP/1.1 200 OK\r\n" + rest)) as server, asyncio.timeout(20):
+        transport = hooked(lambda: transport.aclose())
+        with pytest.raises(TransportError) as caught:
+            await transport.send(ask(server.origin), timeout=60)
+    assert (caught.value.reason, caught.value.maybe_sent) == ("dropped", True)
+
+
+async def test_closing_leaves_a_status_that_says_it_all() -> None:
+    """A 503 that came is a 503, though the transport was closed before its explanation had come."""
+    reached = asyncio.Event()
+    stalled = Reply(b"HTTP/1.1 503 X\r\nContent-Length: 99\r\n\r\nshort")
+    async with Playback(stalled) as server, asyncio.timeout(20):
+        transport = hooked(lambda: note(reached))
+        sending = asyncio.create_task(transport.send(ask(server.origin), timeout=120))
+        await reached.wait()
+        await transport.aclose()
+        response = await sending
+    assert (response.status, response.body) == (503, b"")
 
 
 async def test_unasked_reply_is_not_taken_for_ours() -> None:

@@ -59,6 +59,7 @@ def test_request_id(body: object, headers: dict[str, str], found: str | None) ->
     assert request_id(response) == found
 
 
+LONGEST = 999_999_999_999_999.0
 RETRY_AFTER = [
     pytest.param("0", 0.0, id="zero"),
     pytest.param("7", 7.0, id="seconds"),
@@ -92,7 +93,14 @@ RETRY_AFTER = [
     pytest.param(2 * "Wed, 27 Jan 2021 12:00:30 GMT, ", 30.0, id="date sent twice"),
     pytest.param("Wed, 27 Jan 2021 14:00:30 GMT", 7230.0, id="date after an hour"),
     pytest.param("Tue, 26 Jan 2021 12:00:30 GMT", 0.0, id="date in the past"),
-    pytest.param("9" * 400, None, id="huge"),
+    pytest.param("99999999999999999999", LONGEST, id="longer than anybody counts"),
+    pytest.param("9" * 400, LONGEST, id="longer than a float holds"),
+    pytest.param("9" * 400 + ".5s", LONGEST, id="the same with a fraction and a unit"),
+    pytest.param("999999999999999h1m", LONGEST, id="so many hours"),
+    pytest.param("9" * 400 + "m", LONGEST, id="so many minutes"),
+    pytest.param("5, " + "9" * 20, LONGEST, id="the longer of two"),
+    pytest.param("0" * 30 + "5", 5.0, id="zeros in front"),
+    pytest.param("4.10000000000000000000", 5.0, id="digits without end"),
     pytest.param("-1", None, id="negative"),
     pytest.param("-0", None, id="negative zero"),
     pytest.param("NaN", None, id="NaN"),
@@ -150,7 +158,10 @@ def test_safe_headers_keep_shapes_not_secrets() -> None:
     assert safe_headers(headers) == {"retry-after": "7", "content-type": "application/json"}
 
 
-@pytest.mark.parametrize(("value", "kept"), [("30.5", "31"), ("5, 10", "10"), ("7; rosie@example.com", None)])
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [("30.5", "31"), ("5, 10", "10"), ("9" * 400, "9" * 15), ("7; rosie@example.com", None)],
+)
 def test_a_safe_wait_is_written_anew(value: str, kept: str | None) -> None:
     """It is kept as what was read of it, and not at all where nothing was."""
     assert safe_headers({"retry-after": value}).get("retry-after") == kept

@@ -171,14 +171,12 @@ def _problems(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _is_about_seller(problem: str) -> bool:
-    """Whether it says that a seller is called by two identifiers: the item may be another seller's."""
+    """Whether it says that an item names two sellers, or one by two identifiers: it may be another's."""
     path = _ITEM.match(problem)
-    return (
-        path is not None
-        and path[1] == "seller"
-        and (path[3] or path[4]) in {"id", "@id"}
-        and ": expected the value of " in problem
-    )
+    if path is None or ": expected the seller of " in problem:
+        return path is not None
+    called_twice = path[1] == "seller" and (path[3] or path[4]) in {"id", "@id"}
+    return called_twice and ": expected the value of " in problem
 
 
 def _alone(facts: Sequence[_Facts]) -> dict[str, _Facts]:
