@@ -142,21 +142,21 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
         refuse_unknown(item, ("seller", "email", "password"), where)
     for item, where in items_of(snapshot, "connections", "$"):
         pair = (text_of(item, "customer", where), _seller(population, item, where))
-        population.connections[pair] = _connection(item, where)
+        population.connections[pair] = _connection(item, where, "customer", "seller")
     for item, where in items_of(snapshot, "former", "$"):
         email = text_of(item, "email", where).casefold()
-        population.former[_seller(population, item, where), email] = _connection(item, where)
+        population.former[_seller(population, item, where), email] = _connection(item, where, "seller")
     for item, where in items_of(snapshot, "replies", "$"):
         population.replies[text_of(item, "customer", where)] = _reply(item, where)
         refuse_unknown(item, ("customer", "reply"), where)
     return population, build(Undocumented, snapshot.get("undocumented", {}), "$.undocumented")
 
 
-def _connection(item: Any, where: str) -> Connection:
+def _connection(item: Any, where: str, *of: str) -> Connection:
     item = {"access_pass_modified": item.get("date_modified"), **item}
     dates = {key: _moment(item, key, where) for key in _DATES}
     nodes = {key: objects_of(item, key, where) for key in _NODES}
-    return build(Connection, _without(item, "customer", "seller"), where, **dates, **nodes)
+    return build(Connection, _without(item, *of), where, **dates, **nodes)
 
 
 def _plain(connection: Connection) -> dict[str, Any]:

@@ -324,6 +324,7 @@ async def test_a_host_that_is_none_is_refused(browser: Browser, path: str, host:
     """Every link and redirect begins with it."""
     answer = await raw(browser, f"GET {path} HTTP/1.1\r\nHost: {host}\r\n".encode("latin-1"))
     assert re.match(rb"HTTP/1\.[01] 400 ", answer)
+    assert answer.startswith(b"HTTP/1.0") or b'{\n  "error": ' in answer, "1.0 is what is no HTTP at all"
 
 
 MALFORMED = [

@@ -253,7 +253,8 @@ async def test_the_schema_is_what_is_accepted(client: Client, of: str) -> None:
             assert status == 400 or validator.is_valid(wrong), (path, other, answer)
 
 
-LOST, DROP = {"effect": {"lost": {}}}, {"effect": {"drop": {}}}
+LOST: dict[str, Any] = {"effect": {"lost": {}}}
+DROP: dict[str, Any] = {"effect": {"drop": {}}}
 MOMENT = "2026-01-01T00:00:00Z"
 CONNECTED = {"seller": ACME, "email": "a@b", "date_linked": MOMENT, "date_modified": MOMENT}
 
@@ -278,6 +279,7 @@ CONNECTED = {"seller": ACME, "email": "a@b", "date_linked": MOMENT, "date_modifi
         pytest.param("faults", "rules", {**DROP, "endpoint": "get_seller_accounts"}, id="an endpoint"),
         pytest.param("state", "connections", {**CONNECTED, "customer": "c"}, id="a pass without a date"),
         pytest.param("state", "connections", CONNECTED, id="nobody's connection"),
+        pytest.param("state", "former", {**CONNECTED, "customer": "c"}, id="too much of an account"),
         pytest.param("state", "former", CONNECTED, id="a former account"),
         pytest.param("state", "former", {**CONNECTED, "email": None}, id="a former account of nobody"),
         pytest.param("state", "members", {"seller": ACME, "email": "e", "password": "p"}, id="a member"),
