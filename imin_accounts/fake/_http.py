@@ -18,9 +18,9 @@ from imin_accounts.fake import _pages as pages
 from imin_accounts.fake import _replies as replies
 from imin_accounts.fake._admin import Admin, Audience, Guard, add_methods, refused
 from imin_accounts.fake._api import VISIT_PATH
-from imin_accounts.fake._connect import ConnectRefused, Refusal
+from imin_accounts.fake._connect import ConnectRefused
 from imin_accounts.fake._faults import Fate
-from imin_accounts.fake._front import Front
+from imin_accounts.fake._front import Front, prefers_html
 from imin_accounts.fake._notifications import Notify
 from imin_accounts.fake._notifier import notifying
 from imin_accounts.fake._service import Service
@@ -194,11 +194,15 @@ class SellerPages:
         add_methods(router, path, {"GET": self.show, "POST": self.submit})
 
     async def show(self, request: web.Request) -> web.Response:
-        """The form."""
+        """The form, and what was wrong with the last try."""
         return self._form(request)
 
     async def submit(self, request: web.Request) -> web.Response:
-        """The form, filled in: connect or decline, and send the browser back."""
+        """The form, filled in: connect or decline, and send the browser back.
+
+        Where that was refused a browser is sent to the form again: going back to the answer of a POST, it would
+        have to send the password once more. Chromium shows ERR_CACHE_MISS. Programs get the form at once, as 403.
+        """
         handle, entered = request.match_info["visit"], await _entered(request)
         try:
             if entered.get("decision") == "consent":
@@ -207,24 +211,25 @@ class SellerPages:
                 )
             else:
                 location = self._flow.decline(handle)
-        except ConnectRefused as refused:
-            return self._form(request, refused.reason, email=str(entered.get("email", "")))
+        except ConnectRefused:
+            if prefers_html(request.headers.get("Accept", "*/*")):
+                return _to_aiohttp(replies.redirect(_own_path(request.path), status=303))
+            return self._form(request, status=403)
         return _to_aiohttp(replies.redirect(location, status=303) if location else pages.declined())
 
-    def _form(
-        self, request: web.Request, refusal: Refusal | None = None, *, email: str | None = None
-    ) -> web.Response:
+    def _form(self, request: web.Request, *, status: int = 200) -> web.Response:
         try:
             visit = self._flow.visit(request.match_info["visit"])
-        except ConnectRefused as refused:
-            return _to_aiohttp(pages.ending(refused.reason))
+        except ConnectRefused as ended:
+            return _to_aiohttp(pages.ending(ended.reason))
         page = pages.form(
             visit.action,
             seller=self._population.seller_name(visit.seller),
             broker=self._broker,
-            email=self._population.email(visit.customer) or "" if email is None else email,
+            email=self._population.email(visit.customer) or "" if visit.entered is None else visit.entered,
             post_to=_own_path(request.path),
-            refusal=refusal,
+            refusal=visit.refusal,
+            status=status,
         )
         return _to_aiohttp(page)
 
