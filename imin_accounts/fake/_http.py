@@ -200,8 +200,8 @@ class SellerPages:
     async def submit(self, request: web.Request) -> web.Response:
         """The form, filled in: connect or decline, and send the browser back.
 
-        Where that was refused a browser is sent to the form again: going back to the answer of a POST, it would
-        have to send the password once more. Chromium shows ERR_CACHE_MISS. Programs get the form at once, as 403.
+        Where that was refused a browser is sent to the form again: to go back to the answer of a POST it
+        would have to send the password again (Chromium: ERR_CACHE_MISS). A program gets the form as 403.
         """
         handle, entered = request.match_info["visit"], await _entered(request)
         try:

@@ -91,6 +91,38 @@ async def test_mistyping_the_password(rosie: Rosie) -> None:
     await rosie.is_told("Brook Street Pool is connected.")
 
 
+async def test_going_back_after_mistyping_the_password(rosie: Rosie) -> None:
+    """The seller's page says that the link was used, and not that something must be sent again."""
+    await pages.wrong_password(rosie)
+    await rosie.page.get_by_label("Password").fill("password")
+    await rosie.presses(YES)
+    await rosie.is_told("Brook Street Pool is connected.")
+    await rosie.page.go_back()
+    await rosie.sees("This link has been used")
+
+
+async def test_nothing_is_filled_in_after_mistyping_the_password(rosie: Rosie) -> None:
+    """Nor where one is to be chosen; without one nobody joins."""
+    await pages.wrong_password(rosie)
+    assert await rosie.page.get_by_label("Password").input_value() == ""
+    await pages.join(rosie)
+    assert await rosie.page.get_by_label("Choose a password").input_value() == ""
+    await rosie.presses(YES_JOIN)
+    await rosie.is_told("Please choose a password.", role="alert")
+    assert not rosie.broker.is_connected(CASTLE)
+
+
+@pytest.mark.parametrize("field", ["Email address", "Password"])
+async def test_enter_chooses_nothing(rosie: Rosie, field: str) -> None:
+    """Consent is a button's, which is pressed or not; Enter in a field presses none."""
+    await log_in(rosie)
+    sent: list[str] = []
+    rosie.page.on("request", lambda request: sent.append(request.url))
+    await rosie.page.get_by_label(field).press("Enter")
+    await rosie.page.evaluate("new Promise(requestAnimationFrame)")
+    assert (sent, rosie.broker.is_connected(BROOK)) == ([], False)
+
+
 async def test_expired_page(rosie: Rosie) -> None:
     """A form left open for too long ends clearly, and connects nothing."""
     await log_in(rosie)

@@ -169,6 +169,12 @@ async def test_a_wrong_method(visitor: Visitor, path: str, allowed: str) -> None
         assert (status, headers["Allow"]) == (405, allowed)
 
 
+async def test_a_browsers_icon_is_no_request_to_imin(visitor: Visitor) -> None:
+    """It asks for one wherever it shows JSON: nothing is wrong with its key, and the record has none."""
+    assert (await visitor.asks("/favicon.ico"))[0] == 204
+    assert visitor.fake.requests == ()
+
+
 async def test_head_is_get_without_the_body(visitor: Visitor) -> None:
     """For whoever looks whether it is there."""
     for path in ("/", "/openapi.json", "/_emulator/", "/_emulator/state"):
