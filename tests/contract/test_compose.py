@@ -62,7 +62,7 @@ def test_the_service_may_speak_to_the_emulator(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_the_service_starts_and_somebody_can_log_in() -> None:
-    """By its command and its environment, as the file's first lines say; sellers send the browser back to it."""
+    """By its command and its environment, as the file's first lines say; sellers lead back to it."""
     pytest.importorskip("fastapi", reason="needs fastapi")
     pytest.importorskip("uvicorn", reason="needs uvicorn")
     fake, service = FakeImin(), services()["broker"]
@@ -92,7 +92,7 @@ async def test_the_service_starts_and_somebody_can_log_in() -> None:
                 listed = (await browser.get("/connections")).json()["connections"]
                 assert [each["state"] for each in listed] == ["connected", "unconnected", "no account"]
                 sent = await browser.post("/connections/connect", data={"seller": listed[1]["seller"]})
-                assert fake.decline(sent.headers["Location"]).startswith(f"{origin}/connections/return?")
+                assert str(fake.decline(sent.headers["Location"])).startswith(f"{origin}/connections/return?")
         finally:
             process.terminate()
             await process.communicate()
