@@ -247,7 +247,18 @@ async def test_pills_do_not_wrap(rosie: Rosie) -> None:
             "e => [e.clientHeight, parseFloat(getComputedStyle(e).lineHeight) * 1.5]"
         )
         assert height < line
-        assert await pill.evaluate("e => e.getBoundingClientRect().right < innerWidth")
+        assert await pill.evaluate("e => e.scrollWidth <= e.clientWidth"), "its text leaves it"
+
+
+async def test_the_broker_and_its_customer_stand_apart(rosie: Rosie) -> None:
+    """On the narrowest phone too, where both are in the header."""
+    await rosie.page.set_viewport_size({"width": 320, "height": 800})
+    await rosie.opens()
+    header = rosie.page.get_by_role("banner")
+    name, who = [await header.locator(each).bounding_box() for each in ("a", "span")]
+    assert name is not None
+    assert who is not None
+    assert who["x"] - name["x"] - name["width"] > 8 or who["y"] >= name["y"] + name["height"]
 
 
 async def test_disconnecting_with_the_answer_lost(rosie: Rosie) -> None:
