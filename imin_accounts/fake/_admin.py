@@ -4,7 +4,8 @@
 
 Whoever reaches it can read and change everything, so only this machine may: the peer and the ``Host``
 asked for must be loopback (a web page can point a name of its own at this machine), and a browser's
-request must not come from another site. The page at ``/`` shows everybody's data, and keeps the same rules.
+request must not come from another site. Where other machines may, so may names that no web page can have
+pointed here. The page at ``/`` shows everybody's data, and keeps the same rules.
 """
 
 import ipaddress
@@ -21,7 +22,7 @@ from imin_accounts.fake._connect import ConnectRefused
 from imin_accounts.fake._operations import PREFIX, Operation, operations
 from imin_accounts.fake._service import Service
 
-__all__ = ["Admin", "Audience", "Guard", "Handler", "add_methods", "json_reply"]
+__all__ = ["Admin", "Audience", "Guard", "Handler", "add_methods", "json_reply", "refused"]
 
 Audience: TypeAlias = Literal["loopback", "anywhere"]
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
@@ -32,17 +33,20 @@ class Guard:
 
     Args:
         audience: ``"anywhere"`` lets requests in from other machines.
+        host: What is listened on.
+        public_url: What a browser knows the emulator as.
     """
 
-    def __init__(self, audience: Audience) -> None:
+    def __init__(self, audience: Audience, host: str, public_url: str | None) -> None:
         self._audience = audience
+        self._own_names = {host.lower(), urlsplit(public_url or "").hostname}
 
     def __call__(self, handler: Handler) -> Handler:
         """``handler`` for those who may."""
 
         async def handle(request: web.Request) -> web.Response:
             reason = self._reason_against(request)
-            return await handler(request) if reason is None else _refused(403, reason)
+            return await handler(request) if reason is None else refused(403, reason)
 
         return handle
 
@@ -54,9 +58,15 @@ class Guard:
             loaded and request.headers.get("Sec-Fetch-Site") == "cross-site"
         ):
             return "a page of another site may not use the emulator"
-        if self._audience == "anywhere" or (
-            _is_loopback(request.remote) and _is_loopback(urlsplit(f"//{request.host}").hostname)
-        ):
+        name = urlsplit(f"//{request.host}").hostname or ""
+        if self._audience == "anywhere":
+            if name in self._own_names or _is_unpublished(name):
+                return None
+            return (
+                "a web page may have pointed this name here; an address, a name without dots and the host of "
+                "--public-url may be used"
+            )
+        if _is_loopback(request.remote) and _is_loopback(name):
             return None
         return (
             "only this machine may use / and /_emulator/, under its name localhost or 127.0.0.1; "
@@ -107,7 +117,7 @@ def add_methods(router: web.UrlDispatcher, path: str, handlers: dict[str, Handle
 
     async def handle(request: web.Request) -> web.Response:
         if request.method not in handlers:
-            return _refused(
+            return refused(
                 405, f"{request.method} is not for this path; it takes {allowed}", {"Allow": allowed}
             )
         return await handlers[request.method](request)
@@ -121,21 +131,22 @@ def _performing(operation: Operation) -> Handler:
             body = None if operation.takes is None else orjson.loads(await request.read())
             result = operation.act(body)
         except orjson.JSONDecodeError:
-            return _refused(400, f"the body is not JSON; GET {PREFIX} shows one that is")
+            return refused(400, f"the body is not JSON; GET {PREFIX} shows one that is")
         except ValueError as error:
-            return _refused(400, str(error))
-        except ConnectRefused as refused:
-            return _refused(409, str(refused))
+            return refused(400, str(error))
+        except ConnectRefused as connecting:
+            return refused(409, str(connecting))
         return web.Response(status=204) if result is None else json_reply(result)
 
     return handle
 
 
 async def _nothing_here(request: web.Request) -> web.Response:
-    return _refused(404, f"there is no such thing; GET {PREFIX} lists what there is")
+    return refused(404, f"there is no such thing; GET {PREFIX} lists what there is")
 
 
-def _refused(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
+def refused(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
+    """What can't be done, and why."""
     return json_reply({"error": reason}, status, headers)
 
 
@@ -143,6 +154,18 @@ def json_reply(value: Any, status: int = 200, headers: Mapping[str, str] | None 
     """JSON that people can read."""
     text = json.dumps(value, indent=2) + "\n"
     return web.Response(text=text, status=status, headers=headers, content_type="application/json")
+
+
+def _is_unpublished(name: str) -> bool:
+    """Whether ``name`` is an address, or no name of the public DNS, where a web page's owner could move it.
+
+    Such as ``emulator``, a compose file's service. See "DNS rebinding", and IANA's special-use domain names.
+    """
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return "." not in name or name.endswith((".test", ".localhost", ".local", ".internal", ".home.arpa"))
+    return True
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -19,7 +19,9 @@ from imin_accounts.fake._world import World
 __all__ = ["Action", "ConnectFlow", "ConnectRefused", "Refusal", "Visit"]
 
 Action = Literal["RegisterAction", "CreateAction"]
-Refusal = Literal["forged", "expired", "used", "wrong password", "already a member", "no email"]
+Refusal = Literal[
+    "forged", "expired", "used", "wrong password", "already a member", "no email", "no password"
+]
 
 _KEPT = 100_000
 """Handles remembered, used and expired ones included; then the oldest are forgotten."""
@@ -37,9 +39,9 @@ class ConnectRefused(Exception):
 
     Attributes:
         reason: ``"forged"``, ``"expired"`` and ``"used"`` are about the link or the visit;
-            ``"wrong password"``, ``"already a member"`` and ``"no email"`` about what was entered. Where
-            the seller knows nobody by the email it is ``"wrong password"`` too, as its page has one answer
-            for both; the text tells them apart.
+            ``"wrong password"``, ``"already a member"``, ``"no email"`` and ``"no password"`` about what was
+            entered. Where the seller knows nobody by the email it is ``"wrong password"`` too, as its page has
+            one answer for both; the text tells them apart.
     """
 
     def __init__(self, reason: Refusal, *, text: str | None = None) -> None:
@@ -49,13 +51,20 @@ class ConnectRefused(Exception):
 
 @attrs.frozen(kw_only=True)
 class Visit:
-    """Who is connecting what, how, and where they go afterwards."""
+    """Who is connecting what, how, and where they go afterwards.
+
+    Attributes:
+        entered: The email address of the last try; None before any.
+        refusal: Why that one was refused.
+    """
 
     customer: str = attrs.field(repr=False)
     seller: str
     action: Action
     redirect_uri: str = attrs.field(repr=False)
     expires: datetime
+    entered: str | None = attrs.field(default=None, repr=False)
+    refusal: Refusal | None = None
 
 
 class _Handles:
@@ -81,6 +90,9 @@ class _Handles:
         if visit.expires <= now:
             raise ConnectRefused("expired")
         return visit
+
+    def replace(self, handle: str, visit: Visit) -> None:
+        self._visits[handle] = visit
 
     def use(self, handle: str, now: datetime) -> Visit:
         visit = self.get(handle, now)
@@ -135,7 +147,7 @@ class ConnectFlow:
     def consent(self, handle: str, *, email: str | None, password: str) -> str:
         """Log in or register, and connect. Returns where the browser goes next.
 
-        A refusal over what was entered leaves the visit open, to try again.
+        A refusal over what was entered leaves the visit open, to try again; the visit remembers why.
 
         Raises:
             ConnectRefused: Nothing was connected.
@@ -143,14 +155,10 @@ class ConnectFlow:
         with self._world.lock:
             visit = self._visits.get(handle, self._world.now())
             known = self._world.population.password(visit.seller, email)
-            if not email:
-                raise ConnectRefused("no email")
-            if visit.action == "RegisterAction" and known is None:
-                raise ConnectRefused("wrong password", text=_NO_MEMBER)
-            if visit.action == "RegisterAction" and known != password:
-                raise ConnectRefused("wrong password")
-            if visit.action == "CreateAction" and known is not None:
-                raise ConnectRefused("already a member", text=_A_MEMBER)
+            if refusal := _refusal(visit.action, known, email, password):
+                self._visits.replace(handle, attrs.evolve(visit, entered=email, refusal=refusal))
+                raise ConnectRefused(refusal, text=_advice(refusal, is_member=known is not None))
+            assert email
             self._visits.use(handle, self._world.now())
             if known is None:
                 self._world.add_member(visit.seller, email, password=password)
@@ -182,6 +190,27 @@ class ConnectFlow:
     @property
     def _lifetime(self) -> timedelta:
         return timedelta(seconds=self._world.undocumented.link_lifetime)
+
+
+def _refusal(action: Action, known: str | None, email: str | None, password: str) -> Refusal | None:
+    """What is wrong with what was entered, where ``known`` is the password of the member with that email."""
+    if not email:
+        return "no email"
+    if action == "RegisterAction":
+        return None if known == password else "wrong password"
+    if known is not None:
+        return "already a member"
+    return None if password else "no password"
+
+
+def _advice(refusal: Refusal, *, is_member: bool) -> str | None:
+    match refusal:
+        case "wrong password" if not is_member:
+            return _NO_MEMBER
+        case "already a member":
+            return _A_MEMBER
+        case _:
+            return None
 
 
 def _landing(uri: str, query: str) -> str:

@@ -176,4 +176,8 @@ def _rewritten(response: Response, rewrite: Callable[[bytes], bytes]) -> Respons
 
 
 def _retry_after(value: float | str | None) -> dict[str, str]:
-    return {} if value is None else {"retry-after": value if isinstance(value, str) else f"{value:g}"}
+    if value is None:
+        return {}
+    if not isinstance(value, str):
+        value = f"{value:f}".rstrip("0").rstrip(".")  # ":g" makes 1234567 "1.23457e+06"
+    return {"retry-after": value}

@@ -15,7 +15,7 @@ from imin_accounts.fake._operations import PREFIX
 from imin_accounts.fake._overview import overview
 from imin_accounts.fake._service import Service
 
-__all__ = ["Front", "openapi"]
+__all__ = ["Front", "openapi", "prefers_html"]
 
 
 @cache
@@ -37,6 +37,7 @@ class Front:
         add_methods(router, "/", {"GET": self._guard(self._overview)})
         add_methods(router, PREFIX + "visit", {"GET": self._guard(self._visit)})
         add_methods(router, "/openapi.json", {"GET": _openapi})
+        add_methods(router, "/favicon.ico", {"GET": _no_icon})
 
     async def _overview(self, request: web.Request) -> web.Response:
         after = request.query.get("after", "0")
@@ -73,6 +74,11 @@ class Front:
 
 async def _openapi(request: web.Request) -> web.Response:
     return web.Response(body=openapi(), content_type="application/json")
+
+
+async def _no_icon(request: web.Request) -> web.Response:
+    """What browsers ask for unasked, where they show JSON: no request to imin, and no wrong key."""
+    return web.Response(status=204)
 
 
 def prefers_html(accept: str) -> bool:

@@ -16,11 +16,11 @@ from aiohttp import http_exceptions, web
 
 from imin_accounts.fake import _pages as pages
 from imin_accounts.fake import _replies as replies
-from imin_accounts.fake._admin import Admin, Audience, Guard, add_methods
+from imin_accounts.fake._admin import Admin, Audience, Guard, add_methods, refused
 from imin_accounts.fake._api import VISIT_PATH
-from imin_accounts.fake._connect import ConnectRefused, Refusal
+from imin_accounts.fake._connect import ConnectRefused
 from imin_accounts.fake._faults import Fate
-from imin_accounts.fake._front import Front
+from imin_accounts.fake._front import Front, prefers_html
 from imin_accounts.fake._notifications import Notify
 from imin_accounts.fake._notifier import notifying
 from imin_accounts.fake._service import Service
@@ -43,7 +43,7 @@ async def serving(
 ) -> AsyncIterator[str]:
     """Serve until the context ends. Gives the base URL."""
     app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=(_logged, _well_formed))
-    guard = Guard(admin)
+    guard = Guard(admin, host, public_url)
     Front(service, guard, public_url).add_to(app.router)
     Admin(service, guard, public_url).add_to(app.router)
     SellerPages(service).add_to(app.router)
@@ -87,9 +87,6 @@ async def _logged(
         response = await handler(request)
         answered = "connection dropped" if isinstance(response, _NoReply) else str(response.status)
         return response
-    except web.HTTPException as error:
-        answered = str(error.status)
-        raise
     finally:
         _log.info("%s %s %s", request.method, _shown(request), answered)
 
@@ -99,25 +96,41 @@ def _shown(request: web.Request) -> str:
     path, _, query = request.raw_path.partition("?")
     path = re.sub(rf"{VISIT_PATH}.*", f"{VISIT_PATH}***", path)
     kept = [
-        each for each in query.split("&") if each.partition("=")[0] in ("seller", "customer", "redirectUri")
+        _without_query(each) if name == "redirectUri" else each
+        for each in query.split("&")
+        if (name := each.partition("=")[0]) in ("seller", "customer", "redirectUri")
     ]
     return quote(f"{path}?{'&'.join(kept)}" if kept else path, safe=string.punctuation, errors="replace")
+
+
+def _without_query(uri: str) -> str:
+    """A ``redirectUri`` without its query, in which a broker may sign who comes back, fragment and login.
+
+    However often it is encoded: ``http://a@b/c?d`` and ``http%253A%252F%252Fa%2540b%252Fc%253Fd`` too.
+    """
+    shown = re.sub(r"(?i)([?#]|%(25)*(3f|23)).*", "?***", uri)
+    return re.sub(r"(?i)((?:/|%(?:25)*2f){2}).*(@|%(25)*40)", r"\1***@", shown)
 
 
 @web.middleware
 async def _well_formed(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Let no request in whose host can't be part of a URL, as in every reply, nor one with a broken body."""
+    """Let no request in whose host can't be part of a URL, as in every reply, nor one with a broken body.
+
+    What is refused, here or by aiohttp, is told as the rest: ``{"error": …}``.
+    """
     target = request.raw_path
     said = request.headers.getall("Host", ())  # aiohttp lets no more than one in
     named = [*said, *([] if target.startswith("/") else [target.partition("://")[2].partition("/")[0]])]
     if not all(map(_is_authority, named)):
-        return web.Response(status=400, text="the host asked for is malformed")
+        return refused(400, "the host asked for is malformed")
     try:
         return await handler(request)
     except web.RequestPayloadError:
-        return web.Response(status=400, text="the body is not as its headers say")
+        return refused(400, "the body is not as its headers say")
+    except web.HTTPException as error:  # 413, 415
+        return refused(error.status, error.text or error.reason)
 
 
 def _is_authority(text: str) -> bool:
@@ -185,11 +198,15 @@ class SellerPages:
         add_methods(router, path, {"GET": self.show, "POST": self.submit})
 
     async def show(self, request: web.Request) -> web.Response:
-        """The form."""
+        """The form, and what was wrong with the last try."""
         return self._form(request)
 
     async def submit(self, request: web.Request) -> web.Response:
-        """The form, filled in: connect or decline, and send the browser back."""
+        """The form, filled in: connect or decline, and send the browser back.
+
+        Where that was refused a browser is sent to the form again: to go back to the answer of a POST it
+        would have to send the password again (Chromium: ERR_CACHE_MISS). A program gets the form as 403.
+        """
         handle, entered = request.match_info["visit"], await _entered(request)
         try:
             if entered.get("decision") == "consent":
@@ -198,24 +215,25 @@ class SellerPages:
                 )
             else:
                 location = self._flow.decline(handle)
-        except ConnectRefused as refused:
-            return self._form(request, refused.reason, email=str(entered.get("email", "")))
+        except ConnectRefused:
+            if prefers_html(request.headers.get("Accept", "*/*")):
+                return _to_aiohttp(replies.redirect(_own_path(request.path), status=303))
+            return self._form(request, status=403)
         return _to_aiohttp(replies.redirect(location, status=303) if location else pages.declined())
 
-    def _form(
-        self, request: web.Request, refusal: Refusal | None = None, *, email: str | None = None
-    ) -> web.Response:
+    def _form(self, request: web.Request, *, status: int = 200) -> web.Response:
         try:
             visit = self._flow.visit(request.match_info["visit"])
-        except ConnectRefused as refused:
-            return _to_aiohttp(pages.ending(refused.reason))
+        except ConnectRefused as ended:
+            return _to_aiohttp(pages.ending(ended.reason))
         page = pages.form(
             visit.action,
             seller=self._population.seller_name(visit.seller),
             broker=self._broker,
-            email=self._population.email(visit.customer) or "" if email is None else email,
+            email=self._population.email(visit.customer) or "" if visit.entered is None else visit.entered,
             post_to=_own_path(request.path),
-            refusal=refusal,
+            refusal=visit.refusal,
+            status=status,
         )
         return _to_aiohttp(page)
 

@@ -29,6 +29,7 @@ _COMPLAINTS: dict[str, str] = {
     "wrong password": "The email address or the password is wrong.",
     "already a member": "There is an account under this email address already.",
     "no email": "Please give an email address.",
+    "no password": "Please choose a password.",
 }
 _MISSING = (
     "The seller's pages need an extra: in a checkout python -m pip install '.[emulator]', "
@@ -48,11 +49,19 @@ def declined() -> Response:
 
 
 def form(
-    action: Action, *, seller: str, broker: str, email: str, post_to: str, refusal: Refusal | None = None
+    action: Action,
+    *,
+    seller: str,
+    broker: str,
+    email: str,
+    post_to: str,
+    refusal: Refusal | None = None,
+    status: int = 200,
 ) -> Response:
     """The page on which a customer logs in or registers, and consents or declines.
 
-    The password is filled in as the emulator's people have it unless told otherwise; it is never looked up.
+    To log in, the password is filled in as the emulator's people have it unless told otherwise, until it has
+    been wrong; it is never looked up.
 
     Args:
         action: ``RegisterAction`` to log in to an account, ``CreateAction`` to make one.
@@ -61,9 +70,10 @@ def form(
         email: What to fill in for the email address.
         post_to: Path that the form is sent to.
         refusal: Why the last try failed; None on the first.
+        status: Of the reply.
     """
     return _page(
-        403 if refusal else 200,
+        status,
         "form.html",
         logs_in=action == "RegisterAction",
         seller=seller,
@@ -121,6 +131,7 @@ def _headers(style_sheet: str) -> dict[str, str]:
         "cache-control": "no-store",
         # No form-action: browsers hold it against a form's redirect too, and that leads to the broker.
         "content-security-policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+        "img-src data:; "  # the empty icon
         f"style-src 'sha256-{base64.b64encode(style).decode()}'",
         "referrer-policy": "no-referrer",  # the page's address is a secret
         "x-content-type-options": "nosniff",

@@ -15,6 +15,7 @@ from imin_accounts.fake._validation import (
     build,
     choice,
     either,
+    field_value,
     flag,
     items_of,
     number,
@@ -57,7 +58,7 @@ class Status:
     status: int = attrs.field(validator=number(200, 599, whole=True))
     body: ErrorBody = attrs.field(default=ErrorBody.OPENACTIVE, converter=ErrorBody, kw_only=True)
     retry_after: float | str | None = attrs.field(
-        default=None, validator=either(text(), number(0, optional=True)), kw_only=True
+        default=None, validator=either(field_value(), number(0, optional=True)), kw_only=True
     )
     processed: bool = attrs.field(default=False, validator=flag(), kw_only=True)
 
@@ -128,7 +129,7 @@ def _is_effect(rule: "Rule", field: "attrs.Attribute[Any]", value: object) -> No
     if not isinstance(value, _EFFECTS):
         raise ValueError("effect must be one of the effects")
     if isinstance(value, NOTIFICATION_EFFECTS) and rule.endpoint is not None:
-        raise ValueError("endpoint must be None for an effect on notifications")
+        raise ValueError("endpoint must be left out for an effect on notifications")
 
 
 def _counts(nth: Any) -> Any:
@@ -142,6 +143,7 @@ _from_one = Check(
     "a whole number from 1, an array of them, or null",
     {"anyOf": [_NTH, {"type": "array", "items": _NTH}, {"type": "null"}]},
     lambda nth: nth is None or (isinstance(nth, frozenset) and min(nth, default=1) >= 1),
+    whole=True,
 )
 
 
@@ -222,7 +224,12 @@ _EFFECT = {
         for name, effect in _NAMES.items()
     ],
 }
-RULE = schema_of(Rule, effect=_EFFECT)
+_OF_NOTIFICATIONS = [name for name, effect in _NAMES.items() if issubclass(effect, NOTIFICATION_EFFECTS)]
+RULE = {
+    **schema_of(Rule, effect=_EFFECT),
+    "if": {"properties": {"effect": {"anyOf": [{"required": [name]} for name in _OF_NOTIFICATIONS]}}},
+    "then": {"properties": {"endpoint": {"type": "null"}}},
+}
 """A rule as JSON Schema."""
 SCRIPT: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -32,13 +32,21 @@ _NODES = dict.fromkeys(("access_passes", "entitlements", "evidence", "update_err
 
 def _array(item: Mapping[str, Any], description: str, **keys: Mapping[str, Any]) -> dict[str, Any]:
     """An array of objects like ``item``, which have ``keys`` too."""
-    properties = {**keys, **item.get("properties", {})}
-    required = [*keys, *item.get("required", ())]
+    properties = {**item.get("properties", {}), **keys}
+    required = [*dict.fromkeys((*keys, *item.get("required", ())))]
     return {
         "description": description,
         "type": "array",
         "items": {**item, "properties": properties, "required": required},
     }
+
+
+def _connection_schema() -> dict[str, Any]:
+    """A connection; an earlier version's state has no date of the pass apart."""
+    schema = schema_of(Connection, **_NODES)
+    passes = schema["properties"]["access_pass_modified"]
+    passes["description"] += " That of the details where left out."
+    return {**schema, "required": [name for name in schema["required"] if name != "access_pass_modified"]}
 
 
 STATE: dict[str, Any] = {
@@ -62,15 +70,16 @@ STATE: dict[str, Any] = {
             password=_TEXT,
         ),
         "connections": _array(
-            schema_of(Connection, **_NODES),
+            _connection_schema(),
             "Accounts that are connected; the seller is one of those above.",
             customer=_TEXT,
             seller=_TEXT,
         ),
         "former": _array(
-            schema_of(Connection, **_NODES),
+            _connection_schema(),
             "What a seller still holds of an account that was disconnected.",
             seller=_TEXT,
+            email=_TEXT,
         ),
         "replies": _array(
             {"type": "object", "additionalProperties": False},
@@ -130,23 +139,24 @@ def read(snapshot: Any) -> tuple[Population, Undocumented]:
         population.members[seller, text_of(item, "email", where).casefold()] = text_of(
             item, "password", where
         )
+        refuse_unknown(item, ("seller", "email", "password"), where)
     for item, where in items_of(snapshot, "connections", "$"):
         pair = (text_of(item, "customer", where), _seller(population, item, where))
-        population.connections[pair] = _connection(item, where)
+        population.connections[pair] = _connection(item, where, "customer", "seller")
     for item, where in items_of(snapshot, "former", "$"):
         email = text_of(item, "email", where).casefold()
-        population.former[_seller(population, item, where), email] = _connection(item, where)
+        population.former[_seller(population, item, where), email] = _connection(item, where, "seller")
     for item, where in items_of(snapshot, "replies", "$"):
         population.replies[text_of(item, "customer", where)] = _reply(item, where)
+        refuse_unknown(item, ("customer", "reply"), where)
     return population, build(Undocumented, snapshot.get("undocumented", {}), "$.undocumented")
 
 
-def _connection(item: Any, where: str) -> Connection:
-    # A state that an earlier version wrote has no date of the pass apart.
+def _connection(item: Any, where: str, *of: str) -> Connection:
     item = {"access_pass_modified": item.get("date_modified"), **item}
     dates = {key: _moment(item, key, where) for key in _DATES}
     nodes = {key: objects_of(item, key, where) for key in _NODES}
-    return build(Connection, _without(item, "customer", "seller"), where, **dates, **nodes)
+    return build(Connection, _without(item, *of), where, **dates, **nodes)
 
 
 def _plain(connection: Connection) -> dict[str, Any]:

@@ -18,6 +18,7 @@ __all__ = [
     "build",
     "choice",
     "either",
+    "field_value",
     "flag",
     "items_of",
     "moment",
@@ -44,11 +45,13 @@ class Check:
         words: After "must be".
         schema: The same as JSON Schema.
         accepts: Whether a value is one.
+        whole: Whether its numbers are whole ones.
     """
 
     words: str
     schema: Mapping[str, Any]
     accepts: Callable[[Any], bool]
+    whole: bool = False
 
     def __call__(self, _: object, field: "attrs.Attribute[Any]", value: Any) -> None:
         if not self.accepts(value):
@@ -59,7 +62,17 @@ def _or_null(check: Check, optional: bool) -> Check:
     if not optional:
         return check
     schema = {**check.schema, "type": [check.schema["type"], "null"]}
-    return Check(f"{check.words}, or null", schema, lambda value: value is None or check.accepts(value))
+    return attrs.evolve(
+        check,
+        words=f"{check.words}, or null",
+        schema=schema,
+        accepts=lambda value: value is None or check.accepts(value),
+    )
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a string that can be sent: Python's JSON takes half of a pair, ``"\\ud800"``, for one."""
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
 
 
 def _json(value: object) -> str:
@@ -72,9 +85,22 @@ def text(*, optional: bool = False, filled: bool = False) -> Check:
     check = Check(
         words,
         {"type": "string", **schema},
-        lambda value: isinstance(value, str) and bool(value or not filled),
+        lambda value: _is_text(value) and bool(value or not filled),
     )
     return _or_null(check, optional)
+
+
+def field_value() -> Check:
+    """What may stand in a header: it could not be sent with a line break, nor with letters beyond Latin-1.
+
+    See RFC 9110, section 5.5.
+    """
+    other = r"[^\t -~\u00a0-\u00ff]"
+    return Check(
+        "a string without control characters, in Latin-1",
+        {"type": "string", "not": {"pattern": other}},
+        lambda value: isinstance(value, str) and re.search(other, value) is None,
+    )
 
 
 def flag(*, optional: bool = False) -> Check:
@@ -90,6 +116,7 @@ def number(low: float, high: float = 1e9, *, whole: bool = False, optional: bool
         f"{article} number from {low:g} to {high:g}",
         {"type": name, "minimum": low, "maximum": high},
         lambda value: type(value) in kinds and low <= value <= high,
+        whole=whole,
     )
     return _or_null(check, optional)
 
@@ -97,7 +124,10 @@ def number(low: float, high: float = 1e9, *, whole: bool = False, optional: bool
 def choice(*values: object) -> Check:
     """One of ``values``."""
     return Check(
-        f"one of {', '.join(map(_json, values))}", {"enum": [*values]}, lambda value: value in values
+        f"one of {', '.join(map(_json, values))}",
+        {"enum": [*values]},
+        lambda value: value in values,
+        whole=any(isinstance(value, int) for value in values),
     )
 
 
@@ -122,7 +152,7 @@ def nodes() -> Check:
 def moment(*, optional: bool = False) -> Check:
     """A ``datetime`` with an offset; in JSON a date-time."""
     check = Check(
-        "an aware datetime",
+        "a date and time aware of its offset, such as 2026-01-31T09:30:00Z",
         {"type": "string", "format": "date-time"},
         lambda value: isinstance(value, datetime) and value.utcoffset() is not None,
     )
@@ -227,6 +257,8 @@ def build(cls: type[T], members: Any, where: str, **more: Any) -> T:
     refuse_unknown(members, known, where)
     values = {**members, **more}
     for field in fields:
+        if field.name in members and isinstance(field.validator, Check) and field.validator.whole:
+            values[field.name] = _whole(members[field.name])
         if field.default is attrs.NOTHING and field.name not in values:
             raise ValueError(f"{where}: {field.name} is required")
         kind = field.type if isinstance(field.type, type) and issubclass(field.type, StrEnum) else None
@@ -237,6 +269,13 @@ def build(cls: type[T], members: Any, where: str, **more: Any) -> T:
     except ValueError as error:
         reason = str(error)
     raise ValueError(f"{where}: {reason}")
+
+
+def _whole(value: Any) -> Any:
+    """A number of a file: JSON has one kind of them, in which 2.0 is 2."""
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def refuse_unknown(members: Iterable[str], known: Iterable[str], where: str) -> None:
@@ -269,7 +308,7 @@ def text_of(members: Any, key: str, where: str) -> str:
     """The string ``key`` of an object."""
     if not isinstance(members, dict):
         raise ValueError(f"{where}: expected an object")
-    if not isinstance(members.get(key), str):
+    if not _is_text(members.get(key)):
         raise ValueError(f"{where}.{key}: expected a string")
     value: str = members[key]
     return value

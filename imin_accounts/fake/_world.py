@@ -346,4 +346,4 @@ class World:
 
     def _known(self, seller: str) -> None:
         if seller not in self.population.sellers:
-            raise ValueError("there is no such seller; add_seller first")
+            raise ValueError("there is no such seller: add it first")

@@ -6,7 +6,7 @@ import pytest
 
 from imin_accounts.fake import FakeImin, Rule, Status, add_people, add_rosie
 from tests.browser.test_pages import LOOKS, SCREENSHOTS
-from tests.fake.requests import ask
+from tests.fake.requests import ask, with_rosie
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -46,3 +46,30 @@ async def test_the_emulators_page(
         assert asked == [f"{base}/?customer=customer-3"]
         await page.get_by_role("link", name="Log in to").first.click()
         await page.get_by_role("heading", level=1, name="Log in to").wait_for()
+
+
+@pytest.mark.parametrize("width", [1280, 375, 320])
+async def test_an_empty_emulators_page(chromium: "Browser", width: int) -> None:
+    """What there is not is said in a line as wide as the page's, not word by word in a column."""
+    async with FakeImin().serve() as base, await chromium.new_context() as profile:
+        page = await profile.new_page()
+        await page.set_viewport_size({"width": width, "height": 800})
+        await page.goto(base)
+        await page.screenshot(path=SCREENSHOTS / f"emulator-empty-{width}.png", full_page=True)
+        for nothing in ("Nothing was asked yet.", "There are no customers here."):
+            box = await page.get_by_text(nothing).bounding_box()
+            assert box is not None
+            assert box["height"] < 30
+
+
+async def test_a_page_keeps_its_own_policy(chromium: "Browser") -> None:
+    """The console of the browser says nothing, on the emulator's page and on a seller's."""
+    said: list[str] = []
+    async with with_rosie().serve() as base, await chromium.new_context() as profile:
+        page = await profile.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        await page.goto(base)
+        await page.get_by_role("link", name="Log in to").first.click()
+        await page.get_by_role("heading", level=1, name="Log in to").wait_for()
+        await page.wait_for_function("document.readyState === 'complete'")
+    assert said == []

@@ -91,6 +91,38 @@ async def test_mistyping_the_password(rosie: Rosie) -> None:
     await rosie.is_told("Brook Street Pool is connected.")
 
 
+async def test_going_back_after_mistyping_the_password(rosie: Rosie) -> None:
+    """The seller's page says that the link was used, and not that something must be sent again."""
+    await pages.wrong_password(rosie)
+    await rosie.page.get_by_label("Password").fill("password")
+    await rosie.presses(YES)
+    await rosie.is_told("Brook Street Pool is connected.")
+    await rosie.page.go_back()
+    await rosie.sees("This link has been used")
+
+
+async def test_nothing_is_filled_in_after_mistyping_the_password(rosie: Rosie) -> None:
+    """Nor where one is to be chosen; without one nobody joins."""
+    await pages.wrong_password(rosie)
+    assert await rosie.page.get_by_label("Password").input_value() == ""
+    await pages.join(rosie)
+    assert await rosie.page.get_by_label("Choose a password").input_value() == ""
+    await rosie.presses(YES_JOIN)
+    await rosie.is_told("Please choose a password.", role="alert")
+    assert not rosie.broker.is_connected(CASTLE)
+
+
+@pytest.mark.parametrize("field", ["Email address", "Password"])
+async def test_enter_chooses_nothing(rosie: Rosie, field: str) -> None:
+    """Consent is a button's, which is pressed or not; Enter in a field presses none."""
+    await log_in(rosie)
+    sent: list[str] = []
+    rosie.page.on("request", lambda request: sent.append(request.url))
+    await rosie.page.get_by_label(field).press("Enter")
+    await rosie.page.evaluate("new Promise(requestAnimationFrame)")
+    assert (sent, rosie.broker.is_connected(BROOK)) == ([], False)
+
+
 async def test_expired_page(rosie: Rosie) -> None:
     """A form left open for too long ends clearly, and connects nothing."""
     await log_in(rosie)
@@ -215,7 +247,18 @@ async def test_pills_do_not_wrap(rosie: Rosie) -> None:
             "e => [e.clientHeight, parseFloat(getComputedStyle(e).lineHeight) * 1.5]"
         )
         assert height < line
-        assert await pill.evaluate("e => e.getBoundingClientRect().right < innerWidth")
+        assert await pill.evaluate("e => e.scrollWidth <= e.clientWidth"), "its text leaves it"
+
+
+async def test_the_broker_and_its_customer_stand_apart(rosie: Rosie) -> None:
+    """On the narrowest phone too, where both are in the header."""
+    await rosie.page.set_viewport_size({"width": 320, "height": 800})
+    await rosie.opens()
+    header = rosie.page.get_by_role("banner")
+    name, who = [await header.locator(each).bounding_box() for each in ("a", "span")]
+    assert name is not None
+    assert who is not None
+    assert who["x"] - name["x"] - name["width"] > 8 or who["y"] >= name["y"] + name["height"]
 
 
 async def test_disconnecting_with_the_answer_lost(rosie: Rosie) -> None:

@@ -17,12 +17,13 @@ LOOKS: list[tuple[str, int, Literal["light", "dark"]]] = [
     ("phone", 375, "light"),
     ("evening", 1280, "dark"),
     ("night", 375, "dark"),
+    ("small", 320, "light"),
 ]
 
 
 @pytest.mark.parametrize("open_page", PAGES, ids=lambda page: page.__name__.replace("_", "-"))
 async def test_page(rosie: Rosie, open_page: Callable[[Rosie], Awaitable[None]]) -> None:
-    """At a desk and on a phone, by day and at night: accessible, and nothing to scroll sideways for."""
+    """At a desk and on phones, by day and at night: accessible, and nothing to scroll sideways for."""
     axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
     await open_page(rosie)
     await rosie.sees(open_page.__doc__ or "")

@@ -1,23 +1,35 @@
 """The compose file: its commands are understood, and its service may speak to its emulator."""
 
+import asyncio
 import json
+import os
 import re
+import shlex
+import socket
+import sys
 from typing import Any
 
 import click
+import httpx
 import pytest
 
 from imin_accounts import AccountsSession, InvalidRequest
 from imin_accounts.cli._main import imin_accounts as program
-from tests.paths import EXAMPLES
+from imin_accounts.fake import FakeImin, add_rosie
+from tests.paths import EXAMPLES, ROOT
 
 yaml = pytest.importorskip("yaml", reason="the compose file's tests need pyyaml")
 FOLDER = EXAMPLES / "compose"
 
 
+def text_of(file: str) -> str:
+    """One of the example's files."""
+    return (FOLDER / file).read_text(encoding="utf-8")
+
+
 def services() -> Any:
     """What the file says of each service."""
-    return yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    return yaml.safe_load(text_of("compose.yaml"))["services"]
 
 
 def understood(command: list[str]) -> dict[str, Any]:
@@ -32,8 +44,7 @@ def understood(command: list[str]) -> dict[str, Any]:
 
 def test_the_emulator_is_for_everybody_there_and_its_links_for_a_browser_here() -> None:
     """In the image's own command and in the compose file's; the ports are this machine's alone."""
-    text = (FOLDER / "Containerfile").read_text(encoding="utf-8")
-    [command] = re.findall(r"^CMD (\[.*\])$", text, re.MULTILINE)
+    [command] = re.findall(r"^CMD (\[.*\])$", text_of("Containerfile"), re.MULTILINE)
     for options in (understood(json.loads(command)), understood(services()["emulator"]["command"])):
         assert (options["host"], options["admin"]) == ("0.0.0.0", "anywhere")
         assert options["public_url"] == "http://localhost:8080"
@@ -48,3 +59,40 @@ def test_the_service_may_speak_to_the_emulator(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("IMIN_INSECURE_HTTP")
     with pytest.raises(InvalidRequest):
         AccountsSession.from_env()
+
+
+async def test_the_service_starts_and_somebody_can_log_in() -> None:
+    """By its command and its environment, as the file's first lines say; sellers lead back to it."""
+    pytest.importorskip("fastapi", reason="needs fastapi")
+    pytest.importorskip("uvicorn", reason="needs uvicorn")
+    fake, service = FakeImin(), services()["broker"]
+    add_rosie(fake)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [*service["command"][1:-2], "--host=127.0.0.1", f"--port={port}"]
+    login, connections = map(
+        shlex.split, re.findall("^#   (curl .*)$", text_of("compose.yaml"), re.MULTILINE)
+    )
+    origin = service["environment"]["BROKER_ORIGIN"]
+    assert [login[-1], connections[-1]] == [f"{origin}/login", f"{origin}/connections"]
+    assert origin.endswith(":8000")
+    async with fake.serve() as imin:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *command,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **service["environment"], "IMIN_BASE_URL": imin},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            assert process.stderr is not None
+            while b"Uvicorn running" not in (line := await process.stderr.readline()):
+                assert line, "it ended"
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as browser:
+                await browser.post("/login", data=dict([login[login.index("-d") + 1].split("=")]))
+                listed = (await browser.get("/connections")).json()["connections"]
+                assert [each["state"] for each in listed] == ["connected", "unconnected", "no account"]
+                sent = await browser.post("/connections/connect", data={"seller": listed[1]["seller"]})
+                assert str(fake.decline(sent.headers["Location"])).startswith(f"{origin}/connections/return?")
+        finally:
+            process.terminate()
+            await process.communicate()

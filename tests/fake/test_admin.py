@@ -163,12 +163,39 @@ async def test_another_machine_may_not() -> None:
     assert status == 403
 
 
-async def test_anybody_may_if_told_so() -> None:
-    """Then any name will do; another site's page still not."""
-    async with with_rosie().serve(admin="anywhere") as base, aiohttp.ClientSession() as client:
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *((host, 200) for host in ("emulator", "emulator:8080", "10.1.2.3:80", "[fd00::1]", "LOCALHOST")),
+        *((host, 200) for host in ("emulator.test", "a.svc.cluster.local", "host.docker.internal")),
+        *((host, 200) for host in ("tunnel.example", "Tunnel.Example:80")),
+        *((host, 403) for host in ("evil.example", "evil.example:18490", "tunnel.example.evil.example")),
+        *(
+            (host, 403)
+            for host in ("127.0.0.1.evil.example", "emulator.evil.example", "com.", "local.evil.com")
+        ),
+    ],
+)
+async def test_anybody_may_if_told_so(host: str, status: int) -> None:
+    """By an address, its own names and names of no public DNS: no web page can point one here."""
+    options: dict[str, Any] = {"admin": "anywhere", "public_url": "https://tunnel.example/imin"}
+    async with with_rosie().serve(**options) as base, aiohttp.ClientSession() as client:
         admin = AdminEndpoint(with_rosie(), base, client)
-        assert (await admin.call("GET", "state", Host="emulator.test"))[0] == 200
-        assert (await admin.call("GET", "state", Origin="https://evil.example"))[0] == 403
+        assert (await admin.call("GET", "state", Host=host))[0] == status
+        posted, _ = await admin.call("POST", "reset", Host=host, Origin=f"http://{host}")
+        assert posted == (204 if status == 200 else 403)
+        assert (await admin.call("GET", "state", Host=host, Origin="https://other.example"))[0] == 403
+
+
+async def test_a_body_that_is_too_large_is_refused_like_the_rest(admin: AdminEndpoint) -> None:
+    """As JSON."""
+
+    async def in_pieces() -> AsyncIterator[bytes]:
+        for _ in range(65):
+            yield bytes(1024 * 1024)
+
+    async with admin.client.put(f"{admin.base}/_emulator/state", data=in_pieces()) as reply:
+        assert (reply.status, "67108864" in (await reply.json())["error"]) == (413, True)
 
 
 @pytest.mark.parametrize("name", ["state", "faults", "advance"])

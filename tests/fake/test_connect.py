@@ -60,6 +60,7 @@ async def test_declining_changes_nothing() -> None:
         pytest.param("RegisterAction", {"email": "x@y.example"}, "wrong password", id="no such member"),
         pytest.param("RegisterAction", {"email": ""}, "no email", id="no email"),
         pytest.param("CreateAction", {"password": PASSWORD}, "already a member", id="email taken"),
+        pytest.param("CreateAction", {"email": "n@b.example", "password": ""}, "no password", id="empty"),
         pytest.param("CreateAction", {"email": ""}, "no email", id="no email for a new account"),
     ],
 )

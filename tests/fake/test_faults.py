@@ -81,7 +81,20 @@ async def test_a_status_without_a_body_has_none(status: int, body: ErrorBody) ->
     assert (response.status, response.body, "content-type" in response.headers) == (status, b"", False)
 
 
-@pytest.mark.parametrize(("given", "sent"), [(7, "7"), (0.5, "0.5"), ("Sun, 01 Mar 2026 12:00:00 GMT",) * 2])
+DATE = "Sun, 01 Mar 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (7, "7"),
+        (0.5, "0.5"),
+        (1_234_567, "1234567"),
+        (1e9, "1000000000"),
+        (DATE, DATE),
+        ("caf\xe9", "caf\xe9"),
+    ],
+)
 async def test_retry_after(emulator: Emulator, given: float | str, sent: str) -> None:
     """Seconds or a date, as given."""
     emulator.fake.faults.add(Rule(Status(503, retry_after=given)))

@@ -43,7 +43,9 @@ EFFECTS: dict[type[Effect], st.SearchStrategy[Effect]] = {
         Status,
         st.integers(200, 599),
         body=st.sampled_from(ErrorBody),
-        retry_after=st.none() | st.integers(0, 60) | st.text(max_size=5),
+        retry_after=st.none()
+        | st.integers(0, 60)
+        | st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=5),
         processed=st.booleans(),
     ),
     Latency: st.builds(Latency, st.floats(0, 60)),
@@ -155,6 +157,17 @@ def test_every_effect_is_known_everywhere() -> None:
             r"\$\.rules\[0\]: nth must be a whole number from 1",
         ),
         ({"rules": [{"effect": {"drop": {}}, "nth": 1.5}]}, r"\$\.rules\[0\]: "),
+        (
+            {"rules": [{"effect": {"other_customer": {"customer": "\ud800"}}}]},
+            r"\.other_customer: customer must be a string",
+        ),
+        *(
+            (
+                {"rules": [{"effect": {"status": {"status": 503, "retry_after": text}}}]},
+                r"\$\.rules\[0\]\.effect\.status: retry_after must be a string without control characters",
+            )
+            for text in ("a\nb", "a\rb", "1\r\n", "\0", "\x7f", "\x85", "5 \u20ac", "\u2028", "\ud800")
+        ),
         ({"rate_limit": {"per_second": 0}}, r"\$\.rate_limit: per_second must be a whole number from 1"),
     ],
 )
@@ -211,6 +224,7 @@ def but(part: str, **changes: Any) -> dict[str, Any]:
         ({**GOOD, "sellers": {}}, r"\$\.sellers: expected an array"),
         ({**GOOD, "sellers": ["urn:s"]}, r"\$\.sellers\[0\]: expected an object"),
         ({**GOOD, "undocumented": {"teapot": 1}}, r"\$\.undocumented: there is no member 'teapot'"),
+        (but("members", age=7), r"\$\.members\[0\]: there is no member 'age'"),
         (but("sellers", **{"@id": 7}), r"\$\.sellers\[0\]\.@id: expected a string"),
         (but("customers", id=None), r"\$\.customers\[0\]\.id: expected a string"),
         (but("customers", email=7), r"\$\.customers\[0\]: email must be a string"),
@@ -220,9 +234,12 @@ def but(part: str, **changes: Any) -> dict[str, Any]:
         (but("connections", seller="urn:x"), r"\$\.connections\[0\]\.seller: there is no such seller"),
         (
             but("connections", date_linked="soon"),
-            r"\$\.connections\[0\]: date_linked must be an aware datetime",
+            r"\$\.connections\[0\]: date_linked must be a date and time aware of its offset",
         ),
-        (but("connections", date_modified="2026-01-01"), r"date_modified must be an aware datetime"),
+        (
+            but("connections", date_modified="2026-01-01"),
+            r"date_modified must be a date and time aware of its offset",
+        ),
         (but("connections", hidden_entitlements="no"), r"hidden_entitlements must be true or false"),
         (but("connections", evidence=[7]), r"\$\.connections\[0\]\.evidence\[0\]: expected an object"),
     ],

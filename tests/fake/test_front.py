@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import attrs
 import pytest
+from yarl import URL
 
 from imin_accounts.fake import Drop, FakeImin, Rule, Status, add_people, add_rosie
 from imin_accounts.fake._front import prefers_html
@@ -168,6 +169,12 @@ async def test_a_wrong_method(visitor: Visitor, path: str, allowed: str) -> None
         assert (status, headers["Allow"]) == (405, allowed)
 
 
+async def test_a_browsers_icon_is_no_request_to_imin(visitor: Visitor) -> None:
+    """It asks for one wherever it shows JSON: nothing is wrong with its key, and the record has none."""
+    assert (await visitor.asks("/favicon.ico"))[0] == 204
+    assert visitor.fake.requests == ()
+
+
 async def test_head_is_get_without_the_body(visitor: Visitor) -> None:
     """For whoever looks whether it is there."""
     for path in ("/", "/openapi.json", "/_emulator/", "/_emulator/state"):
@@ -216,6 +223,30 @@ async def test_the_log_has_a_line_each_and_no_secret(
         "GET /seller/*** 200",
         f"DELETE {path} connection dropped",
     ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("https://b.example/back", "https://b.example/back"),
+        ("https://b.example/back?state=signed", "https://b.example/back?***"),
+        ("https%3A%2F%2Fb.example%2Fback%3Fstate%3Dsigned%26a", "https%3A%2F%2Fb.example%2Fback?***"),
+        ("https%3a%2f%2fb.example%2fback%3fstate%3dsigned", "https%3a%2f%2fb.example%2fback?***"),
+        ("https%253A%252F%252Fb.example%252F%253Fstate%253Dsigned", "https%253A%252F%252Fb.example%252F?***"),
+        ("https://b.example/%23signed", "https://b.example/?***"),
+        ("https%3A%2F%2Fme%3Asigned%40b.example%2F", "https%3A%2F%2F***@b.example%2F"),
+        ("?signed", "?***"),
+    ],
+)
+async def test_the_log_has_no_query_of_a_way_back(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture, sent: str, shown: str
+) -> None:
+    """A broker signs there who comes back, however the address is encoded."""
+    caplog.set_level("INFO", "imin_accounts.fake")
+    url = f"{visitor.base}/api/v2/customers/rosie/accounts?seller=s&redirectUri={sent}"
+    async with visitor.client.get(URL(url, encoded=True)):
+        pass
+    assert caplog.messages[0].endswith(f"?seller=s&redirectUri={shown} 401")
 
 
 @pytest.mark.parametrize("public", ["http://localhost:8080", "https://emulator.example/imin/"])

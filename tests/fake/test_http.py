@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from imin_accounts.fake import FakeImin, Undocumented
-from tests.fake.requests import BACK, SELLER, request, state, with_rosie
+from tests.fake.requests import BACK, SELLER, request, state, target, with_rosie
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -126,6 +126,24 @@ async def test_logging_in(fake: FakeImin, browser: Browser) -> None:
     again = {**Form(page).fields, "password": "right", "decision": "consent"}
     reply, _ = await asyncio.to_thread(browser.open, "POST", Form(page).action, again)
     assert (reply.headers["Location"], await state(fake)) == (BACK, "connected")
+
+
+async def test_a_browser_is_sent_to_the_form_again(fake: FakeImin) -> None:
+    """Whatever was wrong: what it shows then is no answer to a POST, and says what was wrong."""
+    fake.add_member(SELLER, "rosie@example.com", password="right")
+    link = await target(fake)
+    async with fake.serve() as base, httpx.AsyncClient(headers={"Accept": "text/html"}) as browser:
+        visit = (await browser.get(link.replace("https://book.imin.co", base), follow_redirects=True)).url
+        for email, said in (("ada@example.com", "password is wrong"), ("", "give an email address")):
+            form = {"email": email, "password": "right", "decision": "consent"}
+            sent = await browser.post(visit, data=form)
+            assert (sent.status_code, sent.next_request and sent.next_request.url) == (303, visit)
+            page = await browser.get(visit)
+            assert (page.status_code, said in page.text, Form(page.text).fields["email"]) == (
+                200,
+                True,
+                email,
+            )
 
 
 async def test_declining(fake: FakeImin, browser: Browser) -> None:
@@ -324,6 +342,7 @@ async def test_a_host_that_is_none_is_refused(browser: Browser, path: str, host:
     """Every link and redirect begins with it."""
     answer = await raw(browser, f"GET {path} HTTP/1.1\r\nHost: {host}\r\n".encode("latin-1"))
     assert re.match(rb"HTTP/1\.[01] 400 ", answer)
+    assert answer.startswith(b"HTTP/1.0") or b'{\n  "error": ' in answer, "1.0 is what is no HTTP at all"
 
 
 MALFORMED = [

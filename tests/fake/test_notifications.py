@@ -243,7 +243,7 @@ def test_a_rule_about_notifications_counts_no_request() -> None:
     fake.faults.load({"rules": [{"nth": 2, "effect": {"lost": {}}}, {"effect": {"late": {"seconds": 5}}}]})
     script = fake.faults.script()
     assert [list(rule["effect"]) for rule in script["rules"]] == [["lost"], ["late"]]
-    with pytest.raises(ValueError, match="endpoint must be None"):
+    with pytest.raises(ValueError, match="endpoint must be left out"):
         Rule(Lost(), endpoint="get_seller_accounts")
     fake.faults.load(script)
     fake.disconnect("a", SELLER)

@@ -260,6 +260,55 @@ async def test_the_schema_is_what_is_accepted(client: Client, of: str) -> None:
             assert status == 400 or validator.is_valid(wrong), (path, other, answer)
 
 
+LOST: dict[str, Any] = {"effect": {"lost": {}}}
+DROP: dict[str, Any] = {"effect": {"drop": {}}}
+MOMENT = "2026-01-01T00:00:00Z"
+CONNECTED = {"seller": ACME, "email": "a@b", "date_linked": MOMENT, "date_modified": MOMENT}
+
+
+@pytest.mark.parametrize(
+    ("of", "part", "item"),
+    [
+        pytest.param("faults", "rules", {**DROP, "nth": 1.0}, id="a float that is whole"),
+        pytest.param("faults", "rules", {**DROP, "nth": [1e9, 2]}, id="such floats"),
+        pytest.param("faults", "rules", {**DROP, "nth": 1.5}, id="a float that is not"),
+        pytest.param("faults", "rules", {"effect": {"status": {"status": 503.0}}}, id="a status as a float"),
+        pytest.param(
+            "faults",
+            "rules",
+            {"effect": {"status": {"status": 503, "retry_after": "a\nb"}}},
+            id="a line break in a header",
+        ),
+        pytest.param("faults", "rules", {**LOST, "endpoint": None}, id="a notification of any endpoint"),
+        pytest.param(
+            "faults", "rules", {**LOST, "endpoint": "get_seller_accounts"}, id="a notification of an endpoint"
+        ),
+        pytest.param("faults", "rules", {**DROP, "endpoint": "get_seller_accounts"}, id="an endpoint"),
+        pytest.param("state", "connections", {**CONNECTED, "customer": "c"}, id="a pass without a date"),
+        pytest.param("state", "connections", CONNECTED, id="nobody's connection"),
+        pytest.param("state", "former", {**CONNECTED, "customer": "c"}, id="too much of an account"),
+        pytest.param("state", "former", CONNECTED, id="a former account"),
+        pytest.param("state", "former", {**CONNECTED, "email": None}, id="a former account of nobody"),
+        pytest.param("state", "members", {"seller": ACME, "email": "e", "password": "p"}, id="a member"),
+        pytest.param(
+            "state", "members", {"seller": ACME, "email": "e", "password": "p", "age": 7}, id="too much"
+        ),
+        pytest.param(
+            "state", "replies", {"customer": "c", "reply": "{}", "age": 7}, id="too much of a reply"
+        ),
+    ],
+)
+async def test_the_schema_accepts_what_is_accepted(client: Client, of: str, part: str, item: Any) -> None:
+    """And nothing else, where no value depends on another of the same file."""
+    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
+    _, schema = await client.do("GET", f"{of}/schema")
+    document = {"rules": []} if of == "faults" else {"version": 1.0, "sellers": [{"@id": ACME}]}
+    document[part] = [item]
+    status, answer = await client.do("PUT", of, document)
+    valid = jsonschema.Draft202012Validator(schema).is_valid(document)
+    assert status == (204 if valid else 400), answer
+
+
 def scalars(document: Any) -> list[tuple[Any, ...]]:
     """Where the first item of each array, and whatever is no JSON-LD, has a value that is no object."""
     found = []
