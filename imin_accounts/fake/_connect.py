@@ -40,8 +40,8 @@ class ConnectRefused(Exception):
     Attributes:
         reason: ``"forged"``, ``"expired"`` and ``"used"`` are about the link or the visit;
             ``"wrong password"``, ``"already a member"``, ``"no email"`` and ``"no password"`` about what was
-            entered. Where the seller knows nobody by the email it is ``"wrong password"`` too, as its page has
-            one answer for both; the text tells them apart.
+            entered. Where the seller knows nobody by the email it is ``"wrong password"`` too, as its page
+            has one answer for both; the text tells them apart.
     """
 
     def __init__(self, reason: Refusal, *, text: str | None = None) -> None:
