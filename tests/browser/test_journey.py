@@ -14,6 +14,7 @@ from tests.browser.broker import (
     JOIN,
     LOG_IN,
     NO,
+    NOW,
     YES,
     YES_JOIN,
     Broker,
@@ -239,7 +240,8 @@ async def test_notices_differ_in_look(rosie: Rosie) -> None:
 
 
 async def test_pills_do_not_wrap(rosie: Rosie) -> None:
-    """On the narrowest phone each state stands on one line, within its card."""
+    """On the narrowest phone each state stands on one line, within its card, with the longest date too."""
+    rosie.broker.fake.connect("rosie", ACME, date_linked=NOW.replace(year=2025, month=9, day=30))
     await rosie.page.set_viewport_size({"width": 320, "height": 800})
     await rosie.opens()
     for pill in await rosie.page.locator(".state").all():
