@@ -136,7 +136,10 @@ def time_text(moment: datetime) -> str:
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, str) and datetime.fromisoformat(value).utcoffset() is not None
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).utcoffset() is not None
+    except ValueError:
+        return False
 
 
 _KINDS: dict[str, Callable[[object], bool]] = {
