@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -12,6 +13,7 @@ import click
 
 from imin_accounts.cli._export.text import JsonLines
 from imin_accounts.cli._files import CannotWrite, replacing
+from imin_accounts.cli._many.ids import STDIN
 from imin_accounts.cli.rows import Row
 
 
@@ -58,7 +60,8 @@ class Kept:
 
     def _close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what there was no room for is tried again here
+                self._file.close()
             self._file = None
 
 
@@ -67,12 +70,13 @@ def tell_how_to_go_on(kept: Path | None, ids: Path, selected: list[str], audited
 
     Args:
         kept: An export of it; None where there is none.
-        selected: The options that chose the identifiers, and those that say how to reach imin.
+        selected: The options that choose the identifiers, and those that say how to reach imin and how fast.
         audited: The audit's own options.
     """
     where = f"What was read is in {kept}, an export." if kept else "What was read could not be kept."
     out = str(kept or "accounts.jsonl")
-    click.echo(f"{where} To go on:", err=True)
+    how = "To go on, with the same identifiers on standard input again:" if ids == STDIN else "To go on:"
+    click.echo(f"{where} {how}", err=True)
     export = ["export", str(ids), *selected, "-o", out, "--resume"]
     for command in (export, ["audit", out, *audited]):
         click.echo(f"  {shlex.join(['imin-accounts', *command])}", err=True)

@@ -160,8 +160,8 @@ def selection_options(command: Command) -> Command:
             type=click.Path(dir_okay=False, path_type=Path),
             callback=_no_export,
             metavar="FILE",
-            help="Write the identifiers of all who failed or were not asked for to FILE, one a line: a list "
-            "to feed back. Replaces FILE.",
+            help="Write the identifiers of all who failed, were read in part or were not asked for to FILE, one "
+            "a line: a list to feed back. Replaces FILE.",
         ),
         click.option("--allow-empty", is_flag=True, help="A list without identifiers is no error."),
         click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the next N customers."),
