@@ -122,7 +122,7 @@ def audit(
                 options = ["--within", duration_text(within)]
                 options += ["--report", str(report)] if report else []
                 options += ["--failed", str(selection.failed)] if selection.failed else []
-                tell_how_to_go_on(kept.keep(), ids, [*selection.options, *pace, *given()], options)
+                tell_how_to_go_on(kept.keep(), ids, [*selection.options, *given()], options, pace)
         found.failures, found.left = result.failures, result.left
     if report is not None:
         write_report(report, found, sources=(ids, key_file()))

@@ -101,8 +101,9 @@ def failure_in(rows: Sequence[Row]) -> Failure | None:
     """Why a customer could not be read, or not the whole of the reply; None where all could."""
     if is_error(rows):
         return Failure.in_row(rows[0])
-    problems = ((row["seller_id"], details(row).get("problems", ())) for row in rows if row["problems"])
-    return Failure.in_part(str(rows[0]["customer"]), [(id and str(id), texts) for id, texts in problems])
+    sellers = (None if row["seller_id"] is None else str(row["seller_id"]) for row in rows)
+    problems = [details(row).get("problems", []) if row["problems"] else [] for row in rows]
+    return Failure.in_part(str(rows[0]["customer"]), zip(sellers, problems, strict=True))
 
 
 def checked(found: object) -> Row:

@@ -288,7 +288,9 @@ def test_a_dry_run_that_read_nobody_says_so(unused_tcp_port: int) -> None:
 def test_a_404_to_a_disconnection_says_nothing_of_the_customer(imin_server: str, fake_imin: FakeImin) -> None:
     """They have just been read: it is no unknown customer, and exit code 3."""
     fake_imin.connect("customer-1", "https://sellers.example.com/1")
-    fake_imin.faults.add(Rule(Status(404), method="DELETE", customer="customer-1", nth=range(1, 99)))
+    fake_imin.faults.add(
+        Rule(Status(404), endpoint="delete_seller_account", customer="customer-1", nth=range(1, 99))
+    )
     ran = run(
         "disconnect-all", "customer-1", "--journal", "j", "--yes", "--json", env=environment(imin_server)
     )

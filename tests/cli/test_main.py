@@ -1,5 +1,6 @@
 """The command itself: help, version, the key, exit codes, what it needs."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path

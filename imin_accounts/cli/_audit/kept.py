@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -65,18 +66,21 @@ class Kept:
             self._file = None
 
 
-def tell_how_to_go_on(kept: Path | None, ids: Path, selected: list[str], audited: list[str]) -> None:
+def tell_how_to_go_on(
+    kept: Path | None, ids: Path, selected: list[str], audited: list[str], pace: Sequence[str] = ()
+) -> None:
     """Say on standard error where what was read is, and the commands that go on from there.
 
     Args:
         kept: An export of it; None where there is none.
-        selected: The options that choose the identifiers, and those that say how to reach imin and how fast.
+        selected: The options that choose the identifiers, and those that say how to reach imin.
         audited: The audit's own options.
+        pace: How many more customers, and how fast.
     """
     where = f"What was read is in {kept}, an export." if kept else "What was read could not be kept."
     out = str(kept or "accounts.jsonl")
     how = "To go on, with the same identifiers on standard input again:" if ids == STDIN else "To go on:"
     click.echo(f"{where} {how}", err=True)
-    export = ["export", str(ids), *selected, "-o", out, "--resume"]
+    export = ["export", str(ids), *selected, "-o", out, "--resume", *pace]
     for command in (export, ["audit", out, *audited]):
         click.echo(f"  {shlex.join(['imin-accounts', *command])}", err=True)

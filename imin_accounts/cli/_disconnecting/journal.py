@@ -109,7 +109,7 @@ class Journal:
         return set(self._open.get(customer, ()))
 
     def take_disconnected(self, customer: str) -> int:
-        """How many accounts of the customer have certainly been disconnected since this was asked for last."""
+        """How many accounts of the customer have certainly been disconnected, since this was asked last."""
         return self._disconnected.pop(customer, 0)
 
     @property

@@ -58,7 +58,7 @@ class Result:
     @property
     def exit_code(self) -> int:
         """0 where every customer was read whole, 3 where some were, or in part, else why none was."""
-        if self.left or (self.failures and self.read):
+        if self.left or ((self.failed or self.failures) and self.read):
             return PARTLY_DONE
         return self.failures.exit_code if self.failed else 0
 

@@ -101,3 +101,21 @@ def test_what_chose_the_customers_goes_on(capsys: pytest.CaptureFixture[str]) ->
     told = capsys.readouterr().err
     assert "could not be kept" in told
     assert "  imin-accounts export 'my list.csv' --column 'Kunden Nr' -o accounts.jsonl --resume\n" in told
+
+
+def test_what_goes_on_goes_on_as_it_began(folder: Path, imin_server: str, fake_imin: FakeImin) -> None:
+    """As fast, with as many customers as were left, to the same list of failures; a flag is a flag."""
+    add_crowd(fake_imin, sellers=1, customers=COUNT)
+    fake_imin.faults.add(Rule(Status(401), nth=range(11, 9_999)))
+    pace = ("--rate", "900", "--concurrency", "1", "--limit", "20", "--failed", "bad.txt", "--insecure-http")
+    ran = run("audit", "ids.txt", *pace, env=environment(imin_server))
+    export, audit = re.findall(r"^  imin-accounts (.*)$", ran.err, re.MULTILINE)
+    assert export.endswith("--resume --rate 900 --concurrency 1 --limit 10")
+    assert export.startswith("export ids.txt --insecure-http -o ")
+    assert audit.endswith(" --failed bad.txt")
+
+
+def test_a_spent_pipe_has_to_be_fed_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """The identifiers came on standard input, which nobody can read twice."""
+    tell_how_to_go_on(None, Path("-"), [], [])
+    assert "To go on, with the same identifiers on standard input again:\n" in capsys.readouterr().err
