@@ -1,5 +1,6 @@
 """How to reach imin: the options for it, and the session that they make."""
 
+import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +67,11 @@ def key_file() -> Path | None:
 def given() -> list[str]:
     """The options that were given, as they are typed."""
     options = click.get_current_context().ensure_object(dict)
-    return [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    return [
+        text
+        for name, value in options.items()
+        for text in (f"--{name.replace('_', '-')}", *([] if value is True else [str(value)]))
+    ]
 
 
 def session(**more: Any) -> "AccountsSession":
@@ -76,15 +81,32 @@ def session(**more: Any) -> "AccountsSession":
         more: Further arguments for ``AccountsSession``, which win over the options.
 
     Raises:
-        InvalidRequest: No key, or an unusable value.
+        UnusableKey: There is no key, or what there is can't be one.
+        InvalidRequest: Another value is unusable.
     """
-    from imin_accounts import AccountsSession
+    from imin_accounts import AccountsSession, InvalidRequest
+    from imin_accounts.cli._failures import UnusableKey
 
     options = {**click.get_current_context().ensure_object(dict), **more}
     file: Path | None = options.pop("api_key_file", None)
     if file is not None and "api_key" not in more:
         options["api_key"] = key_in(file)
-    return AccountsSession.from_env(**options)
+    try:
+        return AccountsSession.from_env(**options)
+    except InvalidRequest as error:
+        wrong = str(error)
+    try:
+        AccountsSession.from_env(**{**options, "api_key": "another"})
+    except InvalidRequest as error:
+        in_python = re.sub("insecure_http(=True)?", "--insecure-http", str(error))
+        raise InvalidRequest(in_python) from None
+    raise UnusableKey(wrong)
+
+
+class CannotReadKey(CannotRead):
+    """The file that is to hold the key is not what it should be."""
+
+    exit_code = 4
 
 
 def key_in(file: Path) -> str:
@@ -94,7 +116,7 @@ def key_in(file: Path) -> str:
         encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
         return content.decode(encoding).strip()
     except OSError as error:
-        raise CannotRead(file, error) from None
+        raise CannotReadKey(file, error) from None
     except UnicodeError:  # its text would quote the key
         pass
-    raise CannotRead(file, "it is not UTF-8: an API key is plain ASCII text")
+    raise CannotReadKey(file, "it is not UTF-8: an API key is plain ASCII text")

@@ -5,7 +5,7 @@ only where somebody asked for it: with ``--json``, in a journal or an export, an
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from typing import Any
@@ -13,10 +13,11 @@ from typing import Any
 import attrs
 import click
 
-from imin_accounts import DeadlineExceeded, IminError
+from imin_accounts import DeadlineExceeded, IminError, InvalidRequest, SellerAccounts
 from imin_accounts.cli._output import count_text, print_json
 
 FAILED, USAGE, PARTLY_DONE, NOT_AUTHORISED, UNREACHABLE = 1, 2, 3, 4, 5
+_MOST_PROBLEMS = 3
 
 
 class Kind(Enum):
@@ -31,7 +32,19 @@ class Kind(Enum):
     KEY = ("key", "401 or 403", "check the API key, and what it is allowed to", NOT_AUTHORISED)
     UNKNOWN = ("unknown customer", "404", "check those identifiers, and the address asked", FAILED)
     THROTTLED = ("throttled", "429", "repeat later, or with a lower --rate", FAILED)
+    NO_ACCOUNT = (
+        "no such account",
+        "404 to its disconnection",
+        "imin has just listed it: repeat later; if it stays so, tell imin",
+        PARTLY_DONE,
+    )
     UNREADABLE = ("unreadable", "of imin's reply", "repeat later; if it stays so, tell imin", FAILED)
+    IN_PART = (
+        "unreadable in part",
+        "the rest of the reply was read",
+        "see what with `imin-accounts accounts`, and tell imin",
+        PARTLY_DONE,
+    )
     ERROR = ("error at imin", "another status", "repeat later; if it stays so, tell imin", FAILED)
     IDENTIFIER = ("bad identifier", "it can't be sent", "mend those identifiers", USAGE)
     IN_DOUBT = ("in doubt", "connected still, or nobody can tell", "repeat later", PARTLY_DONE)
@@ -43,6 +56,10 @@ class Kind(Enum):
         self.detail = detail
         self.advice = advice
         self.exit_code = exit_code
+
+
+class UnusableKey(InvalidRequest):
+    """There is no API key, or what there is can't be one."""
 
 
 def kind_of(error_type: str, status: int | None) -> Kind:
@@ -57,7 +74,7 @@ def kind_of(error_type: str, status: int | None) -> Kind:
             return Kind.UNREACHABLE
         case "DeadlineExceeded":
             return Kind.UNREACHABLE if status is None else Kind.ERROR
-        case "AuthenticationError":
+        case "AuthenticationError" | "UnusableKey":
             return Kind.KEY
         case "NotFound":
             return Kind.UNKNOWN
@@ -120,6 +137,28 @@ class Failure:
             text=str(row["error_text"] or ""),
         )
 
+    @classmethod
+    def in_part(cls, customer: str, problems: Iterable[tuple[str | None, Sequence[str]]]) -> "Failure | None":
+        """That a part of what was read of a customer can't be read; None where everything can.
+
+        Args:
+            problems: Those of each account, after its seller; one, however many there are, is made of them.
+        """
+        found = [(seller, texts) for seller, texts in problems if texts]
+        if not found:
+            return None
+        texts = list(dict.fromkeys(text for _, texts in found for text in texts))
+        more = len(texts) - _MOST_PROBLEMS
+        text = "; ".join(texts[:_MOST_PROBLEMS]) + (f"; and {more:,} more" if more > 0 else "")
+        seller = found[0][0] if len(found) == 1 else None
+        return cls(customer=customer, seller=seller, kind=Kind.IN_PART, text=text)
+
+    @classmethod
+    def in_accounts(cls, customer: str, accounts: SellerAccounts) -> "Failure | None":
+        """The same of a reply."""
+        of_each = ((each.seller.id if each.seller else None, each.problems) for each in accounts)
+        return cls.in_part(customer, [(None, accounts.problems), *of_each])
+
     def as_json(self) -> dict[str, Any]:
         """Its values by name."""
         return {**attrs.asdict(self), "kind": self.kind.label}
@@ -137,13 +176,21 @@ class Failures:
         """One more."""
         self._by_customer.setdefault(failure.customer, []).append(failure)
 
-    def add_left(self, customers: Iterable[str], ended_by: Exception | None) -> None:
-        """Those with whom a run did not come to an end, and what ended it; None for an interrupt."""
+    def add_left(
+        self, customers: Iterable[str], ended_by: Exception | None, under_way: Container[str] = ()
+    ) -> None:
+        """Those with whom a run did not come to an end, and what ended it; None for an interrupt.
+
+        Args:
+            under_way: Those of them whom ``ended_by`` is about: who had been asked for, and no others.
+        """
         for customer in customers:
-            if isinstance(ended_by, IminError):
+            if ended_by is None or customer not in under_way:
+                self.add(Failure(customer=customer, kind=Kind.NOT_ASKED, text=Kind.NOT_ASKED.detail))
+            elif isinstance(ended_by, IminError):
                 self.add(Failure.of(customer, ended_by))
             else:
-                kind = Kind.NOT_ASKED if ended_by is None else Kind.NOT_WRITTEN
+                kind = Kind.NOT_WRITTEN
                 self.add(Failure(customer=customer, kind=kind, text=kind.detail))
 
     def __iter__(self) -> Iterator[Failure]:
@@ -167,6 +214,14 @@ class Failures:
         )
 
     @property
+    def in_part(self) -> int:
+        """How many customers were read, but for a part."""
+        return sum(
+            all(failure.kind is Kind.IN_PART for failure in failures)
+            for failures in self._by_customer.values()
+        )
+
+    @property
     def exit_code(self) -> int:
         """The one that says why, where nothing else was done: unreachable only if no reply came at all."""
         return UNREACHABLE if self.kinds.keys() == {Kind.UNREACHABLE} else FAILED
@@ -181,10 +236,20 @@ class Failures:
         Args:
             what: What became of the customers, such as ``"could not be read"``.
         """
-        if self:
-            click.echo(f"{count_text(len(self), 'customer')} {what}:", err=True)
-        for kind, count in self.kinds.most_common():
-            click.echo(f"  {count:,} {kind.label} ({kind.detail}): {kind.advice}.", err=True)
+        kinds = self.kinds
+        in_part = self.in_part
+        if whole := len(self) - in_part:
+            click.echo(f"{count_text(whole, 'customer')} {what}:", err=True)
+        for kind, count in kinds.most_common():
+            if kind is not Kind.IN_PART:
+                _tell(kind, count)
+        if in_part:
+            click.echo(f"{count_text(in_part, 'customer')} could be read in part only:", err=True)
+            _tell(Kind.IN_PART, in_part)
+
+
+def _tell(kind: Kind, count: int) -> None:
+    click.echo(f"  {count:,} {kind.label} ({kind.detail}): {kind.advice}.", err=True)
 
 
 @contextmanager

@@ -28,6 +28,8 @@ from imin_accounts.cli._many.run import Result, run_all
 from imin_accounts.cli._output import console, count_text, json_option, print_json
 from imin_accounts.cli.rows import rows_of
 
+_CONCURRENCY = 64
+
 
 @click.command(
     epilog=examples(
@@ -52,7 +54,7 @@ from imin_accounts.cli.rows import rows_of
     help="Write an HTML page with charts as well, long tables whole in a folder beside it; replaces FILE.",
 )
 @selection_options
-@pace_options(concurrency=64)
+@pace_options(concurrency=_CONCURRENCY)
 @json_option
 @connection_options
 @click.pass_context
@@ -114,9 +116,13 @@ def audit(
                 were = f"{count_text(result.left, 'customer')} {'was' if result.left == 1 else 'were'}"
                 click.echo(f"{'Ended' if ended else 'Interrupted'}: {were} not asked for.", err=True)
             if result.left and (result.read or result.failed):
+                pace = ["--rate", f"{rate}".removesuffix(".0")] if rate else []
+                pace += ["--concurrency", f"{concurrency}"] if concurrency != _CONCURRENCY else []
+                pace += ["--limit", f"{result.left}"] if selection.limit else []
                 options = ["--within", duration_text(within)]
                 options += ["--report", str(report)] if report else []
-                tell_how_to_go_on(kept.keep(), ids, [*selection.options, *given()], options)
+                options += ["--failed", str(selection.failed)] if selection.failed else []
+                tell_how_to_go_on(kept.keep(), ids, [*selection.options, *given()], options, pace)
         found.failures, found.left = result.failures, result.left
     if report is not None:
         write_report(report, found, sources=(ids, key_file()))

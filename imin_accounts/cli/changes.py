@@ -74,9 +74,9 @@ def changes(
       description of an error; whether an entitlement that asks for proof is
       held as well; what is not documented.
 
-    What could not be read, in OLD or in NEW, is never told as a change; a customer who could not be is
-    "customer not read", and exit code 3 says that there are such. Who is in one of the two files alone is
-    told as "customer added" or "customer missing".
+    What could not be read, in OLD or in NEW, is never told as connected or gone: of an account it is "seller
+    unreadable", of a customer "customer not read", and exit code 3 says that there are such. Who is in one of
+    the two files alone is told as "customer added" or "customer missing".
 
     IDS with --snapshots is a round for cron. It holds your identifiers, as for `export`. Each customer is
     read, and what changed since the last round is printed, a line of JSON each. Who is met for the first

@@ -10,11 +10,11 @@ import click
 from imin_accounts.cli._export.parquet import write_parquet
 from imin_accounts.cli._export.sinks import PARQUET, READABLE, open_sink, read_customers, suffix_in
 from imin_accounts.cli._export.sqlite import SQLITE_LEAVES
-from imin_accounts.cli._failures import Failure, Failures
+from imin_accounts.cli._failures import Failures
 from imin_accounts.cli._files import refuse_same, replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import count_text
-from imin_accounts.cli.rows import Row, is_error
+from imin_accounts.cli.rows import Row, failure_in
 
 
 @click.command(
@@ -40,7 +40,9 @@ def convert(source: Path, target: Path) -> None:
 
     FROM and TO end with .jsonl, .csv, .sqlite or .parquet. The columns are the same in every format;
     `imin-accounts export --help` lists them. TO must not exist yet. It is readable by you only: it holds
-    your identifiers. Customers who could not be read when it was exported are in it too, and are counted.
+    your identifiers. Customers who could not be read, or not whole, when it was exported are in it too, and
+    are counted on standard error. The exit code is of the copy: 0 where it is whole. `imin-accounts audit TO`
+    names them, and has exit code 3.
     """
     refuse_same(target, "TO", source)
     # SQLite would take what a killed export left beside a file of that name for a part of the new one.
@@ -56,8 +58,8 @@ def convert(source: Path, target: Path) -> None:
 
 def _noting(customers: Iterable[list[Row]], failures: Failures) -> Iterator[list[Row]]:
     for rows in customers:
-        if is_error(rows):
-            failures.add(Failure.in_row(rows[0]))
+        if (failure := failure_in(rows)) is not None:
+            failures.add(failure)
         yield rows
 
 

@@ -13,7 +13,6 @@ from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._disconnecting.dry_run import dry_run as show_connected
 from imin_accounts.cli._disconnecting.journal import Journal
 from imin_accounts.cli._disconnecting.run import Disconnecting
-from imin_accounts.cli._failures import PARTLY_DONE
 from imin_accounts.cli._files import CannotWrite, check_writable, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending
@@ -104,8 +103,7 @@ def disconnect_all(
                 imin, pending, concurrency=concurrency, tally=tally, as_json=as_json
             )
             result.failures.tell("could not be read" if not result.left else "were not read")
-            code = result.exit_code or (PARTLY_DONE if result.failures else 0)
-            code = selection.write_failed(result.failures, code, named=True)
+            code = selection.write_failed(result.failures, result.exit_code, named=True)
             if ended:
                 raise ended
             ctx.exit(code)
@@ -142,7 +140,7 @@ def disconnect_all(
 
 
 def _tell(work: Disconnecting, *, as_json: bool) -> None:
-    disconnected = work.journal.disconnected
+    disconnected = work.disconnected
     if as_json:
         counts = {"cleared": work.cleared, "open": work.open, "unknown": work.unknown}
         counts |= {"left": work.left, "disconnected": disconnected}

@@ -21,7 +21,7 @@ from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._doctor.check import Check
 from imin_accounts.cli._doctor.reads import Watched, checks_of_reads, read
 from imin_accounts.cli._doctor.way import checks_of_the_way
-from imin_accounts.cli._failures import USAGE
+from imin_accounts.cli._failures import NOT_AUTHORISED, USAGE
 from imin_accounts.cli._files import CannotRead
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, print_json, safe
@@ -112,7 +112,7 @@ def _key() -> Check:
         return Check("key", "ok", f"found in {safe(place)}", facts={"place": place})
     text = f"not usable, from {safe(place)}: {safe(wrong)}" if place else f"none: {wrong}"
     advice = "Put the key that imin gave you there, and nothing else."
-    return Check("key", "failed", text, advice, {"place": place or None}, USAGE)
+    return Check("key", "failed", text, advice, {"place": place or None}, NOT_AUTHORISED)
 
 
 class _Nowhere:

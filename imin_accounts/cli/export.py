@@ -10,7 +10,7 @@ import click
 from imin_accounts import Failed, Fetched
 from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._export.sinks import SUFFIXES, Sink, open_sink, suffix_in
-from imin_accounts.cli._failures import Failure
+from imin_accounts.cli._failures import PARTLY_DONE
 from imin_accounts.cli._files import CannotWrite, check_writable, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending
@@ -18,7 +18,7 @@ from imin_accounts.cli._many.options import Selection, ids_argument, pace_option
 from imin_accounts.cli._many.progress import Tally
 from imin_accounts.cli._many.run import Result, run_all
 from imin_accounts.cli._output import count_text, json_option, print_json
-from imin_accounts.cli.rows import columns_help, is_error, rows_of
+from imin_accounts.cli.rows import columns_help, failure_in, is_error, rows_of
 
 
 @click.command(
@@ -108,6 +108,9 @@ def export(
         click.echo(f"{output}: {count_text(result.read, 'customer')} read, {result.failed:,} failed.")
     result.failures.tell("could not be read" if not result.left else "were not read")
     code = selection.write_failed(result.failures, result.exit_code, named=as_json)
+    if isinstance(ended, CannotWrite) and result.left and (result.read or result.failed):
+        ended.show()
+        ctx.exit(PARTLY_DONE)
     if ended:
         raise ended
     if result.left:
@@ -123,8 +126,9 @@ def _resumed(sink: Sink, pending: Pending, *, retry_failed: bool) -> Result:
     result = Result()
     for rows in sink.resume(retry_failed=retry_failed):
         if pending.discard(str(rows[0]["customer"])):
-            if is_error(rows):
-                result.add_failure(Failure.in_row(rows[0]))
+            failure = failure_in(rows)
+            if failure is not None and is_error(rows):
+                result.add_failure(failure)
             else:
-                result.read += 1
+                result.add_read(failure)
     return result

@@ -97,12 +97,16 @@ def _redact(file: BinaryIO, output: Path | None) -> None:
 
     if output is not None:
         refuse_same(output, "--output", Path(str(getattr(file, "name", "-"))))
+    text = ""
+    wrong = "a redacted copy would not have the same problems; nothing was written."
     try:
         text = redacted(_content(file))
     except NotAlike:
-        text = ""
+        pass
+    except DecodeError as error:
+        wrong = f"{error}: nothing was written."
     if not text:  # raised out here, so that nothing of the reply is in a traceback
-        raise click.ClickException("a redacted copy would not have the same problems; nothing was written.")
+        raise click.ClickException(wrong)
     if output is None:
         click.echo(text)
         return

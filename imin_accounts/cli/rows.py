@@ -17,7 +17,7 @@ import attrs
 import orjson
 
 from imin_accounts import ConnectedAccount, Failed, Fetched, SellerAccount
-from imin_accounts.cli._failures import status_of
+from imin_accounts.cli._failures import Failure, status_of
 from imin_accounts.cli._output import state
 from imin_accounts.models import Entitlement
 
@@ -95,6 +95,15 @@ def rows_of(outcome: Fetched | Failed, at: datetime) -> list[Row]:
 def is_error(rows: Sequence[Row]) -> bool:
     """Whether these rows say that the customer could not be read."""
     return rows[0]["state"] == "error"
+
+
+def failure_in(rows: Sequence[Row]) -> Failure | None:
+    """Why a customer could not be read, or not the whole of the reply; None where all could."""
+    if is_error(rows):
+        return Failure.in_row(rows[0])
+    sellers = (None if row["seller_id"] is None else str(row["seller_id"]) for row in rows)
+    problems = [details(row).get("problems", []) if row["problems"] else [] for row in rows]
+    return Failure.in_part(str(rows[0]["customer"]), zip(sellers, problems, strict=True))
 
 
 class NoRow(ValueError):

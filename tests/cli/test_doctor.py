@@ -134,9 +134,9 @@ def test_a_reply_that_can_not_be_read_whole_is_a_warning(imin_server: str, fake_
 
 
 def test_no_key(imin_server: str, fake_imin: FakeImin) -> None:
-    """Failed, exit code 2; the way is looked at all the same, and nothing is asked of imin."""
+    """Failed, exit code 4; the way is looked at all the same, and nothing is asked of imin."""
     ran = diagnose(imin_server, IMIN_API_KEY="")
-    assert (ran.code, ran.statuses) == (2, {"key": "failed"})
+    assert (ran.code, ran.statuses) == (4, {"key": "failed"})
     assert [check["check"] for check in ran.json["checks"]] == WAY
     assert fake_imin.requests == ()
 
@@ -156,7 +156,7 @@ def test_a_key_that_can_not_be_used(
     file = tmp_path / "key"
     file.write_text(KEY)
     ran = diagnose_here(imin_server, **{name: value.format(file=file) for name, value in env.items()})
-    assert (ran.code, ran.check("key")["status"], ran.check("key")["place"]) == (2, "failed", place)
+    assert (ran.code, ran.check("key")["status"], ran.check("key")["place"]) == (4, "failed", place)
 
 
 def test_a_key_in_a_file(imin_server: str, tmp_path: Path) -> None:

@@ -155,8 +155,8 @@ def test_an_export_is_not_written_over(ids: str, out: Path, imin_server: str) ->
 
 
 def test_without_a_key_there_is_no_file(ids: str, out: Path) -> None:
-    """Wrong usage leaves nothing behind."""
-    assert run("export", ids, "-o", str(out)).code == 2
+    """What can't begin leaves nothing behind."""
+    assert run("export", ids, "-o", str(out)).code == 4
     assert not out.exists()
 
 

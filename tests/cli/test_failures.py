@@ -218,3 +218,90 @@ def test_a_dry_run_that_can_not_tell_is_no_success(imin_server: str, fake_imin: 
     fake_imin.faults.add(Rule(Drifted(Drift.BAD_VALUES), customer="customer-1"))
     ran = run("disconnect-all", "customer-1", "--dry-run", "--json", env=environment(imin_server))
     assert (ran.code, {*named(ran)}, json.loads(ran.out)["unrecognised"] > 0) == (3, {"customer-1"}, True)
+
+
+# --- A part of a reply --------------------------------------------------------------------------------
+
+WHOLE = ["audit", "export", "dry run"]
+
+
+@pytest.mark.parametrize("command", [COMMANDS[each] for each in WHOLE], ids=WHOLE)
+def test_a_part_that_can_not_be_read_is_told(
+    command: list[str], imin_server: str, fake_imin: FakeImin
+) -> None:
+    """Exit code 3, a kind of its own with what to do, and whose reply it is, in JSON and in the list."""
+    Path("ids.txt").write_text("customer-1\ncustomer-4\n")
+    fake_imin.faults.add(Rule(Drifted(Drift.BAD_VALUES), customer="customer-1", nth=range(1, 99)))
+    ran = run(*command, "--json", "--failed", "failed.txt", env=environment(imin_server))
+    assert (ran.code, named(ran)) == (3, {"customer-1": "unreadable in part"})
+    assert f"1 {Kind.IN_PART.label} ({Kind.IN_PART.detail}): {Kind.IN_PART.advice}.\n" in ran.err
+    assert Path("failed.txt").read_text() == "customer-1\n"
+
+
+def test_a_part_is_told_from_an_export_too(imin_server: str, fake_imin: FakeImin) -> None:
+    """By an audit of it, by going on with it and by converting it; and it does not count as failed."""
+    Path("ids.txt").write_text("customer-1\ncustomer-4\n")
+    fake_imin.faults.add(Rule(Drifted(Drift.BAD_VALUES), customer="customer-1", nth=range(1, 99)))
+    first = run("export", "ids.txt", "-o", "out.jsonl", env=environment(imin_server))
+    again = run("export", "ids.txt", "-o", "out.jsonl", "--resume", env=environment(imin_server))
+    audited = run("audit", "out.jsonl", "--json")
+    converted = run("convert", "out.jsonl", "out.csv")
+    assert [each.code for each in (first, again, audited, converted)] == [3, 3, 3, 0]
+    assert named(audited) == {"customer-1": "unreadable in part"}
+    assert "2 customers read, 0 failed." in first.out
+    assert all("1 customer could be read in part only" in each.err for each in (first, again, converted))
+
+
+def test_a_read_customer_is_not_among_those_who_could_not_be(capsys: pytest.CaptureFixture[str]) -> None:
+    """So the figures of a dry run and of the kinds add up."""
+    failures = Failures([Failure.of("1", NotFound(404))])
+    part = Failure.in_part("2", [("seller", ("$.a: odd",)), (None, ("$.b: odd",))])
+    assert part is not None
+    failures.add(part)
+    failures.tell("could not be read")
+    told = capsys.readouterr().err
+    assert "1 customer could not be read:\n" in told
+    assert "1 customer could be read in part only:\n" in told
+
+
+# --- A run that ends before -----------------------------------------------------------------------------
+
+
+def test_whoever_was_not_asked_for_has_no_other_kind(imin_server: str, fake_imin: FakeImin) -> None:
+    """With a wrong key so many are refused as were under way; nobody knows of the others."""
+    write_ids(Path("ids.txt"), 40)
+    env = {**environment(imin_server), "IMIN_API_KEY": "wrong"}
+    for command in COMMANDS.values():
+        ran = run(*command, "--concurrency", "2", "--json", env=env)
+        kinds = [*named(ran).values()]
+        assert 0 < kinds.count("key") < 10, command
+        assert kinds.count("key") + kinds.count("not asked") == 40
+
+
+def test_nobody_is_blamed_where_the_key_was_taken_for_others(imin_server: str, fake_imin: FakeImin) -> None:
+    """One 401 among many ends the run; of the 64 who were under way nobody can tell whose it is."""
+    Path("ids.txt").write_text("customer-1\ncustomer-4\ncustomer-6\n")
+    fake_imin.faults.add(Rule(Status(401), customer="customer-4", nth=range(1, 99)))
+    command = COMMANDS["export"]
+    ran = run(*command, "--concurrency", "1", "--json", env=environment(imin_server))
+    assert named(ran) == {"customer-4": "key", "customer-6": "not asked"}
+
+
+def test_a_dry_run_that_read_nobody_says_so(unused_tcp_port: int) -> None:
+    """It does not say that nothing is connected."""
+    env = environment(f"http://127.0.0.1:{unused_tcp_port}")
+    ran = run("disconnect-all", "customer-1", "--dry-run", "--timeout", "5", env=env)
+    assert "Nothing connected" not in ran.out
+    assert "Nobody was read, so nobody can tell; 0 customers read, 1 could not be read.\n" in ran.out
+
+
+def test_a_404_to_a_disconnection_says_nothing_of_the_customer(imin_server: str, fake_imin: FakeImin) -> None:
+    """They have just been read: it is no unknown customer, and exit code 3."""
+    fake_imin.connect("customer-1", "https://sellers.example.com/1")
+    fake_imin.faults.add(
+        Rule(Status(404), endpoint="delete_seller_account", customer="customer-1", nth=range(1, 99))
+    )
+    ran = run(
+        "disconnect-all", "customer-1", "--journal", "j", "--yes", "--json", env=environment(imin_server)
+    )
+    assert (ran.code, named(ran)) == (3, {"customer-1": "no such account"})

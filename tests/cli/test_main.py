@@ -1,5 +1,6 @@
 """The command itself: help, version, the key, exit codes, what it needs."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -117,7 +118,7 @@ def test_main_ends_with_the_exit_code(capsys: pytest.CaptureFixture[str]) -> Non
 def test_there_must_be_one_key(env: dict[str, str]) -> None:
     """Without a key, or with two, nothing is sent, and the text names the variables."""
     ran = run("accounts", "1234", env=env)
-    assert (ran.code, ran.out) == (2, "")
+    assert (ran.code, ran.out) == (4, "")
     assert ran.err == "Error: set one of IMIN_API_KEY and IMIN_API_KEY_FILE.\n"
 
 
@@ -148,12 +149,12 @@ def test_the_base_url_of_the_environment_holds_for_a_key_file_too(imin_server: s
 
 
 @pytest.mark.parametrize("key", [b"", b"\xff\xfe", b"a b"], ids=["empty", "not text", "a space"])
-def test_a_bad_key_file_is_wrong_usage(key: bytes, tmp_path: Path) -> None:
+def test_a_bad_key_file_is_not_authorised(key: bytes, tmp_path: Path) -> None:
     """What can't be a key is refused before anything is sent."""
     file = tmp_path / "key"
     file.write_bytes(key)
     ran = run("--api-key-file", str(file), "accounts", "1234")
-    assert (ran.code, ran.err.startswith("Error: the API key ")) == (2, True)
+    assert (ran.code, ran.err.startswith("Error: the API key ")) == (4, True)
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])
@@ -175,3 +176,19 @@ def test_nobody_there_is_unreachable(unused_tcp_port: int) -> None:
     """Exit code 5 where nothing listens."""
     ran = run("--timeout", "0.02", "accounts", "1234", env=environment(f"http://127.0.0.1:{unused_tcp_port}"))
     assert (ran.code, ran.out) == (5, "")
+
+
+def test_a_missing_key_is_told_as_such_in_json() -> None:
+    """It is the key, not the identifier, that can't be sent."""
+    ran = run("accounts", "1", "--json", env={})
+    assert (ran.code, json.loads(ran.out)["failures"][0]["kind"]) == (4, "key")
+
+
+@pytest.mark.parametrize("command", [["accounts", "1"], ["doctor"]], ids=["accounts", "doctor"])
+def test_the_advice_is_for_the_command_line(command: list[str]) -> None:
+    """It names the option, not the library's argument."""
+    ran = run("--base-url", "http://no-such-host.invalid", *command, env={"IMIN_API_KEY": "test-key"})
+    told = ran.out + ran.err
+    assert ran.code == 2
+    assert "--insecure-http" in told
+    assert "insecure_http" not in told

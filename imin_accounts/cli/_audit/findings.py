@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from imin_accounts.cli._failures import Failure, Failures
-from imin_accounts.cli.rows import Row, details, is_error, time_text
+from imin_accounts.cli._failures import Failures
+from imin_accounts.cli.rows import Row, details, failure_in, is_error, time_text
 
 EVIDENCE = {
     "potential": "Requested",
@@ -84,13 +84,13 @@ class Audit:
         outstanding: Those that are not completed.
         update_errors: What sellers could not apply, conflicts included.
         unrecognised: Items that can't be told to be in any state.
-        troubled: How many readable accounts have something in them that could not be read.
+        troubled: Readable accounts, and replies without any, of which a part could not be read.
     """
 
     def __init__(self, *, now: datetime, within: timedelta) -> None:
         self.now = now.astimezone(UTC)
         self.until = self.now + within
-        self.read = self.failed = self.without_sellers = self.ended = self.troubled = 0
+        self.read = self.failed = self.without_sellers = self.ended = 0
         self.errors = Counter[str]()
         self.failures = Failures()
         self.left = 0
@@ -99,15 +99,17 @@ class Audit:
         self.outstanding: list[Finding] = []
         self.update_errors: list[Finding] = []
         self.unrecognised: list[Finding] = []
+        self.troubled: list[Finding] = []
         self._sellers: dict[str | None, SellerCount] = {}
         self._by_week = Counter[date]()
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take note of one customer's rows."""
+        if (failure := failure_in(rows)) is not None:
+            self.failures.add(failure)
         if is_error(rows):
             self.failed += 1
             self.errors[str(rows[0]["error_type"])] += 1
-            self.failures.add(Failure.in_row(rows[0]))
             return
         self.read += 1
         for row in rows:
@@ -151,23 +153,22 @@ class Audit:
             "expiries_per_week": {week.isoformat(): count for week, count in self.weeks},
             "ended": self.ended,
             "evidence": {status: self.evidence[status] for status in EVIDENCE},
-            "troubled": self.troubled,
             "expiring": _as_json(self.expiring),
             "outstanding": _as_json(self.outstanding),
             "update_errors": _as_json(self.update_errors),
             "unrecognised": _as_json(self.unrecognised),
+            "troubled": _as_json(self.troubled),
         }
 
     def _add(self, row: Row) -> None:
         state, found = str(row["state"]), details(row)
+        if "problems" in found or state == "unrecognised":
+            troubled = self.unrecognised if state == "unrecognised" else self.troubled
+            troubled.append(_finding(row, "; ".join(found.get("problems", ()))))
         if state == "no sellers":
             self.without_sellers += 1
             return
         self._count(row, state)
-        if state == "unrecognised":
-            self.unrecognised.append(_finding(row, "; ".join(found.get("problems", ()))))
-            return
-        self.troubled += "problems" in found
         for entitlement in found.get("entitlements", ()):
             self._add_entitlement(row, entitlement)
         for error in found.get("update_errors", ()):

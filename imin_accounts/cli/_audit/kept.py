@@ -3,6 +3,8 @@
 import shlex
 import shutil
 import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -12,6 +14,7 @@ import click
 
 from imin_accounts.cli._export.text import JsonLines
 from imin_accounts.cli._files import CannotWrite, replacing
+from imin_accounts.cli._many.ids import STDIN
 from imin_accounts.cli.rows import Row
 
 
@@ -58,21 +61,26 @@ class Kept:
 
     def _close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what there was no room for is tried again here
+                self._file.close()
             self._file = None
 
 
-def tell_how_to_go_on(kept: Path | None, ids: Path, selected: list[str], audited: list[str]) -> None:
+def tell_how_to_go_on(
+    kept: Path | None, ids: Path, selected: list[str], audited: list[str], pace: Sequence[str] = ()
+) -> None:
     """Say on standard error where what was read is, and the commands that go on from there.
 
     Args:
         kept: An export of it; None where there is none.
-        selected: The options that chose the identifiers, and those that say how to reach imin.
+        selected: The options that choose the identifiers, and those that say how to reach imin.
         audited: The audit's own options.
+        pace: How many more customers, and how fast.
     """
     where = f"What was read is in {kept}, an export." if kept else "What was read could not be kept."
     out = str(kept or "accounts.jsonl")
-    click.echo(f"{where} To go on:", err=True)
-    export = ["export", str(ids), *selected, "-o", out, "--resume"]
+    how = "To go on, with the same identifiers on standard input again:" if ids == STDIN else "To go on:"
+    click.echo(f"{where} {how}", err=True)
+    export = ["export", str(ids), *selected, "-o", out, "--resume", *pace]
     for command in (export, ["audit", out, *audited]):
         click.echo(f"  {shlex.join(['imin-accounts', *command])}", err=True)

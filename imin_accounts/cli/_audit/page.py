@@ -180,7 +180,13 @@ def _tiles(audit: Audit) -> list[Tile]:
             calls=True,
             leads_to="unrecognised",
         ),
-        Tile(figure=audit.troubled, name="troubled", about="accounts of which a part could not be read"),
+        Tile(
+            figure=len(audit.troubled),
+            name="troubled",
+            about="accounts of which a part could not be read",
+            calls=True,
+            leads_to="troubled",
+        ),
     ]
 
 

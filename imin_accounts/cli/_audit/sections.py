@@ -73,13 +73,20 @@ def sections(audit: Audit) -> list[Section]:
             lambda found: (found.customer, found.seller, found.what),
             "unrecognised",
         ),
+        Section(
+            "Accounts of which a part could not be read",
+            ("Customer", "Seller", "Problem"),
+            audit.troubled,
+            lambda found: (found.customer, found.seller, found.what),
+            "troubled",
+        ),
     ]
     unread = _unread(audit)
     return [*found, unread] if unread.findings else found
 
 
 def _unread(audit: Audit) -> Section:
-    """Those who failed; who was only not asked for is counted, and would hide them."""
+    """Those who failed; who was only not asked for is counted, and would hide them. Parts stand elsewhere."""
     return Section(
         "Customers who could not be read",
         ("Customer", "Why", "In words"),
@@ -92,7 +99,7 @@ def _unread(audit: Audit) -> Section:
                 status=each.kind.label,
             )
             for each in audit.failures
-            if each.kind is not Kind.NOT_ASKED
+            if each.kind not in (Kind.NOT_ASKED, Kind.IN_PART)
         ],
         lambda found: (found.customer, found.status, found.what),
         "failures",

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from imin_accounts import AccountsSession, Failed, Fetched, UnrecognisedAccount
-from imin_accounts.cli._failures import Failure, Kind
+from imin_accounts import AccountsSession, Failed, Fetched
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
 from imin_accounts.cli._many.run import Ended, Result, run_all
@@ -12,13 +11,6 @@ from imin_accounts.cli._tables import Column, print_table
 
 _COLUMNS = (Column("Customer", is_id=True), Column("Seller"), Column("Identifier", is_id=True))
 _UNREAD = (Column("Customer", is_id=True), Column("Not read"), Column("In words"))
-
-
-def _not_recognised(customer: str, account: UnrecognisedAccount) -> Failure:
-    """It may be a connected account, which a run would not get to."""
-    seller = account.seller.id if account.seller else None
-    text = f"an account was not recognised: {'; '.join(account.problems)}"
-    return Failure(customer=customer, seller=seller, kind=Kind.UNREADABLE, text=text)
 
 
 def dry_run(
@@ -36,9 +28,8 @@ def dry_run(
     def take(outcome: Fetched | Failed) -> None:
         nonlocal doubtful
         if isinstance(outcome, Fetched):
-            for account in outcome.accounts.unrecognised:
-                doubtful += 1
-                result.failures.add(_not_recognised(outcome.customer, account))
+            # Each may be a connected account, which a run would not get to.
+            doubtful += len(outcome.accounts.unrecognised)
             connected.extend(
                 {
                     "customer": outcome.customer,
@@ -68,7 +59,8 @@ def dry_run(
         rows = [[each.customer, each.kind.label, each.text] for each in result.failures]
         print_table(to, _UNREAD, rows)
     accounts = f"{count_text(len(connected), 'account')} of {count_text(customers, 'customer')}"
-    told = [f"{accounts} would be disconnected" if connected else "Nothing connected"]
+    nothing = "Nothing connected" if result.read else "Nobody was read, so nobody can tell"
+    told = [f"{accounts} would be disconnected" if connected else nothing]
     told.append(f"{count_text(result.read, 'customer')} read, {result.failed:,} could not be read")
     if result.left:
         told.append(f"{result.left:,} not asked for")

@@ -21,6 +21,7 @@ cleared is asked for again, since nobody can tell where that was so.
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -64,6 +65,7 @@ class Journal:
         self._now = now
         self._imin = imin
         self._open: dict[str, set[str]] = {}
+        self._disconnected = Counter[str]()
         self.disconnected = self.doubtful = 0
 
     def resume(self) -> Iterator[tuple[str, bool]]:
@@ -105,6 +107,10 @@ class Journal:
     def open_sellers(self, customer: str) -> set[str]:
         """With whom the customer may be connected, since nothing certain followed an intention."""
         return set(self._open.get(customer, ()))
+
+    def take_disconnected(self, customer: str) -> int:
+        """How many accounts of the customer have certainly been disconnected, since this was asked last."""
+        return self._disconnected.pop(customer, 0)
 
     @property
     def has_open_sellers(self) -> bool:
@@ -164,6 +170,7 @@ class Journal:
             case "disconnected":
                 self._open.get(customer, set()).discard(event["seller"])
                 self.disconnected += 1
+                self._disconnected[customer] += 1
             case "cleared":
                 self._open.pop(customer, None)
 

@@ -34,6 +34,8 @@ class Disconnecting:
         open: Customers of whom that can't be said.
         unknown: Customers whom imin does not know (404), so that there is nothing to see.
         left: Customers who were not begun with, since the run was interrupted or came to an end before.
+        disconnected: How many accounts of these customers have certainly been disconnected, by earlier runs
+            with the journal too.
         failures: Why, by name: those who are open, unknown or left.
         error: What nobody can go on with: a refused key, an imin that lets nobody through, or a journal that
             can't be written.
@@ -45,6 +47,7 @@ class Disconnecting:
     open: int = 0
     unknown: int = 0
     left: int = 0
+    disconnected: int = 0
     failures: Failures = attrs.Factory(Failures)
     error: AuthenticationError | RateLimited | CannotWrite | None = None
 
@@ -68,7 +71,9 @@ class Disconnecting:
     def resume(self, pending: Pending) -> None:
         """Drop whom the journal says to be cleared; they count. Who was unknown is asked about last."""
         for customer, is_cleared in self.journal.resume():
+            disconnected = self.journal.take_disconnected(customer) if is_cleared else 0
             if pending.discard(customer):
+                self.disconnected += disconnected
                 if is_cleared:
                     self.cleared += 1
                 else:
@@ -96,7 +101,8 @@ class Disconnecting:
         self.left = tally.total - tally.done
         if stop.is_set() and isinstance(self.error, RateLimited):
             self.error = None
-        self.failures.add_left(pending, self.error)
+        self.disconnected += sum(map(self.journal.take_disconnected, pending))
+        self.failures.add_left(pending, self.error)  # nobody is left who was asked for
 
     async def _is_cleared(self, customer: str) -> bool:
         failures: list[Failure] = []
@@ -108,6 +114,8 @@ class Disconnecting:
                 self._note(error)
                 failures = [Failure.of(customer, error)]
                 is_unknown = isinstance(error, NotFound) and not self.journal.open_sellers(customer)
+                if isinstance(error, NotFound) and not is_unknown:
+                    failures = [attrs.evolve(each, kind=Kind.IN_DOUBT) for each in failures]
                 if is_unknown:
                     self.journal.miss(customer)
                 else:
@@ -117,6 +125,7 @@ class Disconnecting:
             failures = [Failure(customer=customer, kind=Kind.NOT_WRITTEN, text=Kind.NOT_WRITTEN.detail)]
         for failure in failures:
             self.failures.add(failure)
+        self.disconnected += self.journal.take_disconnected(customer)
         self.unknown += is_unknown
         self.open += bool(failures) and not is_unknown
         self.cleared += not failures
@@ -140,7 +149,7 @@ class Disconnecting:
             for seller in open_sellers - errors.keys():  # of an earlier run
                 errors[seller] = OutcomeUnknown("an earlier run's, and the accounts don't show it")
                 self.journal.fail(customer, seller, errors[seller])
-            return [Failure.of(customer, errors[seller], seller) for seller in sorted(open_sellers)]
+            return [_open(customer, errors[seller], seller) for seller in sorted(open_sellers)]
         if accounts.id is None or accounts.connected or accounts.unrecognised:
             raise UnexpectedResponse("the accounts do not show that nothing is connected")
         self.journal.clear(customer)
@@ -170,3 +179,9 @@ class Disconnecting:
         match error:
             case AuthenticationError(status=401) | RateLimited():
                 self.error = self.error or error
+
+
+def _open(customer: str, error: IminError, seller: str) -> Failure:
+    """Why an account is open still; a 404 says nothing of the customer, whom imin has just told of."""
+    failure = Failure.of(customer, error, seller)
+    return attrs.evolve(failure, kind=Kind.NO_ACCOUNT) if failure.kind is Kind.UNKNOWN else failure

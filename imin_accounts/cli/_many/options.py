@@ -13,7 +13,7 @@ import click
 from imin_accounts.cli._failures import Failures
 from imin_accounts.cli._files import CannotWrite, check_writable, refuse_same
 from imin_accounts.cli._many.ids import STDIN, Pending, Shard, read_ids, write_ids
-from imin_accounts.cli._many.text import check_encoding
+from imin_accounts.cli._many.text import check_encoding, is_odd
 from imin_accounts.cli._output import count_text
 from imin_accounts.cli._streams import NOT_WRITTEN
 
@@ -96,17 +96,22 @@ class Selection:
             UsageError: There is none, and nobody said that this may be.
         """
         name = "standard input" if ids == STDIN else str(ids)
-        lines = mine = 0
+        lines = mine = odd = 0
 
         def chosen() -> Iterator[str]:
-            nonlocal lines, mine
+            nonlocal lines, mine, odd
             for customer in read_ids(ids, self.column, self.encoding):
                 lines += 1
+                odd += is_odd(customer)
                 if self.shard is None or customer in self.shard:
                     mine += 1
                     yield customer
 
         pending.add(chosen())
+        if odd:
+            look = f"{count_text(odd, 'identifier')} {'looks' if odd == 1 else 'look'} odd"
+            why = "an invisible character in it, or written as a spreadsheet writes text"
+            click.echo(f"{name}: {look} ({why}); sent as they are.", err=True)
         if not lines and not self.allow_empty:
             wrong = f"{name} holds no identifier: nobody would be asked for; --allow-empty lets that pass"
             raise click.UsageError(wrong)
@@ -160,8 +165,8 @@ def selection_options(command: Command) -> Command:
             type=click.Path(dir_okay=False, path_type=Path),
             callback=_no_export,
             metavar="FILE",
-            help="Write the identifiers of all who failed or were not asked for to FILE, one a line: a list "
-            "to feed back. Replaces FILE.",
+            help="Write the identifiers of all who failed, were read in part or were not asked for to FILE, "
+            "one a line: a list to feed back. Replaces FILE.",
         ),
         click.option("--allow-empty", is_flag=True, help="A list without identifiers is no error."),
         click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the next N customers."),

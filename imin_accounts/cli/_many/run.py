@@ -29,7 +29,7 @@ class Result:
         read: Those whose accounts were read.
         failed: Those who could not be read.
         left: Those who were not asked for, since the run was interrupted or came to an end before.
-        failures: Why, by name: those who failed, and after the run those who are left.
+        failures: Why, by name: those who failed or were read in part, and after the run those who are left.
     """
 
     read: int = 0
@@ -40,9 +40,15 @@ class Result:
     def add(self, outcome: Fetched | Failed) -> None:
         """Count one more."""
         if isinstance(outcome, Fetched):
-            self.read += 1
+            self.add_read(Failure.in_accounts(outcome.customer, outcome.accounts))
         else:
             self.add_failure(Failure.of(outcome.customer, outcome.error))
+
+    def add_read(self, failure: Failure | None) -> None:
+        """Count one more who was read; ``failure`` where that is so in part only."""
+        self.read += 1
+        if failure is not None:
+            self.failures.add(failure)
 
     def add_failure(self, failure: Failure) -> None:
         """Count one more who could not be read."""
@@ -51,8 +57,8 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 where every customer was read, 3 where some were, else why none was."""
-        if self.left or (self.failed and self.read):
+        """0 where every customer was read whole, 3 where some were, or in part, else why none was."""
+        if self.left or ((self.failed or self.failures) and self.read):
             return PARTLY_DONE
         return self.failures.exit_code if self.failed else 0
 
@@ -76,16 +82,28 @@ def run_all(
         What the run could not go on with; None where it went to its end or was interrupted.
     """
     ended: Ended | None = None
+    under_way = set[str]()
     try:
-        asyncio.run(read_all(imin, pending, take, result, concurrency=concurrency, tally=tally))
+        asyncio.run(
+            read_all(imin, pending, take, result, concurrency=concurrency, tally=tally, under_way=under_way)
+        )
     except (AuthenticationError, RateLimited, CannotWrite) as error:
         ended = error
-    result.failures.add_left(pending, ended)
+    if isinstance(ended, AuthenticationError) and result.read and len(under_way) > 1:
+        under_way.clear()  # the key was taken for others, and nobody can tell for whom of these it was not
+    result.failures.add_left(pending, ended, under_way)
     return ended
 
 
 async def read_all(
-    imin: AccountsSession, pending: Pending, take: Take, result: Result, *, concurrency: int, tally: Tally
+    imin: AccountsSession,
+    pending: Pending,
+    take: Take,
+    result: Result,
+    *,
+    concurrency: int,
+    tally: Tally,
+    under_way: set[str] | None = None,
 ) -> None:
     """Read every customer and hand each outcome to ``take``, in the order in which they come.
 
@@ -97,11 +115,13 @@ async def read_all(
         imin: Opened and closed here.
         result: Each outcome is added to it, after ``take``.
         tally: Shows the progress.
+        under_way: Holds those who are asked for now; at the end, whom ``take`` has not had of them.
 
     Raises:
         AuthenticationError: imin takes the key for nobody (401). What was finished has been taken.
         RateLimited: For 15 minutes imin let nobody through. The same holds.
     """
+    asked = set[str]() if under_way is None else under_way
     tally.start(len(pending))
     async with stopping(imin.stop_waiting) as stop, imin:
 
@@ -109,6 +129,7 @@ async def read_all(
             for customer in pending:
                 if stop.is_set():
                     return
+                asked.add(customer)
                 yield customer
 
         try:
@@ -117,6 +138,7 @@ async def read_all(
                     take(outcome)
                     result.add(outcome)
                     pending.discard(outcome.customer)
+                    asked.discard(outcome.customer)
                     tally.count(failed=isinstance(outcome, Failed))
         except RateLimited:
             if not stop.is_set():

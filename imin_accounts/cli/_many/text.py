@@ -4,6 +4,7 @@ Excel's "CSV (Comma delimited)" is cp1252, and separated by semicolons where a c
 "Unicode Text" is UTF-16 and separated by tabs; its "CSV UTF-8" begins with a byte order mark.
 """
 
+import codecs
 import csv
 import io
 import re
@@ -20,6 +21,7 @@ AROUND = " \t\r\n"
 """What is no part of an identifier at its ends. ``str.strip`` would take more away, such as U+0085."""
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LONGEST_CELL = 16 * 1024 * 1024  # in any column; a reader's own limit is 128 kB
+_FIRST_BYTES = 64 * 1024
 _MOST_NAMES, _LONGEST_NAME = 20, 40
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _WORKBOOKS = {b"PK\x03\x04": "xlsx", b"\xd0\xcf\x11\xe0": "xls"}
@@ -52,25 +54,53 @@ def lines_of(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
     return chain([first.removeprefix("\ufeff")], text)
 
 
+def is_odd(identifier: str) -> bool:
+    """Whether it hardly is an identifier as it stands: ``="customer-5"``, or with a space that nobody sees."""
+    return (
+        re.fullmatch(r"""="?.*"?|'.*""", identifier, re.S) is not None
+        or not identifier.replace(" ", "").isprintable()  # U+00A0, U+200B, U+FEFF and their like
+    )
+
+
 def why_not_text(path: Path, encoding: str) -> str:
     """What to say of a file that could not be decoded."""
     start = _start(path)
     for magic, suffix in _WORKBOOKS.items():
         if start.startswith(magic):
             return f"it is a workbook (.{suffix}): save it as CSV first"
-    if start == b"PAR1":
+    if start.startswith(b"PAR1"):
         return "it is a Parquet file, not a list of identifiers"
-    name = {"utf8": "UTF-8"}.get(re.sub("[-_]", "", encoding.lower()), encoding)
-    for bom, other in _BOMS.items():
-        if start.startswith(bom) and other != encoding:
-            return f"it is not {name}; it looks like --encoding {other}"
-    return f"it is not {name}; say what it is, such as --encoding cp1252 or --encoding utf-16"
+    plain = re.sub("[-_]", "", encoding.lower())
+    name = {"utf8": "UTF-8"}.get(plain, encoding)
+    looks_like = _encoding_of(start)
+    if looks_like is not None and looks_like.replace("-", "") != plain:
+        return f"it is not {name}; it looks like --encoding {looks_like}"
+    others = [each for each in ("cp1252", "utf-16") if each.replace("-", "") != plain]
+    return f"it is not {name}; say what it is, such as {' or '.join(f'--encoding {each}' for each in others)}"
+
+
+def _encoding_of(start: bytes) -> str | None:
+    """What the first bytes of a text say of its encoding; None where there are none.
+
+    UTF-16 without a byte order mark has a NUL beside each of ASCII's characters, such as a line end: after
+    it, or before it. No other text has any.
+    """
+    for bom, name in _BOMS.items():
+        if start.startswith(bom):
+            return name
+    if b"\0" in start:
+        return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)  # the last character may be cut in two
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8" if start else None
 
 
 def _start(path: Path) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(4)
+            return file.read(_FIRST_BYTES)
     except OSError:  # standard input, say
         return b""
 

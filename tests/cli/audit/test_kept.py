@@ -77,7 +77,8 @@ def test_a_key_that_is_taken_back_loses_nothing(folder: Path, imin_server: str, 
     ran = run("audit", "ids.txt", *options, env=environment(imin_server))
     said = json.loads(ran.out)
     assert (ran.code, said["customers"]["read"], said["left"]) == (4, 99, COUNT - 99)
-    assert f"{COUNT - 99} customers were not read:\n  {COUNT - 99} key (401 or 403): " in ran.err
+    assert f"{COUNT - 99} customers were not read:\n  {COUNT - 100} not asked (" in ran.err
+    assert "  1 key (401 or 403): " in ran.err
     assert "To go on:\n  imin-accounts export ids.txt --timeout 9.0 -o " in ran.err
 
 
@@ -100,3 +101,21 @@ def test_what_chose_the_customers_goes_on(capsys: pytest.CaptureFixture[str]) ->
     told = capsys.readouterr().err
     assert "could not be kept" in told
     assert "  imin-accounts export 'my list.csv' --column 'Kunden Nr' -o accounts.jsonl --resume\n" in told
+
+
+def test_what_goes_on_goes_on_as_it_began(folder: Path, imin_server: str, fake_imin: FakeImin) -> None:
+    """As fast, with as many customers as were left, to the same list of failures; a flag is a flag."""
+    add_crowd(fake_imin, sellers=1, customers=COUNT)
+    fake_imin.faults.add(Rule(Status(401), nth=range(11, 9_999)))
+    pace = ("--rate", "900", "--concurrency", "1", "--limit", "20", "--failed", "bad.txt", "--insecure-http")
+    ran = run("audit", "ids.txt", *pace, env=environment(imin_server))
+    export, audit = re.findall(r"^  imin-accounts (.*)$", ran.err, re.MULTILINE)
+    assert export.endswith("--resume --rate 900 --concurrency 1 --limit 10")
+    assert export.startswith("export ids.txt --insecure-http -o ")
+    assert audit.endswith(" --failed bad.txt")
+
+
+def test_a_spent_pipe_has_to_be_fed_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """The identifiers came on standard input, which nobody can read twice."""
+    tell_how_to_go_on(None, Path("-"), [], [])
+    assert "To go on, with the same identifiers on standard input again:\n" in capsys.readouterr().err

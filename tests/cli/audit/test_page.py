@@ -191,7 +191,7 @@ def test_an_audit_of_nobody_is_a_page_too() -> None:
     """With nothing on it but that."""
     page = report(Audit(now=NOW, within=timedelta(days=30)))
     assert Page(page).open == []
-    assert page.count("None.") == 4
+    assert page.count("None.") == 5
 
 
 def test_the_command_writes_the_page(tmp_path: Path, imin_server: str, fake_imin: FakeImin) -> None:

@@ -53,3 +53,10 @@ def test_each_heeds_its_options(
     ran = run(*command, option, value, env=environment(imin_server))
     assert (ran.code, fake_imin.requests) == (2, ())
     assert told in ran.err
+
+
+def test_odd_identifiers_are_counted(imin_server: str) -> None:
+    """On standard error, before imin answers 404 to each; they are sent as they are."""
+    Path("ids.txt").write_text('customer-1\n="customer-5"\ncustomer\u00a06\n', encoding="utf-8")
+    ran = run("export", "ids.txt", "-o", "out.jsonl", env=environment(imin_server))
+    assert ran.err.startswith("ids.txt: 2 identifiers look odd (an invisible character in it, or ")

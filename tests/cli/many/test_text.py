@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from imin_accounts.cli._files import CannotRead
 from imin_accounts.cli._many.ids import read_ids, write_ids
+from imin_accounts.cli._many.text import is_odd
 from tests.cli.commands import run
 
 
@@ -169,3 +170,36 @@ def test_even_its_own_first_line_may_be_an_identifier(tmp_path: Path) -> None:
     file.write_text(f"{first}\nnot JSON\n")
     with pytest.raises(CannotRead, match="line 2 is no JSON text"):
         list(read_ids(file))
+
+
+@pytest.mark.parametrize("text", ["customer-1\nkäthe\n", "клиент\nдругой\n", "1\n日本\n"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("said", ["utf-8", "utf-16"])
+def test_the_advice_for_utf_16_leads_to_its_end(tmp_path: Path, text: str, encoding: str, said: str) -> None:
+    """Without a byte order mark: whatever was said first, what is advised reads it."""
+    file = tmp_path / "ids.txt"
+    file.write_bytes(text.encode(encoding))
+    with pytest.raises(CannotRead) as refused:
+        list(read_ids(file, encoding=said))
+    assert refused.value.message.endswith(f"looks like --encoding {encoding}.")
+    assert list(read_ids(file, encoding=encoding)) == text.split()
+
+
+def test_no_encoding_is_advised_that_was_just_tried(tmp_path: Path) -> None:
+    """Excel's CSV, taken for UTF-16."""
+    file = tmp_path / "ids.txt"
+    file.write_bytes("käthe\njörg\n".encode("cp1252"))
+    with pytest.raises(CannotRead, match="looks like --encoding cp1252"):
+        list(read_ids(file, encoding="utf-16"))
+
+
+@pytest.mark.parametrize("odd", ["a\u00a0b", "a\u200b", "\ufeffa", '="customer-5"', "'customer-6"])
+def test_an_identifier_that_looks_odd(odd: str) -> None:
+    """It has a character that nobody sees, or is written as a spreadsheet writes a text."""
+    assert is_odd(odd)
+
+
+@pytest.mark.parametrize("plain", ["customer-5", "a b", "käthe@example.com", "日本", "o'neill", "a=b"])
+def test_an_identifier_that_does_not(plain: str) -> None:
+    """Nothing is said of it."""
+    assert not is_odd(plain)
