@@ -137,7 +137,10 @@ def _between(old: Path, new: Path | None, *, as_json: bool) -> Result:
     else:
         _print_table(lines)
         click.echo(f"{count_text(counts.compared, 'customer')} compared, {counts.changed:,} changed.")
-    return Result(read=counts.compared, failed=counts.not_read)
+    if counts.in_part and not as_json:  # with which the exit code alone says so
+        parts = f"{count_text(counts.in_part, 'customer')} could be read in part only"
+        click.echo(f"{parts}: `imin-accounts audit` of either file names them.", err=True)
+    return Result(read=counts.compared, failed=counts.not_read, left=counts.in_part)
 
 
 def _print_table(lines: Iterable[Line]) -> None:

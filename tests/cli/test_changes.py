@@ -487,3 +487,16 @@ def test_wrong_usage(
         Path(name).touch()
     ran = run("changes", *arguments)
     assert (ran.code, reason in ran.err) == (2, True)
+
+
+def test_a_part_that_can_not_be_read_is_told_of_exports_too(imin: FakeImin, tmp_path: Path) -> None:
+    """Exit code 3, though it was so before, and nothing changed that anybody could see."""
+    rows: list[list[Row]] = asyncio.run(read(imin, "a"))
+    rows[0][0] |= {"problems": 1, "details": '{"problems":["$: odd"]}'}
+    for name in ("old.jsonl", "new.jsonl"):
+        sink = open_sink(tmp_path / name)
+        list(sink.resume(retry_failed=False))
+        sink.append(rows[0])
+        sink.close()
+    ran = run("changes", str(tmp_path / "old.jsonl"), str(tmp_path / "new.jsonl"))
+    assert (ran.code, "1 customer could be read in part only" in ran.err) == (3, True)

@@ -254,3 +254,21 @@ def test_an_older_journal_is_gone_on_with_from_the_start(
     ran = disconnect_all(imin_server, "rosie", "--journal", journal, "--yes", "--resume")
     assert (ran.code, "1 customer came to an end: asking for them again." in ran.err) == (0, True)
     assert not fake_imin.disconnect("rosie", ACME), "it was still connected"
+
+
+def test_accounts_are_counted_of_the_customers_of_this_list(
+    tmp_path: Path, imin_server: str, fake_imin: FakeImin
+) -> None:
+    """A journal may be of many more: both figures of the line are about the same customers."""
+    add_crowd(fake_imin, sellers=2, customers=9)
+    everybody, one = tmp_path / "all.txt", tmp_path / "one.txt"
+    everybody.write_text("customer-1\ncustomer-2\ncustomer-3\n")
+    one.write_text("customer-2\n")
+    for customer in ("customer-1", "customer-2", "customer-3"):
+        fake_imin.connect(customer, "https://sellers.example.com/1")
+    options = ("--journal", str(tmp_path / "j"), "--yes", "--json")
+    env = environment(imin_server)
+    first = json.loads(run("disconnect-all", "--ids", str(everybody), *options, env=env).out)
+    again = json.loads(run("disconnect-all", "--ids", str(one), *options, "--resume", env=env).out)
+    assert (first["cleared"], first["disconnected"] >= 3) == (3, True)
+    assert (again["cleared"], 1 <= again["disconnected"] <= 2) == (1, True)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -213,3 +215,18 @@ def test_another_export_may_have_begun_meanwhile(out: Path, tmp_path: Path, imin
     ended = end(process)
     assert (ended.code, "another process has begun to write it" in ended.err) == (1, True)
     assert out.read_text() == "another's"
+
+
+def test_a_disk_that_fills_halfway_leaves_it_partly_done(ids: str, out: Path, imin_server: str) -> None:
+    """Exit code 3: some are written, and whole; who was not asked for is not among those not written."""
+    command = f"ulimit -f 8; exec {sys.executable} -m imin_accounts export {ids} -o {out} --concurrency 1"
+    ran = subprocess.run(
+        ["sh", "-c", command],
+        env={**os.environ, **environment(imin_server)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, "not asked" in ran.stderr) == (3, True)
+    assert f"Error: can't write {out}: File too large.\n" in ran.stderr
+    assert 0 < len(states(out)) < 10

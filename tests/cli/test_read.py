@@ -184,3 +184,13 @@ def test_what_is_no_reply_is_told(tmp_path: Path) -> None:
     ran = run("read", str(tmp_path / "saved.json"))
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.endswith("this is no reply of imin's.\n")
+
+
+def test_what_is_no_json_is_not_for_imin_to_mend(tmp_path: Path) -> None:
+    """The file is the user's own: to repeat it, or to tell imin, is no help."""
+    file = tmp_path / "two-lines.json"
+    file.write_text("{}\n{}\n")
+    ran = run("read", str(file), "--redact")
+    assert (ran.code, "expected JSON" in ran.err, "imin." in ran.err, "later" in ran.err) == (
+        1, True, False, False
+    )  # fmt: skip

@@ -81,6 +81,11 @@ class Chart:
         return max([1, *(bar.value for bar in self.bars)])
 
     @property
+    def tallest(self) -> int:
+        """Which bar that is, from 0."""
+        return max(range(len(self.bars)), key=lambda n: self.bars[n].value, default=0)
+
+    @property
     def label_step(self) -> int:
         """2 where every second bar has a label, and so on: side by side there is room for 13."""
         return ceil(len(self.bars) / _MOST_LABELS)

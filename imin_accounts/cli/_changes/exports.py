@@ -34,6 +34,7 @@ class Compared:
         compared: Those who were read both times.
         changed: Those of them for whom there is any change.
         not_read: Those who could not be read, in one of them at least.
+        in_part: Those compared, of whom a part could not be read.
         only_old: Those who are in the old one alone, whether or not they could be read.
         only_new: Likewise in the new one.
     """
@@ -41,6 +42,7 @@ class Compared:
     compared: int = 0
     changed: int = 0
     not_read: int = 0
+    in_part: int = 0
     only_old: int = 0
     only_new: int = 0
 
@@ -84,6 +86,7 @@ def _lines(customer: str, earlier: bytes, later: bytes, counts: Compared) -> lis
         counts.not_read += 1
         return [customer_line(customer, "CustomerNotRead", was=_failure(was), now=_failure(now))]
     counts.compared += 1
+    counts.in_part += any(row["problems"] for row in (*was, *now))
     if earlier == later:
         return []
     found = [change_line(customer, change) for change in changes_of_rows(was, now)]

@@ -153,7 +153,7 @@ def write_ids(path: Path, customers: Iterable[str]) -> None:
 def _is_odd(customer: str) -> bool:
     return (
         customer != customer.strip(AROUND)
-        or re.search(r"[\r\n]|\A\0|\0\Z|\A\ufeff|\A\Z", customer) is not None
+        or re.search(r"[\r\n]|\A[\0-\x08]|[\0-\x08]\Z|\A\ufeff|\A\Z", customer) is not None
         or customer == _AS_JSON
     )
 

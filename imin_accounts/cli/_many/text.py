@@ -21,6 +21,7 @@ AROUND = " \t\r\n"
 """What is no part of an identifier at its ends. ``str.strip`` would take more away, such as U+0085."""
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LONGEST_CELL = 16 * 1024 * 1024  # in any column; a reader's own limit is 128 kB
+_CONTROLS = set(map(chr, range(9)))
 _FIRST_BYTES = 64 * 1024
 _MOST_NAMES, _LONGEST_NAME = 20, 40
 _BOMS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -49,13 +50,15 @@ def lines_of(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
             raise CannotRead(path, f"it is not {text.encoding}; it looks like --encoding {name}")
     start = first.rstrip("\n").removesuffix("\r")
     for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):  # "12\n" is "1\0 2\0 \n\0", or "\0 1 \0 2 \0\n"
-        if start.endswith("\0") and len(start) % 2 == 1 - place and set(start[place::2]) == {"\0"}:
+        # A high byte of another script than the Latin one is a small number: 4 in Cyrillic.
+        high = set(start[place::2])
+        if start[-1:] in high and len(start) % 2 == 1 - place and high <= _CONTROLS:
             raise CannotRead(path, f"it is not {text.encoding}; it looks like --encoding {name}")
     return chain([first.removeprefix("\ufeff")], text)
 
 
 def is_odd(identifier: str) -> bool:
-    """Whether it hardly is an identifier as it stands: ``="customer-5"``, or with a space that nobody sees."""
+    """Whether it hardly is an identifier as it stands: ``="customer-5"``, or with a space nobody sees."""
     return (
         re.fullmatch(r"""="?.*"?|'.*""", identifier, re.S) is not None
         or not identifier.replace(" ", "").isprintable()  # U+00A0, U+200B, U+FEFF and their like
@@ -93,7 +96,7 @@ def _encoding_of(start: bytes) -> str | None:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)  # the last character may be cut in two
     except UnicodeDecodeError:
-        return "cp1252"
+        return None
     return "utf-8" if start else None
 
 

@@ -33,6 +33,8 @@ _TOKEN = re.compile(
     rf"(?P<kept>\Adata:(?:{_MEDIA})?(?:;base64)?(?=,)"
     r"|\A(?:data|urn(?::uuid)?|mailto|tel|sms|javascript|about|blob|file)(?=:)"
     r"|(?<![A-Za-z0-9+.-])(?:https?|ftp|wss?)(?=://))"
+    r"|(?P<email>(?<![A-Z0-9._%+-])[A-Z0-9._%+-]{1,64}"
+    r"@[A-Z0-9-]{1,63}(?:\.[A-Z0-9-]+)*\.[A-Z]{2,}(?![A-Z0-9-]))"
     r"|(?P<percent>(?:%[0-9A-F]{2})+)"
     r"|(?P<uuid>[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})"
     rf"|(?P<word>{WORD})",
@@ -180,6 +182,9 @@ class Forms:
         match found.lastgroup:
             case "word":
                 return self._words.word(found[0])
+            case "email":  # the same as where it stands alone
+                user, _, host = found[0].rpartition("@")
+                return f"{self._plain(user)}@{self._host(host)}"
             case "uuid":
                 return self._words.drawn("uuid", found[0], [_HEX.get(each, each) for each in found[0]])
             case "percent":

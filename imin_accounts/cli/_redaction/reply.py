@@ -29,6 +29,12 @@ _CONTEXTS = {
 _NAME = re.compile(r"@?[A-Za-z_][A-Za-z0-9_:/.#-]{0,99}")
 # A member that is named by an address, a number or by words is named by data.
 _DATA_AS_KEY = re.compile(r"[\w.+-]+@[\w-]+\.\w{2,}|\d[\d ()+-]{3,}\d|[^\W\d_]{2,}\s+[^\W\d_]{2,}")
+# Members that hold what somebody wrote: names, titles, labels, notes, addresses.
+_FREE = re.compile(
+    r"name|title|label|note|text|description|comment|email|phone|address|street|locality|region|country|"
+    r"identifier|reference|value|code|(?:^|_)id$",
+    re.I,
+)
 
 
 class NotAlike(Exception):
@@ -96,7 +102,7 @@ class _Redaction:
     """
 
     def __init__(self, document: Any, dice: Random, *, keys_may_be_data: bool) -> None:
-        self._values = {each for each in _strings(document) if not _is_term(each)}
+        self._values = {each for each, key in _strings(document) if not _is_kept(each, key)}
         self._forms = Forms(self._values | {*_odd_keys(document)}, dice)
         self._keys_may_be_data = keys_may_be_data
 
@@ -110,8 +116,7 @@ class _Redaction:
             case _Number(text):
                 return _Number(self._forms.number(text))
             case str():
-                is_type = key in ("@type", "type") and _NAME.fullmatch(value)
-                return value if is_type or _is_term(value) else self._forms.text(value)
+                return value if _is_kept(value, key) else self._forms.text(value)
             case _:
                 return value
 
@@ -125,17 +130,17 @@ class _Redaction:
         return self._forms.text(key) if is_data else key
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """Every value that is a string or a number, as text."""
+def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every value that is a string or a number, as text, and the key that it stands under."""
     match value:
         case dict():
-            for each in value.values():
-                yield from _strings(each)
+            for name, each in value.items():
+                yield from _strings(each, name)
         case list():
             for each in value:
-                yield from _strings(each)
+                yield from _strings(each, key)
         case _Number(text) | str(text):
-            yield text
+            yield text, key
 
 
 def _odd_keys(value: Any) -> Iterator[str]:
@@ -147,8 +152,18 @@ def _odd_keys(value: Any) -> Iterator[str]:
             yield from _odd_keys(each)
 
 
+def _is_kept(text: str, key: str) -> bool:
+    """Whether it stays: a type, or a word of the vocabulary where no person or seller has the word.
+
+    ``Person`` is a family name too, and a job's title.
+    """
+    if key in ("@type", "type") and _NAME.fullmatch(text):
+        return True
+    return _is_term(text) and (key.startswith("@") or _FREE.search(key) is None)
+
+
 def _is_term(text: str) -> bool:
-    """Whether it is of the vocabulary, wherever it stands."""
+    """Whether it is of the vocabulary."""
     plain = next((text[len(each) :] for each in _SCHEMA if text.startswith(each)), text)
     return plain in _TYPES or plain in _STATUSES or text in _CONTEXTS
 

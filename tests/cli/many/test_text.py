@@ -172,7 +172,7 @@ def test_even_its_own_first_line_may_be_an_identifier(tmp_path: Path) -> None:
         list(read_ids(file))
 
 
-@pytest.mark.parametrize("text", ["customer-1\nkäthe\n", "клиент\nдругой\n", "1\n日本\n"])
+@pytest.mark.parametrize("text", ["customer-1\nkäthe\n", "ж\nд\n", "1\n日本\n"])
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("said", ["utf-8", "utf-16"])
 def test_the_advice_for_utf_16_leads_to_its_end(tmp_path: Path, text: str, encoding: str, said: str) -> None:
@@ -189,7 +189,7 @@ def test_no_encoding_is_advised_that_was_just_tried(tmp_path: Path) -> None:
     """Excel's CSV, taken for UTF-16."""
     file = tmp_path / "ids.txt"
     file.write_bytes("käthe\njörg\n".encode("cp1252"))
-    with pytest.raises(CannotRead, match="looks like --encoding cp1252"):
+    with pytest.raises(CannotRead, match=r"such as --encoding cp1252\.$"):
         list(read_ids(file, encoding="utf-16"))
 
 

@@ -231,3 +231,19 @@ def test_what_is_too_deep_is_refused() -> None:
     with pytest.raises(DecodeError):
         redacted(b"[" * 100_000 + b"]" * 100_000)
     assert redacted(b"[" * 65 + b"]" * 65).count("[") == 65
+
+
+@pytest.mark.parametrize("member", ["familyName", "jobTitle", "additionalName", "note"])
+@pytest.mark.parametrize("word", ["Person", "Organization", "Entitlement"])
+def test_a_word_of_the_vocabulary_is_a_name_too(member: str, word: str) -> None:
+    """As a type it stays; as what somebody is called it does not."""
+    made = json.loads(redacted(json.dumps({"type": "Person", member: word}).encode()))
+    assert made["type"] == "Person"
+    assert made[member] != word
+
+
+def test_an_address_is_the_same_within_a_text() -> None:
+    """The same wherever it stands: alone, and in what somebody wrote."""
+    document = {"email": "rosie.bloggs@mail.example.com", "note": "ask rosie.bloggs@mail.example.com, please"}
+    made = json.loads(redacted(json.dumps(document).encode()))
+    assert f" {made['email']}, " in made["note"]
