@@ -66,7 +66,8 @@ FIRST, OTHERS = PYTHONS[0], PYTHONS[1:]
 
 def _install(session: nox.Session, *groups: str, extras: str = "test") -> None:
     """Install the checkout, editable, with its extras and dependency groups."""
-    session.install("-e", f".[{extras}]", *(f"--group={group}" for group in groups))
+    # With pip, since readers of the documentation type it.
+    session.install("pip", "-e", f".[{extras}]", *(f"--group={group}" for group in groups))
 
 
 def _scratch(session: nox.Session) -> Path:
@@ -245,7 +246,7 @@ def web(session: nox.Session) -> None:
 @nox.session(python=FIRST, tags=["default"])
 def docs(session: nox.Session) -> None:
     """Every code block as a reader would run it, and the pages, where every warning is an error."""
-    _install(session, "docs", "web")
+    _install(session, "docs", "web", extras="pyreqwest,test")
     session.run(*PYTEST, "tests/docs")
 
 

@@ -39,6 +39,6 @@ def test_what_is_no_text_is_told_without_it(content: bytes, tmp_path: Path) -> N
     file.write_bytes(content)
     ran = run("accounts", "rosie", "--api-key-file", str(file))
     assert (ran.code, ran.err) == (
-        1,
+        4,
         f"Error: can't read {file}: it is not UTF-8: an API key is plain ASCII text.\n",
     )

@@ -30,7 +30,7 @@ DONE = re.compile(
 EXPORT = re.compile(r"export (.+)$")
 ASSIGNED = re.compile(r"(\w+)=([^ $]+)(?= |$)")
 EXTRA = re.compile(r"pip install (?:-e )?'?\.(?:\[(\w+)\])?'?(?: +#.*)?$")
-OTHERS = re.compile(r"pip install ([\w -]+)$")
+OTHERS = re.compile(r"(?:python -m )?pip install ([\w -]+)$")
 SERVER = re.compile(r"(uvicorn|gunicorn) ")
 """Commands in a terminal of their own, that go on until they are ended."""
 CLICKED = "python link.py"

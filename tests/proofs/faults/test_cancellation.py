@@ -87,9 +87,10 @@ async def cancel_at(step: int, fault: Fault, mode: Mode, over: str) -> Cancelled
             return None
         call.cancel()
         await asyncio.wait([call])
+        # A transport with a thread of its own may have one on its way still: that puts no clock forward.
+        server.plan, server.skip = (lambda _: RIGHT), (lambda _: None)
         await settle(100)
-        uninvited = len(server.seen) > len(told) + 1  # one may have been on its way
-        server.plan = lambda _: RIGHT
+        uninvited = len(server.seen) > len(told) + 1
         the_loop().skip(3600.0)
         accounts = await get("2")
         asked = sum(request.customer == "2" for request in server.seen)
