@@ -157,12 +157,13 @@ class SnapshotsError(IminError):
 
     Attributes:
         reason: ``"newer"``: a newer release wrote it. ``"full"``: there is no room. ``"in use"``: another
-            feed has it. ``"damaged"``: it is not what it should be. ``"closed"``: it is not open here.
-            ``"failed"``: anything else.
+            feed has it. ``"busy"``: another program writes in it, and does not end. ``"damaged"``: it is not
+            what it should be. ``"gone"``: its file was removed or replaced. ``"closed"``: it is not open
+            here. ``"failed"``: anything else; the text says what, as far as the system does.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the snapshots {_FAULTS.get(reason, _FAULTS['failed'])}")
+    def __init__(self, reason: str, cause: str = "") -> None:
+        super().__init__(f"the snapshots {_FAULTS.get(reason, _FAULTS['failed'])}{cause and ': ' + cause}")
         self.reason: str = reason if reason in _FAULTS else "failed"
 
 
@@ -170,7 +171,9 @@ _FAULTS = {
     "newer": "are of a newer version: use the release that wrote them, or a later one",
     "full": "can't be written: there is no room",
     "in use": "are in use by another feed: one at a time delivers changes, any number may note",
+    "busy": "are locked: another program has kept a transaction open in their file",
     "damaged": "can't be read: this is no file of snapshots, or it is damaged",
+    "gone": "are gone: their file, or one beside it, was removed or replaced while it was open",
     "closed": "are not open: use `async with ChangeFeed(...)`",
     "failed": "can't be read or written",
 }

@@ -1,6 +1,7 @@
 """``ChangeFeed``: notes in, updates out, at least once."""
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
@@ -113,7 +114,10 @@ class ChangeFeed:
         self._due = Due(snapshots, runtime, batch=concurrency, poll=poll, pause=self._pause)
         self._is_open: bool | None = None  # not yet
         self._current: _Updates | None = None
-        self._is_waited_for = False
+        self._process = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._step: asyncio.Timeout | None = None  # what a consumer waits in: it ends when the feed closes
+        self._step_is_over = asyncio.Event()
         self._reading: AbstractAsyncContextManager[AsyncIterator[Fetched | Failed]] | None = None
         self._outcomes: AsyncIterator[Fetched | Failed] | None = None
         self._coming: asyncio.Task[Fetched | Failed | None] | None = None
@@ -127,6 +131,7 @@ class ChangeFeed:
         if self._is_open is not None:
             raise SessionStateError("a feed opens once: make a new one")
         self._is_open = False
+        self._process, self._loop = os.getpid(), asyncio.get_running_loop()
         await self._snapshots.__aenter__()
         self._is_open = True
         return self
@@ -135,12 +140,16 @@ class ChangeFeed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_open = False
-        await to_its_end(self._close(kind, error, trace))
+        if self._process == os.getpid():  # in a forked child all is the parent's
+            await to_its_end(self._close(kind, error, trace))
 
     async def _close(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            if self._step is not None:
+                self._step.reschedule(asyncio.get_running_loop().time())
+                await self._step_is_over.wait()
             with suppress(SnapshotsError):  # the update comes again anyway, only sooner
                 await self._put_back()
             self._kept.clear()
@@ -151,6 +160,10 @@ class ChangeFeed:
     def _check_open(self) -> None:
         if not self._is_open:
             raise SessionStateError("the feed is not open: use `async with ChangeFeed(...)`")
+        if self._process != os.getpid():  # asked first: a child that was forked in a coroutine has no loop
+            raise SessionStateError("the feed is another process's: open one after the fork")
+        if self._loop is not asyncio.get_running_loop():
+            raise SessionStateError("the feed is another event loop's: open one in this loop")
 
     # --- Notes ------------------------------------------------------------------------------------
 
@@ -258,18 +271,25 @@ class ChangeFeed:
 
     async def _next(self, updates: "_Updates") -> Update | Failed:
         self._check_open()
-        if self._is_waited_for:
+        if self._step is not None:
             raise SessionStateError("another task waits for the feed's next update: iterate in one")
-        self._is_waited_for = True
+        self._step = step = asyncio.timeout(None)
+        self._step_is_over.clear()
         try:
-            await self._begin(updates)
-            await self._acknowledge()
-            while (delivery := self._next_kept()) is None:
-                await self._read()
-            self._delivered = delivery
-            return delivery.update
+            async with step:
+                await self._begin(updates)
+                await self._acknowledge()
+                while (delivery := self._next_kept()) is None:
+                    await self._read()
+                self._delivered = delivery
+                return delivery.update
+        except TimeoutError:
+            if not step.expired():
+                raise
+            raise SessionStateError("the feed was closed") from None
         finally:
-            self._is_waited_for = False
+            self._step = None
+            self._step_is_over.set()
 
     async def _begin(self, updates: "_Updates") -> None:
         """Make it the iteration that counts. What the one before was left with comes again."""

@@ -8,8 +8,10 @@ import asyncio
 import errno
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,6 +23,7 @@ from imin_accounts.feed._snapshots import Claim
 from imin_accounts.feed._whole import to_its_end
 
 T = TypeVar("T")
+_Files = dict[str, tuple[int, int] | None]
 
 APPLICATION = 0x696D696E
 """``"imin"``: how such a file is told from any other SQLite database."""
@@ -64,10 +67,13 @@ class _Notes:
 class SqliteSnapshots:
     """Snapshots and notes in a file, which only its owner may read (mode 0600).
 
-    Several processes may share the file: all may note, one at a time reads and delivers.
+    Several processes may share the file: all may note, one at a time reads and delivers. Each opens it after
+    it was forked. What is no such file is refused, and stays as it is. One that is removed or replaced while
+    it is open takes no more notes: open it anew.
 
     Args:
-        path: The file; it is made where there is none. ``":memory:"`` keeps everything in memory.
+        path: The file, or a symbolic link to it; it is made where there is none, in a folder that is there.
+            ``":memory:"`` keeps everything in memory.
 
     Raises:
         InvalidRequest: ``path`` is no path.
@@ -75,12 +81,13 @@ class SqliteSnapshots:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-            raise InvalidRequest("path must be a path")
-        self._path = os.fspath(path)
+        self._path = self._file = _checked(path)
         self._thread: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
         self._connection: sqlite3.Connection | None = None  # used by the thread only, as all below
         self._lock: sqlite3.Connection | None = None
+        self._files: _Files = {}
+        self._lock_file: _Files = {}
         self._claimed = set[str]()
         self._waiting: list[_Notes] = []
 
@@ -88,6 +95,7 @@ class SqliteSnapshots:
         if self._thread is not None:
             raise SnapshotsError("in use")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="imin-accounts-snapshots")
+        self._process = os.getpid()
         try:
             await self._run(self._open)
         except BaseException:
@@ -99,7 +107,7 @@ class SqliteSnapshots:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         thread, self._thread = self._thread, None
-        if thread is not None:
+        if thread is not None and self._process == os.getpid():
             try:
                 await to_its_end(asyncio.get_running_loop().run_in_executor(thread, self._close))
             finally:
@@ -153,7 +161,7 @@ class SqliteSnapshots:
     # --- In the thread ----------------------------------------------------------------------------
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._thread is None:
+        if self._thread is None or self._process != os.getpid():  # a forked child has no such thread
             raise SnapshotsError("closed")
         loop = asyncio.get_running_loop()
         outcome = await to_its_end(loop.run_in_executor(self._thread, lambda: _outcome_of(work)))
@@ -162,30 +170,27 @@ class SqliteSnapshots:
         return outcome
 
     def _open(self) -> None:
+        beside: tuple[str, ...] = ()
         if self._path != ":memory:":
-            _make_private(self._path)
-        connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
+            self._file = os.path.realpath(self._path)  # the files beside it are named by it
+            _make(self._file)
+            self._files = {path: _identity(path) for path in (os.path.abspath(self._path), self._file)}
+            beside = f"{self._file}-wal", f"{self._file}-shm"
+        connection = sqlite3.connect(self._file, timeout=PATIENCE, isolation_level=None)
         self._connection = connection
+        _check_ours(connection)  # before anything is changed
+        _make_private(*self._files, *beside)
         connection.execute("PRAGMA secure_delete = ON")
         with _Transaction(connection):
-            (version,), (application,), (tables,) = (
-                connection.execute(query).fetchone()
-                for query in (
-                    "PRAGMA user_version",
-                    "PRAGMA application_id",
-                    "SELECT count(*) FROM sqlite_schema",
-                )
-            )
-            if version > len(MIGRATIONS):
-                raise SnapshotsError("newer")
-            if tables and application != APPLICATION:
-                raise SnapshotsError("damaged")
-            for script in MIGRATIONS[version:]:
+            for script in MIGRATIONS[_check_ours(connection) :]:
                 for statement in filter(str.strip, script.split(";")):
                     connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("SELECT 1 FROM note").fetchone()  # from now on there is a log
+        self._files |= {path: _identity(path) for path in beside}
+        _check_same(self._files)
 
     def _close(self) -> None:
         for connection in (self._connection, self._lock):
@@ -193,16 +198,20 @@ class SqliteSnapshots:
                 connection.close()
         self._connection = self._lock = None
         self._claimed.clear()
+        self._files, self._lock_file = {}, {}
 
     def _rows(self, query: str, *values: object) -> list[Any]:
         assert self._connection is not None
         return self._connection.execute(query, values).fetchall()
 
-    def _write(self, *, durable: bool) -> "_Transaction":
+    @contextmanager
+    def _write(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
         """A transaction. One that isn't durable may be undone by a loss of power: then updates come again."""
         assert self._connection is not None
         self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        return _Transaction(self._connection)
+        with _Transaction(self._connection) as connection:
+            yield connection
+        _check_same(self._files)
 
     def _note(self) -> None:
         notes, self._waiting = self._waiting, []
@@ -216,6 +225,7 @@ class SqliteSnapshots:
             connection.executemany(_NOTE, rows)
 
     def _claim(self, limit: int) -> list[Claim]:
+        _check_same(self._files | self._lock_file)
         self._be_the_only_one()
         rows = self._rows(_CLAIM, limit + len(self._claimed))
         free = [row for row in rows if row[0] not in self._claimed][:limit]
@@ -226,17 +236,23 @@ class SqliteSnapshots:
         ]
 
     def _be_the_only_one(self) -> None:
-        if self._lock is None and self._path != ":memory:":
-            path = f"{self._path}-lock"
+        if self._lock is None and self._file != ":memory:":
+            path = f"{self._file}-lock"
+            _make(path)
+            if Path(path).stat().st_size:  # ours never has a byte
+                raise SnapshotsError("damaged")
             _make_private(path)
             lock = sqlite3.connect(path, timeout=0, isolation_level=None)
             try:
                 lock.execute("PRAGMA journal_mode = MEMORY")  # nothing is written, so no file beside it
                 lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError:
+            except sqlite3.OperationalError as error:
                 lock.close()
+                if _code(error) & 0xFF == sqlite3.SQLITE_BUSY:
+                    raise SnapshotsError("in use") from None
                 raise
             self._lock = lock
+            self._lock_file = {path: _identity(path)}
 
     def _keep(self, read: Sequence[tuple[Claim, bytes]]) -> None:
         with self._write(durable=True) as connection:
@@ -294,20 +310,94 @@ class _Transaction:
                 self._connection.execute("ROLLBACK")
 
 
-def _make_private(path: str) -> None:
-    """A file that only its owner may read. SQLite gives the files beside it the same mode."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    if Path(path).stat().st_mode & 0o077:
-        Path(path).chmod(0o600)
+def _checked(path: str | os.PathLike[str]) -> str:
+    """``path`` as text, if the system can have such a one."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
+    with suppress(UnicodeEncodeError):
+        if isinstance(text, str) and text and b"\0" not in os.fsencode(text):
+            return text
+    raise InvalidRequest("path must be a path")
+
+
+# A file that is there is opened by SQLite alone: whoever opens and closes it besides ends all locks that
+# this process has on it, so that others take it for free. https://sqlite.org/howtocorrupt.html, section 2.2
+
+
+def _make(path: str) -> None:
+    """Have a file there, which only its owner may read if it is new."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    found = Path(path).stat()
+    if not stat.S_ISREG(found.st_mode):  # a folder, or a device
+        raise SnapshotsError("damaged")
+    if found.st_nlink > 1:  # each name would have a log and a lock of its own
+        raise SnapshotsError("failed", "the file has another name, a hard link: remove one")
+
+
+def _check_ours(connection: sqlite3.Connection) -> int:
+    """The version of our file, 0 for an empty one. Any other is refused, and nothing is changed in it."""
+    query = """
+        SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)
+        FROM pragma_user_version, pragma_application_id
+    """
+    version, application, tables = connection.execute(query).fetchone()
+    if application != APPLICATION and (application or version or tables):
+        raise SnapshotsError("damaged")
+    if version > len(MIGRATIONS):
+        raise SnapshotsError("newer")
+    return int(version)
+
+
+def _make_private(*paths: str) -> None:
+    """Let only the owner read them. SQLite gives the files that it makes beside one the same mode."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            if Path(path).stat().st_mode & 0o077:
+                Path(path).chmod(0o600)
+
+
+def _check_same(files: _Files) -> None:
+    """A file that has lost its name takes what is written all the same, and nobody ever finds it."""
+    if any(_identity(path) != identity for path, identity in files.items()):
+        raise SnapshotsError("gone")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """What tells a file from another that takes its name; None where there is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 _REASONS = {
     sqlite3.SQLITE_FULL: "full",
-    sqlite3.SQLITE_BUSY: "in use",
-    sqlite3.SQLITE_LOCKED: "in use",
+    sqlite3.SQLITE_IOERR_SHMSIZE: "full",
+    sqlite3.SQLITE_BUSY: "busy",
+    sqlite3.SQLITE_LOCKED: "busy",
     sqlite3.SQLITE_NOTADB: "damaged",
     sqlite3.SQLITE_CORRUPT: "damaged",
 }
+_NOT_ALLOWED = "the file or its folder may not be written here"
+_CAUSES = {
+    errno.ENOENT: "there is no such folder",
+    errno.ENOTDIR: "there is no such folder",
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.EROFS: _NOT_ALLOWED,
+}
+_SQLITE_CAUSES = {
+    sqlite3.SQLITE_CANTOPEN: _NOT_ALLOWED,
+    sqlite3.SQLITE_PERM: _NOT_ALLOWED,
+    sqlite3.SQLITE_READONLY: _NOT_ALLOWED,
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_IOERR_WRITE: "the disk reports an error, or a quota or limit is used up",
+}
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0)
 
 
 def _outcome_of(work: Callable[[], T]) -> T | SnapshotsError:
@@ -317,7 +407,11 @@ def _outcome_of(work: Callable[[], T]) -> T | SnapshotsError:
     except SnapshotsError as error:
         return error.with_traceback(None)
     except sqlite3.Error as error:
-        reason = _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "failed")
+        code = _code(error)
+        reason = _REASONS.get(code) or _REASONS.get(code & 0xFF, "failed")
+        name = getattr(error, "sqlite_errorname", "")
+        cause = _SQLITE_CAUSES.get(code) or _SQLITE_CAUSES.get(code & 0xFF, name)
     except OSError as error:
         reason = "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failed"
-    return SnapshotsError(reason)
+        cause = _CAUSES.get(error.errno or 0) or os.strerror(error.errno or 0)
+    return SnapshotsError(reason, cause if reason == "failed" else "")
