@@ -60,8 +60,8 @@ def compared(before: Snapshot | None, read: SellerAccounts) -> tuple[tuple[Chang
     found = changes(was, read)
     told = frozenset() if before is None else before.unreadable
     unreadable = {_id(each): each for each in found if isinstance(each, SellerUnreadable) and each.now}
-    again = [each for id, each in unreadable.items() if id in told]
-    news = tuple(each for each in found if each not in again) if again else found
+    again = {id(each) for seller, each in unreadable.items() if seller in told}
+    news = tuple(each for each in found if id(each) not in again) if again else found
     return news, Snapshot(last_readable(was, read), frozenset(unreadable))
 
 

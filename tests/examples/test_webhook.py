@@ -89,9 +89,9 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     snapshots = HeldSnapshots(tmp_path / "accounts.db")
     async with AsyncExitStack() as opened:
         no_pause = Runtime(random=lambda: 0.0)  # before an update whose body has raised comes again
-        session = AccountsSession("test-key", transport=fake, retry=RetryPolicy(attempts=1), runtime=no_pause)
+        session = AccountsSession("test-key", transport=fake, retry=RetryPolicy(attempts=1))
         await opened.enter_async_context(session)
-        feed = await opened.enter_async_context(ChangeFeed(session, snapshots))
+        feed = await opened.enter_async_context(ChangeFeed(session, snapshots, runtime=no_pause))
         await feed.note_all(["rosie"], baseline=True)
         assert [update async for update in feed.until_idle()] == []
         broker = Broker(session, origin="https://b.example", secret=SECRET, feed=feed, webhook_keys=KEYS)
