@@ -104,7 +104,7 @@ def test_the_command_has_an_option_for_it(place: str) -> None:
     before, after = ("--insecure-http",) * (place == "before"), ("--insecure-http",) * (place == "after")
     ran = run(*options, *before, "accounts", "..", *after, env=KEY)
     assert (ran.code, "customer must not" in ran.err) == (2, True)
-    assert "insecure_http" in run(*options, "accounts", "..", env=KEY).err
+    assert "--insecure-http" in run(*options, "accounts", "..", env=KEY).err
     assert "https" in run("--base-url", "http://imin.co", "--insecure-http", "accounts", "1", env=KEY).err
 
 
