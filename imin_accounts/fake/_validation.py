@@ -4,6 +4,7 @@ A check refuses in words, for people, and has the same as JSON Schema. No refusa
 value; every refusal of a file says where in it, and what would have been valid.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -204,13 +205,13 @@ def _schema_of_field(field: "attrs.Attribute[Any]") -> Mapping[str, Any]:
 def _attributes(docstring: str) -> dict[str, str]:
     """What the section "Attributes" of a docstring says of each; several may share one line."""
     said: dict[str, str] = {}
-    _, _, section = docstring.partition("Attributes:\n")
+    _, _, section = inspect.cleandoc(docstring).partition("Attributes:\n")  # Python 3.13 cleans it by itself
     names: list[str] = []
     for line in section.splitlines():
-        if found := re.match(r" {8}(\w+(?:, \w+)*): (.+)", line):
+        if found := re.match(r" {4}(\w+(?:, \w+)*): (.+)", line):
             names = found[1].split(", ")
             said.update(dict.fromkeys(names, found[2].strip()))
-        elif line.startswith(" " * 12):
+        elif line.startswith(" " * 8):
             said.update({name: f"{said[name]} {line.strip()}" for name in names})
         elif line.strip():
             break
