@@ -124,7 +124,7 @@ asyncio.run(main())
 def test_a_forked_child(loop: str, tmp_path: Path) -> None:
     """Every call is refused at once, none hangs; the parent goes on."""
     ran = subprocess.run(
-        [sys.executable, "-c", FORKED, tmp_path / "accounts.db", loop],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED, tmp_path / "accounts.db", loop],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -166,11 +166,15 @@ RETRY_AFTER = {
     "nan": ("NaN", None),
     "arabic-digit": ("\u0661", None),
     "underscore": ("1_0", None),
-    "huge": ("9" * 400, None),
     "empty": ("", None),
     "two": ("1, 2", 2.0),
     "echoed-words": (canaries.KEY, None),
     "zoneless-date": ("Tue, 14 Nov 2023 22:13:22", 2.0),
+}
+LONG = {
+    "past-deadline": ("900", 900.0),
+    "over-an-hour": ("7200", 7200.0),
+    "huge": ("9" * 400, 999_999_999_999_999.0),
 }
 
 
@@ -181,9 +185,9 @@ def _throttled() -> Iterator[Fault]:
         yield Fault(f"status-429-{name}", THROTTLED, answer(429, field), status=429, retry_after=seconds)
         unavailable = FAILED if seconds is None else UNAVAILABLE
         yield Fault(f"status-503-{name}", unavailable, answer(503, field), status=503, retry_after=seconds)
-    for name, seconds in (("past-deadline", 900.0), ("over-an-hour", 7200.0)):
+    for name, (text, seconds) in LONG.items():
         for status, event in ((429, THROTTLED_FOR_LONG), (503, UNAVAILABLE_FOR_LONG)):
-            script = answer(status, f"Retry-After: {seconds:.0f}")
+            script = answer(status, f"Retry-After: {text}")
             yield Fault(f"status-{status}-{name}", event, script, status=status, retry_after=seconds)
 
 
