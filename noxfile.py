@@ -224,7 +224,7 @@ def pyreqwest(session: nox.Session) -> None:
 @nox.session(python=FIRST, tags=["default"])
 def contract(session: nox.Session) -> None:
     """The API's description, and the emulator held to it by schemathesis."""
-    _install(session, "contract")
+    _install(session, "contract", "web")
     _without_skips(session, "tests/contract")
 
 
