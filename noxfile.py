@@ -216,6 +216,7 @@ def pyreqwest(session: nox.Session) -> None:
     All other sessions are without it, as whoever does not install it.
     """
     _install(session, extras="pyreqwest,test")
+    session.install("uvloop")
     folders = ("tests/transports", "tests/testing", "tests/session", "tests/proofs")
     slow = "tests/proofs/faults/test_memory_and_stalls.py::test_stall"
     _without_skips(session, "-k", "pyreqwest and not eager", *folders, f"--deselect={slow}")
@@ -232,7 +233,7 @@ def contract(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """The pages in a real browser; where none can be had, its tests say that they are skipped."""
     _have(session, "chromium")
-    _install(session, "browser")
+    _install(session, "browser", "web")
     session.run(*PYTEST, "tests/browser")
 
 
