@@ -17,6 +17,10 @@ from imin_accounts import InvalidRequest, SnapshotsError
 from imin_accounts.feed import SqliteSnapshots
 from tests.paths import ROOT
 
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+"""Without what measures coverage in processes: some of these may write nowhere, and it would complain."""
+_ENVIRONMENT["PYTHONPATH"] = str(ROOT)
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -140,7 +144,7 @@ asyncio.run(main())
 async def claimed_by_a_process(path: Path) -> str:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", CLAIMING, path),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=_ENVIRONMENT,
         stdout=subprocess.PIPE,
     )
     return (await process.communicate())[0].decode().strip()
@@ -323,7 +327,7 @@ asyncio.run(main())
 def as_nobody(*arguments: object) -> str:
     ran = subprocess.run(
         [sys.executable, "-c", NOBODY, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=_ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,

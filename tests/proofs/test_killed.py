@@ -77,10 +77,10 @@ def test_killed_at_random_it_loses_nobody(
 def test_a_full_disk_leaves_a_file_to_go_on_with(
     name: str, imin: EmulatorProcess, ids: Path, tmp_path: Path
 ) -> None:
-    """No room: exit code 1, a line that says so, no customer in part; with room again it goes on."""
+    """No room: exit code 3, a line that says so, no customer in part; with room again it goes on."""
     out = tmp_path / name
     ended = run_to_end(imin.base_url, "export", ids, "-o", out, preexec=_little_room)
-    assert ended.code == 1
+    assert ended.code == 3
     assert f"Error: can't write {out}: " in ended.err
     assert f"{out} is whole up to here: repeat the command with --resume to go on." in ended.err
     assert 0 < len(exported(out)) < FEW
