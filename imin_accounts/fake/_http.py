@@ -33,7 +33,7 @@ _MALFORMED = (http_exceptions.HttpProcessingError, web.RequestPayloadError)
 """What aiohttp raises, and logs with a traceback, where a client is to blame."""
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~-]+)(:[0-9]*)?")
 _LAST_TURNS = 8
-"""Of the event loop: by then a connection that was accepted as the server closed has been seen to end."""
+"""Of the event loop: what Python 3.11 accepts in the very turn in which the server closes it never closes."""
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -60,9 +60,9 @@ async def serving(
         async with nullcontext() if notify is None else notifying(service, notify, public_url or base):
             yield base
     finally:
-        await runner.cleanup()
         for _ in range(_LAST_TURNS):
             await asyncio.sleep(0)
+        await runner.cleanup()
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
