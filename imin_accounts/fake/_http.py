@@ -60,9 +60,11 @@ async def serving(
         async with nullcontext() if notify is None else notifying(service, notify, public_url or base):
             yield base
     finally:
-        for _ in range(_LAST_TURNS):
-            await asyncio.sleep(0)
-        await runner.cleanup()
+        try:
+            for _ in range(_LAST_TURNS):
+                await asyncio.sleep(0)
+        finally:  # whoever is told to end twice ends too
+            await runner.cleanup()
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
