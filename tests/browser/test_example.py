@@ -65,6 +65,7 @@ async def test_there_and_back_and_away(page: "Page", imin: ServedImin) -> None:
 async def test_trouble_has_a_page_too(page: "Page", imin: ServedImin) -> None:
     """What goes wrong is said in a page, not in JSON."""
     await page.get_by_role("button", name="Log in").click()
+    await sees(page, "Your connections")
     imin.fake.faults.add(Rule(Status(500)))
     await page.reload()
     await sees(page, "This did not work")
@@ -74,6 +75,7 @@ async def test_a_browser_that_lost_its_login(page: "Page", imin: ServedImin) -> 
     """She agrees at the seller, has to log in anew, and sees what came of it."""
     await page.get_by_role("button", name="Log in").click()
     await page.get_by_role("button", name="Log in and connect Brook Street Pool").click()
+    await page.get_by_role("button", name=YES).wait_for()
     await page.context.clear_cookies()
     await page.get_by_role("button", name=YES).click()
     await sees(page, "Log in to see")
@@ -85,6 +87,7 @@ async def test_a_failed_look_on_the_way_back(page: "Page", imin: ServedImin) -> 
     """She has agreed: she is not told that nothing was changed."""
     await page.get_by_role("button", name="Log in").click()
     await page.get_by_role("button", name="Log in and connect Brook Street Pool").click()
+    await page.get_by_role("button", name=YES).wait_for()
     imin.fake.faults.add(Rule(Status(401)))
     await page.get_by_role("button", name=YES).click()
     await sees(page, "Not yet")

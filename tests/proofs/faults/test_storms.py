@@ -11,7 +11,7 @@ import pytest
 from imin_accounts import Deleted, Failed, Fetched, OutcomeUnknown
 from tests import canaries
 from tests.proofs.faults import steps
-from tests.proofs.faults.catalogue import FAULTS
+from tests.proofs.faults.catalogue import FAULTS_OVER
 from tests.proofs.faults.clock import elastic, settle
 from tests.proofs.faults.concurrent_calls import Tally, make_calls, server_and_session
 from tests.proofs.faults.conftest import Figures, long, size
@@ -69,20 +69,26 @@ def _of_the_one_before(exchange: Exchange) -> bytes:
 
 
 SWAPPED = Fault("swapped", SOMEBODY_ELSES, (steps.send(_of_the_one_before), steps.right()))
-STRAY = [attrs.evolve(fault, script=fault.before, before=()) for fault in FAULTS if fault.before]
-
-STRIKES = {
-    "GET": [SWAPPED, *STRAY, *(fault for fault in FAULTS if _strikes(fault.event, fault))],
-    "DELETE": [fault for fault in FAULTS if _strikes(fault.on_delete or fault.event, fault)],
-}
 
 
-def random_faults(chance: random.Random, but_for: int = 0) -> Plan:
+def strikes_over(over: str) -> dict[str, list[Fault]]:
+    """By method, the faults that may strike it: none that ``over`` reads as if all were well."""
+    faults = FAULTS_OVER[over]
+    stray = [attrs.evolve(fault, script=fault.before, before=()) for fault in faults if fault.before]
+    return {
+        "GET": [SWAPPED, *stray, *(fault for fault in faults if _strikes(fault.event, fault))],
+        "DELETE": [fault for fault in faults if _strikes(fault.on_delete or fault.event, fault)],
+    }
+
+
+def random_faults(chance: random.Random, over: str, but_for: int = 0) -> Plan:
     """Strike one request in five with any fault of the catalogue but those of one status.
 
     Whether a DELETE is processed is left to chance where the fault leaves it open.
     """
-    strikes = {method: [f for f in faults if f.status != but_for] for method, faults in STRIKES.items()}
+    strikes = {
+        method: [f for f in faults if f.status != but_for] for method, faults in strikes_over(over).items()
+    }
 
     def plan(seen: AccountsRequest) -> Turn:
         if chance.random() >= 0.2:
@@ -110,7 +116,7 @@ def test_chaos(figures: Figures, over: str) -> None:
 
     async def main() -> tuple[Tally, int]:
         tally = Tally()
-        async with server_and_session(random_faults(random.Random(6)), over) as (server, session):
+        async with server_and_session(random_faults(random.Random(6), over), over) as (server, session):
             await make_calls(server, session, tally, calls=calls // 10, deletes=0.3, at_once=8)
             before = await _memory()
             await make_calls(server, session, tally, calls=calls - calls // 10, deletes=0.3, at_once=8)
@@ -121,7 +127,7 @@ def test_chaos(figures: Figures, over: str) -> None:
         tally, growth = elastic(main())
     finally:
         tracemalloc.stop()
-    kinds = len({fault.name for faults in STRIKES.values() for fault in faults})
+    kinds = len({fault.name for faults in strikes_over(over).values() for fault in faults})
     figures.add(
         f"chaos of {kinds} faults over {over}: {tally}; untrue: {len(tally.wrong)}; memory {growth:+,} bytes"
     )
@@ -152,7 +158,7 @@ def test_bulk_calls_in_chaos(figures: Figures, over: str) -> None:
 
     async def main() -> None:
         # A 401 ends a bulk call, since no further request could succeed.
-        async with server_and_session(random_faults(random.Random(7), but_for=401), over) as (
+        async with server_and_session(random_faults(random.Random(7), over, but_for=401), over) as (
             server,
             session,
         ):
