@@ -109,7 +109,7 @@ def changes(
             ended = error
         if can_write:
             result.left = len(pending)
-            result.failures.add_left(pending, ended)
+            result.add_left(pending, ended, night.under_way)
     read = count_text(result.read, "customer")
     click.echo(f"{read} read, {night.changed:,} changed, {result.failed:,} failed.", err=True)
     result.failures.tell("could not be read" if not result.left else "were not read")

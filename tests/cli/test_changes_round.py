@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from imin_accounts.fake import FakeImin, Rule, Stall, Status
+from imin_accounts.cli._failures import Kind
+from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, Stall, Status
 from tests.cli.commands import CommandResult, environment, run
 from tests.cli.processes import COMMAND, end, signal_when, start, wait_until, write_ids
 
@@ -138,6 +139,28 @@ def test_nobody_could_be_read(
     fake_imin.faults.add(Rule(Status(status)))
     ran = rounds.ran()
     assert (ran.code, reason in ran.err) == (code, True)
+
+
+def test_a_part_that_can_not_be_read_is_told(rounds: Rounds, fake_imin: FakeImin, tmp_path: Path) -> None:
+    """Every round, also where nothing has changed: exit code 3, what to do, and whose it is in the list."""
+    fake_imin.faults.add(Rule(Drifted(Drift.BAD_VALUES), customer="customer-2", nth=range(1, 99)))
+    failed = tmp_path / "failed.txt"
+    for _ in range(2):
+        ran = rounds.ran("--failed", str(failed))
+        assert (ran.code, failed.read_text()) == (3, "customer-2\n")
+        assert "1 customer could be read in part only:\n" in ran.err
+        assert f"1 {Kind.IN_PART.label} ({Kind.IN_PART.detail}): {Kind.IN_PART.advice}.\n" in ran.err
+    fake_imin.faults.clear()
+    assert rounds.ran("--failed", str(failed)).code == 0
+
+
+def test_whoever_was_not_asked_for_has_no_other_kind(rounds: Rounds, fake_imin: FakeImin) -> None:
+    """One 401 ends the round: it was about the one who was under way, and about nobody else."""
+    fake_imin.faults.add(Rule(Status(401), customer="customer-4", nth=range(1, 99)))
+    ran = rounds.ran("--concurrency", "1")
+    assert ran.code == 4
+    assert f"  1 key ({Kind.KEY.detail})" in ran.err
+    assert f"  6 not asked ({Kind.NOT_ASKED.detail})" in ran.err
 
 
 def test_a_reader_that_went_away_is_told_again(rounds: Rounds, fake_imin: FakeImin) -> None:

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import click
 
 from imin_accounts import AccountsSession, Failed, InvalidRequest, RetryPolicy
 from imin_accounts.cli._changes.lines import Line, change_line, failed_line, text
+from imin_accounts.cli._changes.watched import Watched
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
 from imin_accounts.cli._many.run import Result, stopping
@@ -45,6 +47,7 @@ class Night:
             remembered.
 
     Attributes:
+        under_way: Who was asked for and has no outcome, where the round has ended early.
         result: What it came to. A customer counts once, though an earlier round left some that this one reads
             twice: a change that was not told to the end, and what came since.
         changed: Customers for whom there was any change, likewise.
@@ -55,6 +58,7 @@ class Night:
         self._path = snapshots
         self._tells_new = tells_new
         self._tally = tally
+        self.under_way = set[str]()
         self.result = Result()
         self.changed = 0
 
@@ -78,19 +82,24 @@ class Night:
                     raise
 
     async def _tell(self, pending: Pending, concurrency: int) -> None:
+        watched = Watched(self._imin)
+        self.under_way = watched.under_way
+
         def finish(customer: str) -> None:
             pending.discard(customer)
+            failure = watched.in_part.pop(customer, None)
             if done.add_new(customer):
-                self.result.read += 1
+                self.result.add_read(failure)
                 self._tally.count(failed=False)
 
         snapshots = _CountingSnapshots(self._path, finish)
+        session = cast(AccountsSession, watched)  # a feed needs no more of it
         # The next round tries again; within this one each read does, as the session's policy says.
         once = RetryPolicy(attempts=1)
         with Pending() as done, Pending() as changed:
             async with (
                 self._imin,
-                ChangeFeed(self._imin, snapshots, concurrency=concurrency, retry=once) as feed,
+                ChangeFeed(session, snapshots, concurrency=concurrency, retry=once) as feed,
             ):
                 await self._note(feed, pending)
                 async for update in feed.until_idle():

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Set
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -55,6 +55,12 @@ class Result:
         self.failed += 1
         self.failures.add(failure)
 
+    def add_left(self, customers: Iterable[str], ended_by: Exception | None, under_way: Set[str]) -> None:
+        """Say who is left after a run, and why; see ``Failures.add_left``."""
+        if isinstance(ended_by, AuthenticationError) and self.read and len(under_way) > 1:
+            under_way = set()  # the key was taken for others, and nobody can tell whose it was not
+        self.failures.add_left(customers, ended_by, under_way)
+
     @property
     def exit_code(self) -> int:
         """0 where every customer was read whole, 3 where some were, or in part, else why none was."""
@@ -89,9 +95,7 @@ def run_all(
         )
     except (AuthenticationError, RateLimited, CannotWrite) as error:
         ended = error
-    if isinstance(ended, AuthenticationError) and result.read and len(under_way) > 1:
-        under_way.clear()  # the key was taken for others, and nobody can tell for whom of these it was not
-    result.failures.add_left(pending, ended, under_way)
+    result.add_left(pending, ended, under_way)
     return ended
 
 
