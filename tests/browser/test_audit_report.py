@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NAME = f"{HOSTILE} The Royal Borough of Kensington and Chelsea, https://id.example.com/organizers/1234567890"
+LONGEST_PLACE = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch"
 A4 = 703
 """Pixels that a sheet of paper has between its margins."""
 
@@ -42,11 +43,15 @@ TOO_WIDE = """() => [...document.querySelectorAll("body *")]
 
 @asynccontextmanager
 async def opened(
-    chromium: "Browser", folder: Path, width: int, scheme: Literal["light", "dark"] = "light"
+    chromium: "Browser",
+    folder: Path,
+    width: int,
+    scheme: Literal["light", "dark"] = "light",
+    name: str = NAME,
 ) -> "AsyncIterator[Page]":
     """The page with long tables, opened as a file."""
     file = folder / "audit.html"
-    write_report(file, audit_of(name=NAME, count=FIRST_ROWS + 10))
+    write_report(file, audit_of(name=name, count=FIRST_ROWS + 10))
     async with await chromium.new_context(bypass_csp=True) as profile:  # it would keep axe-core out
         page = await profile.new_page()
         page.set_default_timeout(10_000)
@@ -107,6 +112,17 @@ async def test_where_a_table_goes_on_it_is_shaded(chromium: "Browser", tmp_path:
         assert await table.screenshot() != before
         shades = await table.evaluate("each => getComputedStyle(each).backgroundAttachment")
     assert shades == "local, local, scroll, scroll"
+
+
+async def test_a_name_that_is_wider_than_a_phone(chromium: "Browser", tmp_path: Path) -> None:
+    """Stays one word: its chart and its tables can be moved, the page can't."""
+    async with opened(chromium, tmp_path, 375, name=f"Canolfan {LONGEST_PLACE}") as page:
+        await page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert await page.evaluate(BROKEN_WORDS) == []
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 375
+        chart = page.locator(".scroll:has(> .rows)", has_text=LONGEST_PLACE).first
+        assert await chart.evaluate("each => each.scrollWidth > each.clientWidth")
+        await chart.screenshot(path=SCREENSHOTS / "audit_report-longest_name.png")
 
 
 async def test_on_paper(chromium: "Browser", tmp_path: Path) -> None:
