@@ -4,13 +4,13 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from imin_accounts import Failed, SessionStateError
-from imin_accounts.feed import ChangeFeed, SqliteSnapshots, Update
+from imin_accounts.feed import ChangeFeed, Claim, SqliteSnapshots, Update
 from tests.feed.imin import HeldImin, feeding, session, told
 from tests.paths import ROOT
 
@@ -42,6 +42,53 @@ async def test_closed_under_a_waiting_consumer(
     imin.open.set()
     async with feeding(imin, tmp_path / "accounts.db") as feed:
         assert await told(feed) == [("abc", ["SellerAdded"])]
+
+
+class SlowToKeep(SqliteSnapshots):
+    """Keeps a reply only once ``go`` is set; ``did`` tells what came after what."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
+        self.did: list[str] = []
+
+    async def keep(self, read: Sequence[tuple[Claim, bytes]]) -> None:
+        self.begun.set()
+        await self.go.wait()
+        await super().keep(read)
+        self.did.append("kept")
+
+    async def release(self, claims: Sequence[Claim]) -> None:
+        await super().release(claims)
+        self.did.append("released")
+
+
+@pytest.mark.parametrize("earlier", [[], ["xyz"]], ids=["the first step", "a later one"])
+async def test_what_is_being_kept_is_kept_before_the_feed_closes(earlier: list[str], imin: HeldImin) -> None:
+    """Closing waits for the step that it ends: the customer is given back once nothing is done for them."""
+    imin.add(*earlier)
+    snapshots = SlowToKeep()
+    async with session(imin) as opened:
+        feed = ChangeFeed(opened, snapshots)
+        await feed.__aenter__()
+        updates = aiter(feed)
+        for customer in earlier:
+            snapshots.go.set()
+            await feed.note(customer)
+            await anext(updates)
+            snapshots.go.clear()
+            snapshots.begun.clear()
+        await feed.note("abc")
+        consumer = asyncio.ensure_future(anext(updates))
+        await snapshots.begun.wait()
+        closing = asyncio.ensure_future(feed.__aexit__(None, None, None))
+        for _ in range(3000):  # a thread has to come in between
+            await asyncio.sleep(0)
+        snapshots.go.set()
+        await closing
+    with pytest.raises(SessionStateError, match="closed"):
+        await consumer
+    assert snapshots.did == ["kept"] * (len(earlier) + 1) + ["released"]
 
 
 async def test_closed_under_an_idle_consumer(imin: HeldImin) -> None:
