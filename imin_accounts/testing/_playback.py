@@ -93,6 +93,11 @@ class LoopbackServer:
         """The scheme, host and port that requests go to."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
+    @property
+    def open(self) -> tuple[Connection, ...]:
+        """The connections that are open, in the order accepted."""
+        return tuple(self._open.values())
+
     async def __aenter__(self) -> Self:
         self._listening = await asyncio.start_server(
             self._accept, "127.0.0.1", 0, limit=_HEAD_LIMIT, ssl=self._tls, backlog=1024
@@ -173,7 +178,7 @@ class Playback(LoopbackServer):
 
     async def say(self, data: bytes) -> None:
         """Send ``data`` on every open connection, unasked, and let it arrive."""
-        for connection in [*self._open.values()]:
+        for connection in self.open:
             await connection.send(data)
         for _ in range(20):
             await asyncio.sleep(0)

@@ -7,6 +7,7 @@ import re
 import shlex
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ import pytest
 
 from imin_accounts import AccountsSession, InvalidRequest
 from imin_accounts.cli._main import imin_accounts as program
-from imin_accounts.fake import FakeImin, add_rosie
+from imin_accounts.fake import FakeImin, Notify, add_rosie
 from tests.paths import EXAMPLES, ROOT
 
 yaml = pytest.importorskip("yaml", reason="the compose file's tests need pyyaml")
@@ -61,7 +62,16 @@ def test_the_service_may_speak_to_the_emulator(monkeypatch: pytest.MonkeyPatch) 
         AccountsSession.from_env()
 
 
-async def test_the_service_starts_and_somebody_can_log_in() -> None:
+def test_the_emulator_notifies_the_service() -> None:
+    """At the route that it has, by its name and port, with the key that it knows."""
+    broker = services()["broker"]
+    [port] = [word.partition("=")[2] for word in broker["command"] if word.startswith("--port=")]
+    notify = Notify(understood(services()["emulator"]["command"])["notify_url"])
+    assert notify.url == f"http://broker:{port}/imin-webhook"
+    assert notify.key == broker["environment"]["BROKER_WEBHOOK_KEY"]
+
+
+async def test_the_service_starts_and_somebody_can_log_in(tmp_path: Path) -> None:
     """By its command and its environment, as the file's first lines say; sellers lead back to it."""
     pytest.importorskip("fastapi", reason="needs fastapi")
     pytest.importorskip("uvicorn", reason="needs uvicorn")
@@ -80,7 +90,13 @@ async def test_the_service_starts_and_somebody_can_log_in() -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *command,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **service["environment"], "IMIN_BASE_URL": imin},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                **service["environment"],
+                "IMIN_BASE_URL": imin,
+                "BROKER_SNAPSHOTS": str(tmp_path / "accounts.db"),
+            },
             stderr=asyncio.subprocess.PIPE,
         )
         try:

@@ -81,7 +81,7 @@ def client(app: Any, broker: Broker) -> httpx.AsyncClient:
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """Rosie is connected with Acme, which is known."""
-    skip_if_missing("fastapi", "python_multipart")
+    skip_if_missing("fastapi")
     from examples.web.fastapi_app import app
 
     fake = FakeImin(notification_key="agreed")

@@ -243,7 +243,7 @@ async def test_a_request_that_is_given_up_has_its_own_time() -> None:
 
 
 async def _closed(server: Playback) -> None:
-    [connection] = server._open.values()
+    [connection] = server.open
     assert await connection.reader.read() == b""
 
 
