@@ -8,7 +8,9 @@ from imin_accounts.session._retry import RetryPolicy
 from imin_accounts.session._runtime import Runtime
 
 
-def check_types(*, transport: object, retry: object, on_attempt: object, runtime: object) -> None:
+def check_types(
+    transport: object, retry: object, on_attempt: object, runtime: object, verify_customer: object
+) -> None:
     """Return if a session can be made of these.
 
     Raises:
@@ -21,6 +23,8 @@ def check_types(*, transport: object, retry: object, on_attempt: object, runtime
         raise InvalidRequest("on_attempt must be callable, and not async: nobody awaits it")
     if not isinstance(runtime, Runtime):
         raise InvalidRequest("runtime must be a Runtime")
+    if not isinstance(verify_customer, bool):  # an empty text from a configuration would switch it off
+        raise InvalidRequest("verify_customer must be a bool")
 
 
 def check_retry(retry: object) -> RetryPolicy:

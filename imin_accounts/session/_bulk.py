@@ -128,6 +128,10 @@ class Outcomes(Generic[Input, Outcome]):
             raise SessionStateError("not entered: use `async with session.get_many(...) as outcomes`")
         while not self._ready:
             if not self._running:
+                if isinstance(self._error, StopAsyncIteration):  # raised here it would say that all is done
+                    raise RuntimeError(
+                        "the inputs, the key callable or the limiter raised it"
+                    ) from self._error
                 raise StopAsyncIteration if self._error is None else self._error
             await self._wait_for_news()
         self._ahead -= 1
@@ -157,7 +161,7 @@ class Outcomes(Generic[Input, Outcome]):
                 if not self._stopped:
                     self._ahead += 1
                     self._calls.add(self._start(self._answer(item)))
-        except StopAsyncIteration:
+        except _Exhausted:
             self._stop()
         except BaseException as error:  # noqa: BLE001 - raised to the consumer, in its turn
             if not self._stopped:
@@ -228,18 +232,23 @@ class Outcomes(Generic[Input, Outcome]):
                 task.cancel()
 
 
+class _Exhausted(Exception):
+    """There is no further input."""
+
+
 class _Source(Generic[Input]):
     """Inputs, sync or async, to be read and closed in one task."""
 
     def __init__(self, inputs: Iterable[Input] | AsyncIterable[Input]) -> None:
         self._is_async = isinstance(inputs, AsyncIterable)
+        self._end: type[Exception] = StopAsyncIteration if self._is_async else StopIteration
         self._iterator: Any = aiter(inputs) if isinstance(inputs, AsyncIterable) else iter(inputs)
 
     async def read(self, thrown: BaseException | None) -> Any:
         """The next input; ``thrown``, if not None, is raised before where the source has stopped.
 
         Raises:
-            StopAsyncIteration: There is none.
+            _Exhausted: There is none.
         """
         step: Callable[..., Any] = partial(anext if self._is_async else next, self._iterator)
         if thrown is not None:
@@ -249,8 +258,8 @@ class _Source(Generic[Input]):
             step = partial(throw, thrown)
         try:
             return await step() if self._is_async else step()
-        except StopIteration:
-            raise StopAsyncIteration from None
+        except self._end:
+            raise _Exhausted from None
 
     async def aclose(self) -> None:
         own: BaseException | None = None

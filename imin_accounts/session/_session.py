@@ -110,7 +110,7 @@ class AccountsSession:
         del api_key  # else a traceback that captures locals would show it
         if isinstance(key, ApiKey) and key.fault is not None:
             raise InvalidRequest(key.fault)
-        check_types(transport=transport, retry=retry, on_attempt=on_attempt, runtime=runtime)
+        check_types(transport, retry, on_attempt, runtime, verify_customer)
         self._base_url = requests.check_base_url(base_url, insecure_http=insecure_http)
         self._transport = transport
         self._owned: AiohttpTransport | None = None
@@ -173,7 +173,7 @@ class AccountsSession:
         """Close the session, and its transport if that is its own. Closing twice is fine.
 
         Calls that are still under way end with ``SessionStateError``; a disconnect whose DELETE is out
-        ends with ``OutcomeUnknown``.
+        ends with ``OutcomeUnknown``. In a forked child the connections are left alone: they are the parent's.
         """
         if self._lifetime.end():
             await self._sender.interrupt()

@@ -7,10 +7,13 @@ request.
 
 import asyncio
 import errno
+import math
+import os
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,15 +25,12 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from imin_accounts.errors import InvalidRequest, SessionStateError, TransportError
+from imin_accounts.transports._options import MAX_BODY, MAX_ERROR_BODY, checked_max_body, checked_proxy
 from imin_accounts.transports._resolver import DaemonResolver
 from imin_accounts.transports.base import Headers, Request, Response
 
 __all__ = ["AiohttpTransport"]
 
-MAX_BODY = 4 * 1024 * 1024
-"""Bytes. A reply with 1,000 sellers takes about 1.5 MB; 1 MB of gzip can become 2 GB."""
-MAX_ERROR_BODY = 64 * 1024
-"""Bytes read of a body that only explains a status."""
 _PAUSE = 256 * 1024
 
 
@@ -50,7 +50,8 @@ class AiohttpTransport:
         max_body: Bytes of a decoded body, at most; from 1.
 
     Raises:
-        InvalidRequest: ``max_body`` is no such number.
+        InvalidRequest: ``max_body`` is no such number, ``proxy`` no http or https URL, or another argument is
+            of a wrong type.
     """
 
     def __init__(
@@ -62,14 +63,19 @@ class AiohttpTransport:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         max_body: int = MAX_BODY,
     ) -> None:
-        if isinstance(max_body, bool) or not isinstance(max_body, int) or max_body < 1:
-            raise InvalidRequest("max_body must be an int of at least 1")
+        if not isinstance(ssl, bool | SSLContext):
+            raise InvalidRequest("ssl must be a bool or an ssl.SSLContext")
+        if resolver is not None and not isinstance(resolver, AbstractResolver):
+            raise InvalidRequest("resolver must be one of aiohttp's")
+        if not all(isinstance(each, aiohttp.TraceConfig) for each in trace_configs):
+            raise InvalidRequest("trace_configs must be aiohttp's TraceConfigs")
         self._ssl = ssl
-        self._proxy = proxy
+        self._proxy = checked_proxy(proxy)
         self._resolver = resolver
         self._trace_configs = list(trace_configs)
-        self._max_body = max_body
+        self._max_body = checked_max_body(max_body)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
         self._closed = False
         self._pooled: _Lane | None = None
         self._fresh: _Lane | None = None
@@ -85,8 +91,13 @@ class AiohttpTransport:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection; a request under way ends at once. Closing twice is fine."""
+        """Close every connection; a request under way ends at once. Closing twice is fine.
+
+        In a forked child nothing is closed: the event loop there watches the parent's connections for both.
+        """
         self._closed = True
+        if self._process != os.getpid():
+            return
         for content in self._reading:
             _break_off(content)
         for lane in (self._pooled, self._fresh, *self._retired):
@@ -158,7 +169,7 @@ class AiohttpTransport:
         if self._closed:
             raise SessionStateError("the transport is closed: make a new one")
         if self._loop is None:
-            self._loop = loop
+            self._loop, self._process = loop, os.getpid()
         elif self._loop is not loop:
             raise SessionStateError("the transport is another event loop's: make one for this loop")
         if fresh:
@@ -202,15 +213,19 @@ class _Connector(aiohttp.TCPConnector):
     """Knows what failed before anything was sent, and trusts no connection that spoke unasked.
 
     A connection is over when it is closed. aiohttp closes one politely, and a peer that never answers TLS's
-    close_notify keeps the socket for 30 seconds, when the connector may be long gone.
+    close_notify keeps the socket for 30 seconds, when the connector may be long gone; and it waits for those
+    that are still being made.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._used = set[asyncio.Transport]()
+        self._making = set[asyncio.Timeout]()
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         """Close every connection, those too that are being closed."""
+        for each in self._making:
+            each.reschedule(-math.inf)
         while self._used:
             self._used.pop().abort()
         await super().close(abort_ssl=True)
@@ -248,7 +263,12 @@ class _Connector(aiohttp.TCPConnector):
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
-        protocol = await super()._create_connection(req, traces, timeout)
+        async with asyncio.timeout(None) as making:  # no time of its own: for ``close`` to end it
+            self._making.add(making)
+            try:
+                protocol = await super()._create_connection(req, traces, timeout)
+            finally:
+                self._making.discard(making)
         if self.closed:  # while it was being made; aiohttp would close it politely
             protocol.abort()
         return protocol

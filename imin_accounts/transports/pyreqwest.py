@@ -21,7 +21,7 @@ from typing import Any, Self, TypeVar
 from yarl import URL
 
 from imin_accounts.errors import InvalidRequest, SessionStateError, TransportError
-from imin_accounts.transports.aiohttp import MAX_BODY, MAX_ERROR_BODY
+from imin_accounts.transports._options import MAX_BODY, MAX_ERROR_BODY, checked_max_body, checked_proxy
 from imin_accounts.transports.base import Headers, Request, Response
 
 try:
@@ -65,7 +65,7 @@ class PyreqwestTransport:
         max_body: Bytes of a decoded body, at most; from 1.
 
     Raises:
-        InvalidRequest: ``max_body`` is no such number, ``proxy`` is no URL of a proxy, or ``ssl`` asks for
+        InvalidRequest: ``max_body`` is no such number, ``proxy`` is no http or https URL, or ``ssl`` asks for
             what can't be had here: a certificate without its host name, lists of revocations, fewer
             authorities than the system's.
         ImportError: From the import: pyreqwest is not installed.
@@ -74,13 +74,11 @@ class PyreqwestTransport:
     def __init__(
         self, *, ssl: ssl.SSLContext | bool = True, proxy: str | URL | None = None, max_body: int = MAX_BODY
     ) -> None:
-        if isinstance(max_body, bool) or not isinstance(max_body, int) or max_body < 1:
-            raise InvalidRequest("max_body must be an int of at least 1")
         self._trust = _trust_of(ssl)
-        self._proxy = None if proxy is None else str(proxy)
+        self._proxy = checked_proxy(proxy)
         if self._proxy is not None:
             _proxy_to(self._proxy)
-        self._max_body = max_body
+        self._max_body = checked_max_body(max_body)
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
         self._closed = False
         self._lanes: dict[tuple[bool, float], _Lane] = {}

@@ -28,6 +28,8 @@ from tests.scripted import CONNECTED, SELLER, ScriptedTransport
         {"retry": 3},
         {"on_attempt": "print"},
         {"runtime": None},
+        {"verify_customer": None},
+        {"verify_customer": ""},
         {"runtime": {"clock": float}},
         {"timeout": 0},
         {"max_connections": 0},

@@ -1,6 +1,7 @@
 """How many calls end: with the input, for a reason that is everybody's, or because somebody leaves."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Self
 
@@ -95,6 +96,21 @@ async def test_foreign_exception_ends_the_iteration(error: BaseException, late: 
         with pytest.raises(type(error)) as caught:
             await anext(outcomes)
     assert caught.value is error
+
+
+async def test_keys_that_come_to_an_end() -> None:
+    """What they raise would pass for the end of the iteration: nobody would be told that nothing was done."""
+
+    async def one_key() -> AsyncIterator[str]:
+        yield "test-key"
+
+    keys = one_key()
+    async with AccountsSession(lambda: anext(keys), transport=BulkTransport()) as session:
+        for _ in range(2):
+            async with session.get_many(map(str, range(3)), concurrency=1) as outcomes:
+                with pytest.raises(RuntimeError) as caught:
+                    await collect(outcomes, [])
+        assert isinstance(caught.value.__cause__, StopAsyncIteration)
 
 
 async def test_session_closed_in_the_middle() -> None:

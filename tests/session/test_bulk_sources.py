@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import anyio.lowlevel
@@ -252,6 +252,31 @@ async def test_its_own_error_comes_out_as_it_is(
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
+
+
+class SaysTheWrongEnd:
+    """A plain iterator that asks an asynchronous one which has come to its end."""
+
+    def __init__(self) -> None:
+        self._ids = map(str, range(6))
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        for each in self._ids:
+            return each
+        raise StopAsyncIteration
+
+
+async def test_the_end_of_another_iterator_is_no_end() -> None:
+    """Neither for the inputs of ``get_many`` nor for whom it was done: it would look as if all were done."""
+    taken: list[Any] = []
+    async with make_session(BulkTransport()) as session, session.get_many(SaysTheWrongEnd()) as outcomes:
+        with pytest.raises(RuntimeError) as caught:
+            await collect(outcomes, taken)
+    assert isinstance(caught.value.__cause__, StopAsyncIteration)
+    assert len(taken) == 6
 
 
 async def test_a_scope_that_ends_within_the_source_ends_nothing_else() -> None:

@@ -12,9 +12,10 @@ import pytest
 from imin_accounts.errors import InvalidRequest, SessionStateError, TransportError
 from imin_accounts.session import AccountsSession, RetryPolicy
 from imin_accounts.session._session import Options
+from imin_accounts.testing._playback import Playback, Reply
 from imin_accounts.transports.aiohttp import AiohttpTransport
 from imin_accounts.transports.base import Request, Response
-from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ScriptedTransport, reply
+from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ScriptedTransport, accounts_of, reply
 
 
 class HangingTransport:
@@ -275,6 +276,28 @@ def _drop_in_child(results: "multiprocessing.Queue[int]", sessions: list[Account
         warnings.simplefilter("always")
         sessions.clear()
     results.put(len(warned))
+
+
+def _close_in_child(session: AccountsSession) -> None:
+    asyncio.run(session.aclose())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+async def test_a_child_that_closes_its_parents_session() -> None:
+    """Closes nothing of the parent's, and that is no error."""
+    body = accounts_of("1234").body
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with (
+        Playback(Reply(head + body)) as server,
+        AccountsSession("k", base_url=server.origin) as session,
+    ):
+        await session.get_seller_accounts("1234")
+        child = multiprocessing.get_context("fork").Process(target=_close_in_child, args=(session,))
+        child.start()
+        await asyncio.to_thread(child.join)
+        await session.get_seller_accounts("1234", timeout=20)
+        assert (child.exitcode, server.connections) == (0, 1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

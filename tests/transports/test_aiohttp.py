@@ -1,6 +1,8 @@
 """``AiohttpTransport`` on real sockets: once per attempt, nothing followed, nothing kept."""
 
 import asyncio
+import multiprocessing
+import os
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -8,7 +10,7 @@ from aiohttp import TraceConfig
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from imin_accounts.errors import SessionStateError, TransportError
-from imin_accounts.testing._playback import DROP, OK, Playback, Reply
+from imin_accounts.testing._playback import DROP, OK, Connection, LoopbackServer, Playback, Reply
 from imin_accounts.transports import AiohttpTransport, Request
 
 
@@ -248,6 +250,52 @@ async def test_stays_with_its_event_loop() -> None:
 
         with pytest.raises(SessionStateError, match="loop"):
             await asyncio.to_thread(elsewhere)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_closing_ends_what_is_being_connected(method: str) -> None:
+    """To a server that never answers TLS's greeting: at once, and nothing was sent."""
+    async with Silent() as server:
+        transport = AiohttpTransport()
+        request = ask(server.origin.replace("http:", "https:"), method=method)
+        sending = asyncio.create_task(transport.send(request, timeout=1000))
+        await server.arrived.wait()
+        await transport.aclose()
+        async with asyncio.timeout(20):
+            with pytest.raises(SessionStateError, match="closed"):
+                await sending
+
+
+class Silent(LoopbackServer):
+    """Reads, and never says anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrived = asyncio.Event()
+
+    async def converse(self, connection: Connection) -> None:
+        await connection.reader.read(1)
+        self.arrived.set()
+        while await connection.reader.read(65536):
+            pass
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+async def test_a_childs_closing_leaves_the_parents_connections() -> None:
+    """They share what watches the sockets: the parent would never hear from its own again."""
+    async with Playback() as server, AiohttpTransport() as transport:
+        await transport.send(ask(server.origin), timeout=5)
+        child = multiprocessing.get_context("fork").Process(target=_close, args=(transport,))
+        child.start()
+        await asyncio.to_thread(child.join)
+        async with asyncio.timeout(20):
+            await transport.send(ask(server.origin), timeout=20)
+        assert (child.exitcode, server.connections) == (0, 1)
+
+
+def _close(transport: AiohttpTransport) -> None:
+    asyncio.run(transport.aclose())
 
 
 async def test_closed_transport_sends_nothing() -> None:

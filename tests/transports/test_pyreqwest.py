@@ -9,7 +9,7 @@ import subprocess
 import sys
 import traceback
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import anyio
@@ -477,15 +477,6 @@ def test_a_context_that_trusts_fewer_than_the_system_is_refused() -> None:
     """reqwest only ever adds authorities."""
     with pytest.raises(InvalidRequest, match="AiohttpTransport"):
         PyreqwestTransport(ssl=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-
-
-@pytest.mark.parametrize(
-    "options", [{"proxy": "no url"}, {"max_body": 0}, {"max_body": True}, {"max_body": 1.5}]
-)
-def test_bad_arguments_are_refused_at_once(options: Mapping[str, object]) -> None:
-    """Before anything is made."""
-    with pytest.raises(InvalidRequest):
-        PyreqwestTransport(**options)  # type: ignore[arg-type]
 
 
 # --- Cancelling, and the key ------------------------------------------------------------------------
