@@ -111,10 +111,10 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _asked_for(headers: Mapping[str, str]) -> datetime | float | None:
-    # Servers write "30.0" and "1m0s" (https://github.com/urllib3/urllib3/issues/1822), and a proxy adds a
-    # field of its own: "5, 5" is both. The longest counts.
+    # Servers write "30.0", "30 seconds" and "1m0s" (https://github.com/urllib3/urllib3/issues/1822), and a
+    # proxy adds a field of its own: "5, 5" is both. The longest counts.
     text = headers.get("retry-after", "")
-    found = [_DURATION.fullmatch(part.strip(" \t")) for part in text.split(",")]
+    found = [_DURATION.fullmatch(part.partition(";")[0].strip(' \t"')) for part in text.split(",")]
     durations = [[float(number or 0) for number in match.groups()] for match in found if match]
     if durations:
         longest = max(h * 3600 + m * 60 + s for h, m, s in durations)
@@ -122,7 +122,11 @@ def _asked_for(headers: Mapping[str, str]) -> datetime | float | None:
     return _http_date(text)
 
 
-_DURATION = re.compile(r"(?=.*[0-9])\+?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+(?:\.[0-9]*)?)s?)?")
+_DURATION = re.compile(
+    r"(?=.*[0-9])\+?(?:([0-9]+) ?h(?:ours?)?)? ?(?:([0-9]+) ?m(?:in(?:ute)?s?)?)?"
+    r" ?(?:([0-9]+(?:\.[0-9]*)?|\.[0-9]+) ?(?:s(?:ec(?:ond)?s?)?)?)?",
+    re.I,
+)
 _LONGEST = 999_999_999_999_999.0
 """Seconds. Whoever asks for more, such as twenty nines, still asks to wait: it is not to be ignored."""
 
