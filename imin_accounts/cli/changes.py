@@ -10,7 +10,7 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from imin_accounts import AuthenticationError, RateLimited
+from imin_accounts import AuthenticationError, RateLimited, SnapshotsError
 from imin_accounts.changes import Change
 from imin_accounts.cli._changes.exports import CUSTOMER_KINDS, Compared, compare
 from imin_accounts.cli._changes.lines import Line, text, words
@@ -83,6 +83,8 @@ def changes(
     time is only remembered, unless --tell-new. FILE is readable by you only: it holds personal data. Lines
     are printed before FILE takes note of them: after a kill, a full disk or a reader that went away the next
     round tells what was not told, and may tell some of it again. One round at a time uses a FILE.
+    Exit code 3 says that some were not read, or in part, or were not told: how many of which kind is said on
+    standard error, who they are in a list of identifiers with --failed.
     """
     if snapshots is None:
         if tell_new or selection.selects or selection.failed:
@@ -91,30 +93,28 @@ def changes(
         ctx.exit(_between(old, new, as_json=as_json).exit_code)
     if new is not None:
         raise click.UsageError("say either NEW or --snapshots FILE")
+    if str(snapshots) in (":memory:", "-"):
+        raise click.BadParameter("a file that is kept until the next round", param_hint="--snapshots")
     refuse_same(snapshots, "--snapshots", old, selection.failed, key_file())
     check_writable(snapshots, append=True)
     selection.check(old, snapshots, key_file())
-    ended = None
+    ended: AuthenticationError | RateLimited | SnapshotsError | NotWritten | None = None
     with Tally() as tally, Pending() as pending:
         imin = session(rate_limit=rate, max_connections=concurrency, on_attempt=tally.note)
         selection.add(pending, old)
         selection.keep_limit(pending)
         night = Night(imin, snapshots, tells_new=tell_new, tally=tally)
-        result, can_write = night.result, True
+        result = night.result
         try:
             asyncio.run(night.run(pending, concurrency=concurrency))
-        except NotWritten:  # which the exit code tells
-            can_write = False
-        except (AuthenticationError, RateLimited) as error:
+        except (AuthenticationError, RateLimited, SnapshotsError, NotWritten) as error:
             ended = error
-        if can_write:
-            result.left = len(pending)
-            result.add_left(pending, ended, night.under_way)
+        night.add_left(pending, ended)
     read = count_text(result.read, "customer")
     click.echo(f"{read} read, {night.changed:,} changed, {result.failed:,} failed.", err=True)
     result.failures.tell("could not be read" if not result.left else "were not read")
     code = selection.write_failed(result.failures, result.exit_code, named=not result.left)
-    if ended:
+    if ended and not isinstance(ended, NotWritten):
         raise ended
     if result.left:
         click.echo("The next round goes on with those who are left.", err=True)

@@ -13,7 +13,7 @@ import pytest
 from imin_accounts.cli._failures import Kind
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, Stall, Status
 from tests.cli.commands import CommandResult, environment, run
-from tests.cli.processes import COMMAND, end, signal_when, start, wait_until, write_ids
+from tests.cli.processes import COMMAND, ProcessResult, end, signal_when, start, wait_until, write_ids
 
 SELLER = "https://sellers.example.com/1"
 
@@ -52,18 +52,20 @@ class Rounds:
         assert ran.code == 0
         return sorted((line["customer"], line["change"]) for line in map(json.loads, ran.out.splitlines()))
 
-    def append_to(self, out: Path | int, preexec: Callable[[], None] | None = None) -> int:
-        """The exit code of a process that appends its lines to a file, or writes them to a descriptor."""
+    def append_to(
+        self, out: Path | int, *options: str, preexec: Callable[[], None] | None = None
+    ) -> ProcessResult:
+        """How a process ended that appends its lines to a file, or writes them to a descriptor."""
         with open(out, "ab", closefd=isinstance(out, Path)) as file:
             process = subprocess.Popen(
-                [*COMMAND, *self.arguments],
+                [*COMMAND, *self.arguments, *options],
                 env={**os.environ, **self._env},
                 stdout=file,
                 stderr=subprocess.PIPE,
                 text=True,
                 preexec_fn=preexec,
             )
-            return end(process).code
+            return end(process)
 
 
 @pytest.fixture
@@ -163,14 +165,43 @@ def test_whoever_was_not_asked_for_has_no_other_kind(rounds: Rounds, fake_imin: 
     assert f"  6 not asked ({Kind.NOT_ASKED.detail})" in ran.err
 
 
+def test_who_is_left_is_listed_whatever_ended_the_round(rounds: Rounds, tmp_path: Path) -> None:
+    """Such as a file of snapshots that is none: yesterday's list does not stay."""
+    Path(rounds.arguments[-1]).write_bytes(b"no database at all, but long enough")
+    (failed := tmp_path / "failed.txt").write_text("yesterday\n")
+    ran = rounds.ran("--failed", str(failed))
+    assert (ran.code, len(failed.read_text().splitlines())) == (1, 10)
+    assert "  10 not asked (the run ended before): repeat it.\n" in ran.err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_who_could_not_be_told_is_listed(rounds: Rounds, fake_imin: FakeImin, tmp_path: Path) -> None:
+    """It is not done: exit code 3, and whom the lines were about is left, with all who come after them."""
+    rounds.told()
+    for n in range(1, 11):
+        fake_imin.disconnect(f"customer-{n}", SELLER)
+    failed = tmp_path / "failed.txt"
+    ended = rounds.append_to(Path("/dev/full"), "--failed", str(failed), "--concurrency", "1")
+    assert (ended.code, len(failed.read_text().splitlines())) == (3, 10)
+    assert "0 customers read, 0 changed, 0 failed.\n" in ended.err
+    assert all(f" {kind.label} ({kind.detail})" in ended.err for kind in (Kind.NOT_WRITTEN, Kind.NOT_ASKED))
+
+
+@pytest.mark.parametrize("name", [":memory:", "-"])
+def test_snapshots_that_are_gone_tomorrow_are_refused(name: str, ids: Path, imin_server: str) -> None:
+    """They would say every night that nothing has changed."""
+    ran = run("changes", str(ids), "--snapshots", name, env=environment(imin_server))
+    assert (ran.code, "kept until the next round" in ran.err) == (2, True)
+
+
 def test_a_reader_that_went_away_is_told_again(rounds: Rounds, fake_imin: FakeImin) -> None:
-    """Exit code 6; nobody's snapshot moved on without having been told."""
+    """Exit code 3; nobody's snapshot moved on without having been told."""
     rounds.told()
     for n in range(1, 11):
         fake_imin.disconnect(f"customer-{n}", SELLER)
     reading, writing = os.pipe()
     os.close(reading)
-    assert rounds.append_to(writing) == 6
+    assert rounds.append_to(writing).code == 3
     os.close(writing)
     assert len(rounds.told()) == 10
 
@@ -182,7 +213,7 @@ def test_a_customer_counts_once(rounds: Rounds, fake_imin: FakeImin) -> None:
         fake_imin.disconnect(f"customer-{n}", SELLER)
     reading, writing = os.pipe()
     os.close(reading)
-    assert rounds.append_to(writing) == 6
+    assert rounds.append_to(writing).code == 3
     os.close(writing)
     for n in range(1, 11):
         fake_imin.connect(f"customer-{n}", SELLER)
@@ -220,9 +251,9 @@ def test_a_full_disk_leaves_no_half_line(rounds: Rounds, fake_imin: FakeImin, tm
         fake_imin.disconnect(f"customer-{n}", SELLER)
     out = tmp_path / "changes.jsonl"
     out.write_bytes(b" " * 999_999 + b"\n")  # so much that the snapshots have room
-    assert rounds.append_to(out, little_room) == 6
+    assert rounds.append_to(out, preexec=little_room).code == 3
     assert out.read_bytes().endswith(b"\n")
-    assert rounds.append_to(out) == 0
+    assert rounds.append_to(out).code == 0
     customers = [json.loads(line)["customer"] for line in out.read_text().splitlines()[1:]]
     assert sorted(customers) == sorted(f"customer-{n}" for n in range(1, 11))
 
@@ -276,7 +307,7 @@ def test_a_file_that_is_something_else_is_refused(
     before = file.read_bytes()
     ran = rounds.ran()
     assert (ran.code, ran.out, file.read_bytes()) == (1, "", before)
-    assert ran.err.startswith("Error: ")
+    assert "\nError: " in ran.err
 
 
 def test_identifiers_may_come_by_standard_input(rounds: Rounds, tmp_path: Path, imin_server: str) -> None:

@@ -11,7 +11,14 @@ from typing import cast
 
 import click
 
-from imin_accounts import AccountsSession, Failed, InvalidRequest, RetryPolicy
+from imin_accounts import (
+    AccountsSession,
+    AuthenticationError,
+    Failed,
+    InvalidRequest,
+    RateLimited,
+    RetryPolicy,
+)
 from imin_accounts.cli._changes.lines import Line, change_line, failed_line, text
 from imin_accounts.cli._changes.watched import Watched
 from imin_accounts.cli._many.ids import Pending
@@ -47,7 +54,6 @@ class Night:
             remembered.
 
     Attributes:
-        under_way: Who was asked for and has no outcome, where the round has ended early.
         result: What it came to. A customer counts once, though an earlier round left some that this one reads
             twice: a change that was not told to the end, and what came since.
         changed: Customers for whom there was any change, likewise.
@@ -58,9 +64,17 @@ class Night:
         self._path = snapshots
         self._tells_new = tells_new
         self._tally = tally
-        self.under_way = set[str]()
+        self._watched = Watched(imin)
+        self._told = set[str]()  # whose lines are written, and who are not done with yet
         self.result = Result()
         self.changed = 0
+
+    def add_left(self, pending: Pending, ended_by: Exception | None) -> None:
+        """Say in ``result`` who is left, and why, after a ``run`` that ended early."""
+        is_imins = isinstance(ended_by, AuthenticationError | RateLimited)
+        about = self._watched.under_way if is_imins else self._watched.asked
+        self.result.left = len(pending)
+        self.result.add_left(pending, ended_by, about)
 
     async def run(self, pending: Pending, *, concurrency: int) -> None:
         """Read everybody in ``pending``, and whom an earlier round left.
@@ -82,18 +96,19 @@ class Night:
                     raise
 
     async def _tell(self, pending: Pending, concurrency: int) -> None:
-        watched = Watched(self._imin)
-        self.under_way = watched.under_way
-
         def finish(customer: str) -> None:
             pending.discard(customer)
-            failure = watched.in_part.pop(customer, None)
+            self._watched.asked.discard(customer)
+            failure = self._watched.in_part.pop(customer, None)
             if done.add_new(customer):
                 self.result.add_read(failure)
                 self._tally.count(failed=False)
+            if customer in self._told:
+                self._told.discard(customer)
+                self.changed += changed.add_new(customer)
 
         snapshots = _CountingSnapshots(self._path, finish)
-        session = cast(AccountsSession, watched)  # a feed needs no more of it
+        session = cast(AccountsSession, self._watched)  # a feed needs no more of it
         # The next round tries again; within this one each read does, as the session's policy says.
         once = RetryPolicy(attempts=1)
         with Pending() as done, Pending() as changed:
@@ -103,7 +118,7 @@ class Night:
             ):
                 await self._note(feed, pending)
                 async for update in feed.until_idle():
-                    self._take(update, changed)
+                    self._take(update)
 
     async def _note(self, feed: ChangeFeed, pending: Pending) -> None:
         """Have all of them read. Whom no request can name is told as one who can't be read."""
@@ -126,10 +141,10 @@ class Night:
                 self._tally.count(failed=True)
                 write([failed_line(failed)])
 
-    def _take(self, update: Update | Failed, changed: Pending) -> None:
+    def _take(self, update: Update | Failed) -> None:
         if isinstance(update, Update):
-            self.changed += changed.add_new(update.customer)
             write([change_line(update.customer, change) for change in update.changes])
+            self._told.add(update.customer)
         else:
             self.result.add(update)
             self.result.read -= 1

@@ -12,12 +12,14 @@ class Watched:
     """As much of the session as a feed needs.
 
     Attributes:
-        under_way: Who was asked for and has no outcome yet.
+        asked: Who was asked for, until somebody discards them.
+        under_way: Those of them who have no outcome yet.
         in_part: Whose reply could be read in part only, and what not.
     """
 
     def __init__(self, imin: AccountsSession) -> None:
         self._imin = imin
+        self.asked = set[str]()
         self.under_way = set[str]()
         self.in_part: dict[str, Failure] = {}
 
@@ -31,6 +33,7 @@ class Watched:
     async def _asked(self, customers: AsyncGenerator[str, None]) -> AsyncIterator[str]:
         async with aclosing(customers):
             async for customer in customers:
+                self.asked.add(customer)
                 self.under_way.add(customer)
                 yield customer
 
