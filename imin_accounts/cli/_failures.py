@@ -223,8 +223,9 @@ class Failures:
 
     @property
     def exit_code(self) -> int:
-        """The one that says why, where nothing else was done: unreachable only if no reply came at all."""
-        return UNREACHABLE if self.kinds.keys() == {Kind.UNREACHABLE} else FAILED
+        """The one that says why, where nothing else was done: unreachable, or the key, if that is all."""
+        kinds = [*self.kinds]
+        return kinds[0].exit_code if kinds in ([Kind.UNREACHABLE], [Kind.KEY]) else FAILED
 
     def as_json(self) -> list[dict[str, Any]]:
         """Everything, as JSON values."""

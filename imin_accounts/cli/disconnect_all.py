@@ -66,10 +66,10 @@ def disconnect_all(
 
     Each account is disconnected, then the customer is read again. Exit code 0 says that every customer
     certainly has no connected account; 3, that this can't be said of some: repeat the command with
-    --resume, which tries those again. Code 1 says that only unknown ones are
-    left: imin answers 404 for them. That proves nothing, since it does so for a wrong identifier or
-    address too; --resume asks for them again. The customers keep their accounts with the sellers, and
-    imin keeps the customers: to have imin erase one is an endpoint of its own, which is not offered here.
+    --resume, which tries those again; 1, 4 and 5, that it can't be said of anybody, and nothing was changed.
+    Of an unknown customer, for whom imin answers 404, it can't be said: imin answers so for a wrong
+    identifier or address too. The customers keep their accounts with the sellers, and imin keeps
+    the customers: to have imin erase one is an endpoint of its own, which is not offered here.
 
     How many of which kind are not cleared is said on standard error, with what to do; who they are in
     "failures" of --json, in the journal, and in a list of identifiers with --failed.

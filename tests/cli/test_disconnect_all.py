@@ -126,7 +126,7 @@ def test_who_is_unknown_to_imin_is_told_apart(
     ids.write_text("rosie\nsomebody\n")
     command = ("--ids", ids, "--journal", journal, "--yes", "--resume")
     ran = disconnect_all(imin_server, *command)
-    assert (ran.code, ran.out) == (1, "1 customer cleared, 1 account disconnected, 0 open, 1 unknown.\n")
+    assert (ran.code, ran.out) == (3, "1 customer cleared, 1 account disconnected, 0 open, 1 unknown.\n")
     assert "  1 unknown customer (404): check those identifiers, and the address asked.\n" in ran.err
     fake_imin.add_customer("somebody", email="somebody@example.com")
     fake_imin.connect("somebody", ACME)

@@ -16,7 +16,7 @@ from imin_accounts import (
     UnexpectedResponse,
 )
 from imin_accounts.cli._disconnecting.journal import Journal
-from imin_accounts.cli._failures import FAILED, PARTLY_DONE, Failure, Failures, Kind
+from imin_accounts.cli._failures import PARTLY_DONE, Failure, Failures, Kind
 from imin_accounts.cli._files import CannotWrite
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
@@ -58,12 +58,9 @@ class Disconnecting:
 
     @property
     def exit_code(self) -> int:
-        """0 where every customer asked about is cleared, 1 where the others are unknown.
-
-        Else it is 3 where anything was done, and otherwise says why not.
-        """
-        if not self.open and not self.left:
-            return FAILED if self.unknown else 0
+        """0 where every customer is cleared, 3 where anything was done or is left; else it says why not."""
+        if not (self.open or self.left or self.unknown):
+            return 0
         if self.left or self.cleared or self.has_acted:
             return PARTLY_DONE
         return self.failures.exit_code

@@ -14,6 +14,7 @@ from imin_accounts import (
     AccountsSession,
     AuthenticationError,
     IminError,
+    NotFound,
     RateLimited,
     RetryPolicy,
     TransportError,
@@ -92,6 +93,7 @@ class Runs:
 
 
 REFUSED, FORBIDDEN = TransportError("refused", maybe_sent=False), AuthenticationError(403)
+NOT_FOUND = NotFound(404)
 
 
 def failures(*errors: IminError) -> Failures:
@@ -272,7 +274,9 @@ async def test_a_seller_listed_twice_is_disconnected_once(tmp_path: Path) -> Non
     [
         pytest.param({}, 0, id="nobody"),
         pytest.param({"cleared": 2}, 0, id="all cleared"),
-        pytest.param({"cleared": 1, "unknown": 1}, 1, id="the others unknown"),
+        pytest.param({"cleared": 1, "unknown": 1}, 3, id="the others unknown"),
+        pytest.param({"unknown": 2, "failures": failures(NOT_FOUND)}, 1, id="all unknown"),
+        pytest.param({"open": 2, "failures": failures(FORBIDDEN, FORBIDDEN)}, 4, id="not allowed to"),
         pytest.param({"cleared": 1, "open": 1}, 3, id="some cleared"),
         pytest.param({"left": 1}, 3, id="interrupted"),
         pytest.param({"unknown": 1, "left": 1}, 3, id="interrupted, and none known"),
@@ -346,7 +350,7 @@ async def test_a_refused_key_ends_everything(runs: Runs) -> None:
     ("effect", "code"),
     [
         pytest.param(Drop(), 5, id="nobody there"),
-        pytest.param(Status(403), 1, id="refused"),
+        pytest.param(Status(403), 4, id="refused"),
     ],
 )
 async def test_where_nothing_was_done_the_exit_code_says_why(effect: Effect, code: int, runs: Runs) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imin_accounts import AccountsSession, AuthenticationError, Failed, Fetched, RateLimited
+from imin_accounts import AccountsSession, AuthenticationError, Failed, Fetched, NotFound, RateLimited
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.progress import Tally
 from imin_accounts.cli._many.run import Result, read_all, stopping
@@ -245,20 +245,23 @@ async def test_what_can_not_be_job_does_not_count(fake_imin: FakeImin) -> None:
 
 
 REFUSED = Failed("1", None, TransportError("refused", maybe_sent=False))
-UNKNOWN = Failed("1", None, AuthenticationError(403))
+FORBIDDEN = Failed("1", None, AuthenticationError(403))
+UNKNOWN = Failed("2", None, NotFound(404))
 
 
 @pytest.mark.parametrize(
     ("outcomes", "code"),
     [
         pytest.param([], 0, id="nobody to read"),
-        pytest.param([UNKNOWN], 1, id="all failed"),
+        pytest.param([UNKNOWN], 1, id="nobody known"),
+        pytest.param([FORBIDDEN, FORBIDDEN], 4, id="not allowed to"),
         pytest.param([REFUSED, REFUSED], 5, id="nobody there"),
         pytest.param([REFUSED, UNKNOWN], 1, id="all failed, some without a reply"),
+        pytest.param([FORBIDDEN, UNKNOWN], 1, id="all failed, some for the key"),
     ],
 )
 def test_the_exit_code_says_why_nobody_was_read(outcomes: list[Failed], code: int) -> None:
-    """Unreachable only where no reply came at all."""
+    """Unreachable, or not authorised, only where that is all of it."""
     result = Result()
     for outcome in outcomes:
         result.add(outcome)
