@@ -303,6 +303,8 @@ def _why_not_connected(error: Exception) -> str:
             return "connect timeout"
         case aiohttp.ClientConnectorError(errno=errno.ECONNREFUSED):
             return "refused"
+        case OSError(errno=errno.EMFILE | errno.ENFILE):  # which is nobody's fault but this process's
+            return "too many open files"
         case _:
             return "connect"
 

@@ -410,6 +410,7 @@ _CONNECTING = [
     ("received corrupt message", "tls"),
     ("received fatal alert", "tls"),
     ("Connection refused", "refused"),
+    ("Too many open files", "too many open files"),
     ("deadline has elapsed", "connect timeout"),
 ]
 _SENDING = [

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from imin_accounts.cli._files import CannotWrite, check_writable
 from imin_accounts.fake import FakeImin, add_crowd
 from tests.cli.commands import environment, run
-from tests.cli.processes import write_ids
+from tests.cli.processes import ProcessResult, run_to_end, write_ids
 
 WRITING = {
     "report": ["audit", "ids.txt", "--report"],
@@ -160,3 +161,20 @@ def test_an_export_to_parquet_points_to_convert(imin_server: str) -> None:
         2,
         True,
     )
+
+
+@pytest.mark.parametrize(
+    "command", [["audit", "ids.txt"], ["disconnect-all", "--ids", "ids.txt", "--dry-run"]]
+)
+def test_too_few_open_files(command: list[str], imin_server: str, fake_imin: FakeImin) -> None:
+    """It would look as if imin could not be reached. Where that may be, the limit is raised."""
+    resource = pytest.importorskip("resource", reason="needs a limit of open files")
+
+    def limited(most: int, utmost: int) -> ProcessResult:
+        limit = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (most, utmost))
+        return run_to_end(imin_server, *command, "--concurrency", "100", preexec=limit)
+
+    ran = limited(200, 200)
+    assert (ran.code, fake_imin.requests) == (2, ())
+    assert "100 at once may need 232 open files, and 200 are allowed here" in ran.err
+    assert limited(200, 300).code == 0

@@ -18,6 +18,8 @@ from imin_accounts.cli._output import count_text
 from imin_accounts.cli._streams import NOT_WRITTEN
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_OTHER_FILES = 32
+"""The list, the output, the journal, what SQLite keeps beside them, the event loop's own, the log."""
 _NO_LIST = (".csv", ".jsonl", ".ndjson", ".sqlite", ".sqlite3", ".db", ".parquet")
 
 
@@ -195,6 +197,26 @@ def selection_options(command: Command) -> Command:
     return result
 
 
+def _with_files_for(ctx: click.Context, param: click.Parameter, customers: int) -> int:
+    """Each customer may have two connections at once, and each is an open file: found out before a run.
+
+    Without one a request fails as if imin could not be reached.
+    """
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows has no such limit
+        return customers
+    most, utmost = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * customers + _OTHER_FILES
+    if most in range(needed):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, utmost))
+        except (ValueError, OSError):
+            limit = f"{customers:,} at once may need {needed:,} open files, and {utmost:,} are allowed here"
+            raise click.BadParameter(f"{limit}: say less, or see `ulimit -n`", ctx, param) from None
+    return customers
+
+
 def pace_options(concurrency: int) -> Callable[[Command], Command]:
     """How much at once; ``concurrency`` is the default."""
 
@@ -211,6 +233,7 @@ def pace_options(concurrency: int) -> Callable[[Command], Command]:
                 type=click.IntRange(1, 10_000),
                 default=concurrency,
                 show_default=True,
+                callback=_with_files_for,
                 metavar="N",
                 help="Customers at once.",
             ),
