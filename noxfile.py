@@ -73,6 +73,7 @@ def _install(session: nox.Session, *groups: str, extras: str = "test") -> None:
 def _scratch(session: nox.Session) -> Path:
     """An empty folder of this session's own, as an absolute path."""
     folder = Path(session.create_tmp()).resolve() / session.name
+    session.env.pop("TMPDIR", None)  # in the checkout, whose settings pytest would find
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder

@@ -4,9 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.paths import ROOT
+from tests.paths import PACKAGE
 
-PACKAGE = ROOT / "imin_accounts"
 NOT_CORE = {"__main__", "cli", "fake", "pytest_plugin", "testing"}
 """Rooms for tests and for people at a terminal."""
 

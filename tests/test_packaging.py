@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import imin_accounts
-from tests.core_size import PACKAGE, sizes
-from tests.paths import ROOT
+from tests.core_size import sizes
+from tests.paths import PACKAGE, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
@@ -37,7 +37,7 @@ def foreign_imports(file: Path) -> Iterator[str]:
 
 def test_the_version_has_one_place() -> None:
     """The build reads the file that the package reads, and nothing else states a version."""
-    place = ROOT / PROJECT["tool"]["hatch"]["version"]["path"]
+    place = PACKAGE.parent / PROJECT["tool"]["hatch"]["version"]["path"]
     assert place.read_text(encoding="utf-8") == f'__version__ = "{imin_accounts.__version__}"\n'
     assert "version" in PROJECT["project"]["dynamic"]
     others = [file for file in PACKAGE.rglob("*.py") if file != place]

@@ -16,6 +16,7 @@ import pytest
 
 from imin_accounts.cli._export.sinks import SUFFIXES, open_sink, read_customers
 from imin_accounts.cli._export.text import JsonLines
+from imin_accounts.cli._install import install_command
 from imin_accounts.cli.rows import COLUMNS, NAMES, Row
 from tests.cli.commands import run
 from tests.cli.processes import end, start
@@ -95,7 +96,7 @@ def test_without_pyarrow_the_line_that_installs_it_is_told(
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # what Python itself takes for not installed
     ran = run("convert", str(source), str(tmp_path / "new.parquet"))
     assert ran.code == 1
-    assert "python -m pip install '.[parquet]'" in ran.err
+    assert install_command("parquet") in ran.err
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
@@ -224,4 +225,4 @@ def test_without_pyarrow_reading_tells_it_too(
     (tmp_path / "a.parquet").touch()
     more = [str(tmp_path / "b.csv")] if command == "convert" else []
     ran = run(command, str(tmp_path / "a.parquet"), *more)
-    assert (ran.code, "python -m pip install '.[parquet]'" in ran.err) == (1, True)
+    assert (ran.code, install_command("parquet") in ran.err) == (1, True)

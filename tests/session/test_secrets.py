@@ -24,6 +24,7 @@ from imin_accounts.errors import (
 from imin_accounts.session import AccountsSession
 from imin_accounts.session._key import ApiKey
 from imin_accounts.transports.base import Request, Response
+from tests.paths import PACKAGE
 from tests.scripted import CONNECTED, NO_CONTENT, SELLER, ManualClock, ScriptedTransport, reply, runtime
 
 SECRET = "canary-key-5ca1ab1e"
@@ -77,7 +78,7 @@ def test_unusable_key(key: str) -> None:
 def captured(error: BaseException) -> str:
     """A traceback as crash reporters make it: with every frame's locals."""
     trace = traceback.TracebackException.from_exception(error, capture_locals=True)
-    ours = [frame for frame in trace.stack if "imin_accounts" in frame.filename]
+    ours = [frame for frame in trace.stack if str(PACKAGE) in frame.filename]
     return str([(frame.name, frame.locals) for frame in ours]) + "".join(trace.format_exception_only())
 
 
