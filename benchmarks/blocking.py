@@ -12,6 +12,7 @@ import orjson
 from benchmarks._measure import Gate, Row, Table
 from benchmarks._payloads import replies
 from imin_accounts import AccountsSession, DecodeError, from_jsonld
+from imin_accounts._models.urls import is_host
 from imin_accounts.transports import Request, Response
 
 QUESTION = """
@@ -152,6 +153,7 @@ def _hostile() -> Table:
 
 
 def _seconds(body: bytes) -> float:
+    is_host.cache_clear()  # as if no host in it had been met before
     began = time.process_time()
     with suppress(DecodeError):
         from_jsonld(body)
