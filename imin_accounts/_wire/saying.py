@@ -93,7 +93,7 @@ def said(value: Any) -> Hashable:
     if value is None or kind is str:  # most are
         return cast(Hashable, value)
     if kind is tuple or kind is list:
-        return kind.__name__, frozenset(Counter(map(said, value)).items())
+        return kind.__name__, frozenset(Counter(map(said, value)).items()) if value else _NO_MEMBERS
     if kind is bool or kind is int or kind is float:
         if kind is int and value.bit_length() > 60:  # all multiples of 2^61-1 have one hash
             value = hex(value)
