@@ -24,7 +24,7 @@ from imin_accounts.errors import (
     WrongCustomer,
 )
 from imin_accounts.feed._due import Due, Read
-from imin_accounts.feed._snapshots import Claim, Snapshot, Snapshots, compared
+from imin_accounts.feed._snapshots import Claim, Snapshot, Snapshots, compared, loaded
 from imin_accounts.feed._whole import to_its_end
 from imin_accounts.models import SellerAccounts
 from imin_accounts.results import Failed, Fetched
@@ -387,7 +387,7 @@ class ChangeFeed:
             self._finish(read, None)
             return None
         try:
-            before, kept = read.claim.loads()
+            before, kept = loaded(read.claim)
         except SnapshotsError as damage:
             if damage.reason != "damaged":  # it may be so with all of them, and another release can read them
                 raise

@@ -92,18 +92,19 @@ class Claim:
     kept: bytes | None = attrs.field(default=None, repr=False)
     deliveries: int = 0
 
-    def loads(self) -> tuple[Snapshot | None, SellerAccounts | None]:
-        """What is known, and the reply that was kept.
 
-        Raises:
-            SnapshotsError: As from ``Snapshot.loads``; of what was kept, too.
-        """
-        before = None if self.snapshot is None else Snapshot.loads(self.snapshot)
-        try:
-            return before, None if self.kept is None else from_jsonld(self.kept)
-        except DecodeError:
-            pass
-        raise SnapshotsError("damaged", _OF_ONE)
+def loaded(claim: Claim) -> tuple[Snapshot | None, SellerAccounts | None]:
+    """What is known of a customer who was claimed, and the reply that was kept.
+
+    Raises:
+        SnapshotsError: As from ``Snapshot.loads``; of what was kept, too.
+    """
+    before = None if claim.snapshot is None else Snapshot.loads(claim.snapshot)
+    try:
+        return before, None if claim.kept is None else from_jsonld(claim.kept)
+    except DecodeError:
+        pass
+    raise SnapshotsError("damaged", _OF_ONE)
 
 
 class Snapshots(Protocol):
