@@ -12,6 +12,7 @@ import orjson
 from benchmarks._measure import Gate, Row, Table
 from benchmarks._payloads import replies
 from imin_accounts import AccountsSession, DecodeError, from_jsonld
+from imin_accounts._models.urls import is_host
 from imin_accounts.transports import Request, Response
 
 QUESTION = """
@@ -99,6 +100,14 @@ def _filled(before: bytes, each: bytes, after: bytes) -> bytes:
     return before + b",".join([each] * count) + after
 
 
+def _linking(host: str) -> bytes:
+    """A body of the largest size that is read, full of links, each to a host of its own."""
+    before, after = _ITEMS + _UNLINKED + b'}, "potentialAction": [', b"]}]}"
+    count = LARGEST // len(f'{{"target":"https://{host}0000"}},'.encode())
+    links = (f'{{"target":"https://{host.replace("#", str(n))}"}}' for n in range(count))
+    return before + ",".join(links).encode() + after
+
+
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "items of 0": lambda: _filled(_ITEMS, b"0", b"]}"),
     "items of []": lambda: _filled(_ITEMS, b"[]", b"]}"),
@@ -113,6 +122,10 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "links": lambda: _filled(
         _ITEMS + _UNLINKED + b'}, "potentialAction": [', b'{"target":"https://x"}', b"]}]}"
     ),
+    "links to other hosts": lambda: _linking("h#.com"),
+    "links to international hosts": lambda: _linking("éü#.com"),
+    "links to long international hosts": lambda: _linking("é." * 100 + "#.com"),
+    "links to encoded hosts": lambda: _linking("xn--9ca." * 20 + "#.com"),
     "unknown [[]]": lambda: _filled(_ITEMS + _LINKED + b'"x": [', b"[]", b"]}]}"),
     "unknown, 55 deep": lambda: _filled(_ITEMS + _LINKED + b'"x": [', b"[" * 55 + b"]" * 55, b"]}]}"),
     "large integers": lambda: _filled(_ITEMS + _LINKED + b'"x": [', b"18446744073709551616", b"]}]}"),
@@ -140,6 +153,7 @@ def _hostile() -> Table:
 
 
 def _seconds(body: bytes) -> float:
+    is_host.cache_clear()  # as if no host in it had been met before
     began = time.process_time()
     with suppress(DecodeError):
         from_jsonld(body)

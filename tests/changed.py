@@ -137,10 +137,19 @@ def _plain(value: Any) -> Any:
         known = {key for field in fields for key in field.metadata["keys"]}
         members = {key: each for key, each in value.extra.items() if key not in known}
         own = {name: _plain(getattr(value, name)) for name in names}
+        own["type"] = own["type"] or _TYPES.get(type(value).__name__)
         return {**own, "class": type(value).__name__, "extra": members}
     return value.timestamp() if isinstance(value, datetime) else value
 
 
+_TYPES = {
+    "Seller": "Organization",
+    "Image": "ImageObject",
+    "Customer": "Person",
+    "Entitlement": "Entitlement",
+    "EntitlementType": "Concept",
+}
+"""What a node is that has no type, where it might be a text."""
 _UNSEEN = {"extra", "potential_action", "problems", "target"}
 
 

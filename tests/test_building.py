@@ -15,6 +15,7 @@ from imin_accounts import (
     ConnectedAccount,
     InvalidRequest,
     NoAccount,
+    SellerAccount,
     SellerAccounts,
     UnconnectedAccount,
     UnrecognisedAccount,
@@ -235,6 +236,17 @@ def test_a_document_can_not_be_changed_from_outside() -> None:
     given["x"].append(2)
     account.document["x"].append(3)
     assert account.document == {"x": [1]}
+
+
+@pytest.mark.parametrize("text", ["x", "", "-0", "null", '{"@id": 1}', "\u2028é"])
+def test_an_item_that_is_a_text(text: str) -> None:
+    """Within its reply, or written as JSON, it is read again as equal: a str alone is JSON text."""
+    item = UnrecognisedAccount(document=text)
+    whole = SellerAccounts(item=(item,))
+    assert from_jsonld(to_jsonld(whole)) == whole
+    written: object = to_jsonld(item)
+    assert written == text
+    assert from_jsonld(orjson.dumps(written), SellerAccount) == item
 
 
 def test_a_seller_set_on_an_unrecognised_account_is_written() -> None:

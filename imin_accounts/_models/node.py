@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import attrs
 
 from imin_accounts._models.pydantic import InPydantic
-from imin_accounts._models.values import NOTHING_EXTRA, Extra, absent, to_extra
+from imin_accounts._models.values import NOTHING_EXTRA, Extra, absent, same, to_extra
 from imin_accounts.errors import InvalidRequest
 
 _PRIVATE = object()
@@ -28,15 +29,20 @@ _PLACES = {"id": 0, "type": 1, "problems": 3, "extra": 4}
 _SCHEMA = ("https://schema.org/", "http://schema.org/", "schema:")
 
 
-def names(*keys: str, instead: str | None = None) -> dict[str, Any]:
+Repeats = Callable[[Any, Any], bool]
+"""Whether another member, as received, says what a field's value does, and no more."""
+
+
+def names(*keys: str, instead: str | None = None, repeats: Repeats | None = None) -> dict[str, Any]:
     """Metadata of a field whose JSON member is not simply its name in camel case.
 
     Args:
         keys: The member's own key, then other keys that are read as the same; none for a field that
             stands for no member.
         instead: The key of another member, which the field is read from where its own is absent.
+        repeats: Whether that member only repeats the field: then it is another spelling, and says nothing.
     """
-    return {"keys": keys, "instead": instead}
+    return {"keys": keys, "instead": instead, "repeats": repeats}
 
 
 def plain(term: str) -> str:
@@ -47,7 +53,7 @@ def plain(term: str) -> str:
     return term
 
 
-def api_names(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
+def api_names(cls: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attribute[Any]"]:
     """Give every field its JSON keys, its place, its check, and a private one a repr that hides it."""
     named = []
     for field in fields:
@@ -56,6 +62,8 @@ def api_names(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attr
         field = field.evolve(metadata={**names(*keys), **field.metadata})
         if field.converter is None:
             field = field.evolve(converter=_check(field))
+        if field.name == "type" and getattr(cls, "_alone", None):
+            field = field.evolve(eq_key=_type_or(cls._types[0]), eq=True)  # type: ignore[attr-defined]
         named.append(field.evolve(repr=_masked) if _is_private(field.type) else field)
     known = {key for field in named for key in field.metadata["keys"]}
     news = _news(known)
@@ -63,10 +71,16 @@ def api_names(_: type, fields: list["attrs.Attribute[Any]"]) -> list["attrs.Attr
     return sorted(named, key=lambda field: _PLACES.get(field.name, 2))
 
 
+def _type_or(documented: str) -> Callable[[str | None], str]:
+    """What equality sees of a type: the documented one where there is none, as in a text for the node."""
+    return lambda type: documented if type is None else type
+
+
 def _news(known: set[str]) -> Callable[[Extra], object]:
     """What equality sees of ``extra``: the members without a field, connect targets left out.
 
-    Other spellings of a field do not count: the field itself is compared.
+    Other spellings of a field do not count: the field itself is compared. See ``equal`` for those of
+    another member that it is read from.
     """
 
     def news(extra: Extra) -> object:
@@ -196,6 +210,8 @@ class Node(InPydantic):
     """The types of OpenActive's vocabulary whose members may be here, beside those of ``_types``."""
     _elsewhere: ClassVar[frozenset[str]] = frozenset()
     """Keys that have no field here but are no news: they are those of another state of an account."""
+    _alone: ClassVar[str | None] = None
+    """The field that a text in place of the whole node is."""
 
     id: str | None = None
     type: Term | None = None
@@ -217,6 +233,44 @@ def in_any_vocabulary(names: frozenset[str], members: Iterable[str]) -> list[str
 def keys_of(cls: type) -> frozenset[str]:
     """Every JSON key, in every spelling, that has a field in ``cls``."""
     return frozenset(key for field in attrs.fields(cls) for key in field.metadata["keys"])
+
+
+@cache
+def _instead_of(cls: Any) -> tuple[tuple[str, str, Repeats], ...]:
+    """The members that fields may be read from instead of their own, each with its field and its test."""
+    metadata = ((field.name, field.metadata) for field in attrs.fields(cls))
+    return tuple((each["instead"], name, each["repeats"]) for name, each in metadata if each["instead"])
+
+
+_keys_of = cache(keys_of)
+
+
+N = TypeVar("N", bound=Node)
+
+
+def news(node: Node) -> dict[str, Any]:
+    """The members without a field, but for one that only repeats the field which may be read from it."""
+    if not node.extra:
+        return {}
+    cls: Any = type(node)
+    known = _keys_of(cls)
+    members = {key: node.extra[key] for key in node.extra if key not in known}
+    for key, name, repeats in _instead_of(cls):
+        if key in members and repeats(members[key], getattr(node, name)):
+            del members[key]
+    return members
+
+
+def equal(one: N, other: N) -> bool:
+    """Equality of a class in which a field may be read from another member: what that says has to be seen."""
+    cls: Any = type(one)
+    for field in attrs.fields(cls):
+        mine, others = getattr(one, field.name), getattr(other, field.name)
+        if not field.eq or field.name == "extra" or mine == others:
+            continue
+        if not (field.eq_key and field.eq_key(mine) == field.eq_key(others)):
+            return False
+    return same(without_targets(news(one)), without_targets(news(other)))
 
 
 def identifiers_of(node: Node) -> set[str]:

@@ -9,12 +9,24 @@ API page: "Seller Accounts [BETA]", section "Get Seller Accounts".
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import attrs
 from yarl import URL
 
-from imin_accounts._models.node import Context, LastMoment, Link, Node, Private, api_names, names
+from imin_accounts._models.node import (
+    Context,
+    LastMoment,
+    Link,
+    Node,
+    Private,
+    api_names,
+    equal,
+    names,
+    plain,
+)
 from imin_accounts._models.urls import is_link
+from imin_accounts._models.values import absent
 from imin_accounts.errors import InvalidRequest
 
 
@@ -33,10 +45,29 @@ class Image(Node):
 
     _types = ("ImageObject",)
     _vocabulary = ("ImageObject", "Barcode")
+    _alone = "url"
     url: str | None = None
 
 
-@attrs.frozen(kw_only=True, field_transformer=api_names)
+def _only(value: Any) -> Any:
+    """JSON-LD takes ``[x]`` for ``x``."""
+    return value[0] if type(value) is list and len(value) == 1 else value
+
+
+def _repeats_logo(image: Any, logo: Image | None) -> bool:
+    """Whether ``image`` is one picture, and that of the logo."""
+    one = {"url": _only(image)} if type(_only(image)) is str else _only(image)
+    if logo is None or type(one) is not dict:
+        return False
+    texts: dict[str, Any] = {}
+    for key, name in (("@id", "id"), ("id", "id"), ("@type", "type"), ("type", "type"), ("url", "url")):
+        found = _only(one.get(key)) if name == "type" else one.get(key)
+        if type(found) is str:
+            texts.setdefault(name, found)
+    return logo == Image(**texts, extra=one)
+
+
+@attrs.frozen(kw_only=True, eq=False, unsafe_hash=True, field_transformer=api_names)
 class Seller(Node):
     """Who sells places: an organisation with a database of customers of its own.
 
@@ -47,13 +78,19 @@ class Seller(Node):
 
     _types = ("Organization",)
     _vocabulary = ("Organization", "Person")
+    _alone = "id"
     id: str
     name: str | None = None
     url: str | None = None
-    logo: Image | None = attrs.field(default=None, metadata=names("logo", instead="image"))
+    logo: Image | None = attrs.field(
+        default=None, metadata=names("logo", instead="image", repeats=_repeats_logo)
+    )
     email: Private | None = None
     telephone: Private | None = None
     same_as: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other) if type(other) is type(self) else NotImplemented
 
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
@@ -62,6 +99,7 @@ class Customer(Node):
 
     _types = ("Person",)
     _vocabulary = ("Person", "Organization")
+    _alone = "id"
     id: Private | None = None
     email: Private | None = None
     date_modified: datetime | None = None
@@ -103,11 +141,23 @@ class EntitlementType(Node):
 
     _types = ("Concept",)
     _vocabulary = ("Concept",)
+    _alone = "id"
     pref_label: str | None = None
     in_scheme: str | None = None
 
 
-@attrs.frozen(kw_only=True, field_transformer=api_names)
+def _repeats_url(target: Any, url: str | None) -> bool:
+    """Whether ``target`` is that URL, or an EntryPoint that holds nothing else."""
+    if type(target) is not dict:
+        return bool(target == url)
+    members = {key: each for key, each in target.items() if not absent(each)}
+    types = [_only(members.pop(key)) for key in ("@type", "type") if key in members]
+    is_entry_point = all(type(each) is str and plain(each) == "EntryPoint" for each in types)
+    is_only_url = {"urlTemplate", "url"}.issuperset(members) and all(each == url for each in members.values())
+    return is_entry_point and is_only_url and bool(members)
+
+
+@attrs.frozen(kw_only=True, eq=False, unsafe_hash=True, field_transformer=api_names)
 class EvidenceRequest(Node):
     """A request to upload proof of an entitlement.
 
@@ -121,9 +171,14 @@ class EvidenceRequest(Node):
     _types = ("EvidenceRequestAction",)
     _vocabulary = ("Action",)
     id: Private | None = None
-    url: Private | None = attrs.field(default=None, metadata=names("url", instead="target"))
+    url: Private | None = attrs.field(
+        default=None, metadata=names("url", instead="target", repeats=_repeats_url)
+    )
     expiry: datetime | None = None
     action_status: ActionStatus | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other) if type(other) is type(self) else NotImplemented
 
     @property
     def is_outstanding(self) -> bool:
@@ -143,6 +198,7 @@ class Entitlement(Node):
 
     _types = ("Entitlement",)
     _vocabulary = ("Entitlement",)
+    _alone = "id"
     context: Context = ()
     expires: LastMoment | None = attrs.field(default=None, metadata=names("expires", "validUntil"))
     evidence_request: EvidenceRequest | None = attrs.field(

@@ -12,6 +12,8 @@ from imin_accounts.errors import InvalidRequest
 
 MAX_URL = 2048
 """Characters that a URL for imin may have, as its pages say: "should be at most 2,048 characters"."""
+MAX_HOST = 253
+"""Characters that a name in the DNS may have."""
 
 _LINK = re.compile(
     r"https?://(?:[^/?#\\@]*@)?(?P<host>\[[^\]/?#@]*\]|[^:/?#\\@\[\]]+)(?::(?P<port>[0-9]{0,5}))?(?:[/?#].*)?",
@@ -52,7 +54,7 @@ def is_link(text: str) -> bool:
 @lru_cache(maxsize=1024)
 def is_host(host: str) -> bool:
     """Whether browsers take it for a host: a name, an IPv4 address, or an IPv6 address in brackets."""
-    if len(host) > 253 or max(map(len, host.split("."))) > 63:  # encoding takes the square of the length
+    if len(host) > MAX_HOST or max(map(len, host.split("."))) > 63:  # encoding takes the square of the length
         return False
     try:
         if host.startswith("["):

@@ -23,10 +23,6 @@ from imin_accounts.models import (
     AccessPass,
     ActionStatus,
     ConnectedAccount,
-    Customer,
-    Entitlement,
-    EntitlementType,
-    Image,
     NoAccount,
     Seller,
     UnconnectedAccount,
@@ -45,8 +41,6 @@ _OWN_DATES = ("--T::Z", "--T::+:")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S")
 _STATUSES = {plain(status): status for status in ActionStatus}
-_BARE = {Image: "url", Seller: "id", Customer: "id", Entitlement: "id", EntitlementType: "id"}
-"""The classes of which a string may stand for the whole object, and the field that it then is."""
 _KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
@@ -253,8 +247,8 @@ def node_hook(cls: Any, converter: Any) -> Hook:
         budget.take()
         if type(value) is list:
             return _only_one(value, read, budget)
-        if type(value) is str and cls in _BARE and (cls is not Seller or _IRI.match(value)):
-            return Reading(cls(**{_BARE[cls]: value}), raw=True)
+        if type(value) is str and cls._alone and (cls is not Seller or _IRI.match(value)):
+            return Reading(cls(**{cls._alone: value}), raw=True)
         if type(value) is not dict:
             return unreadable("object", value)
         fields = {}

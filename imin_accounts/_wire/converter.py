@@ -324,7 +324,8 @@ def from_jsonld(
     read stays in ``extra`` and is named in ``problems``.
 
     Args:
-        document: JSON text as UTF-8, or a parsed object, which is copied. Of repeated keys the last counts.
+        document: JSON text as UTF-8, or a parsed object, which is copied. Of repeated keys the last counts. A
+            ``str`` is always JSON text.
         cls: What to read: the whole reply if not given, ``SellerAccount`` for one account in whatever state,
             or any class of the models.
         strict: Refuse a document with any problem. Another spelling of a member is not one.
@@ -348,7 +349,8 @@ def to_jsonld(node: Node | UnrecognisedAccount) -> dict[str, Any]:
     arrays are left out, as imin does. It fits ``json.dumps(..., default=to_jsonld)``.
 
     Returns:
-        The object; of an ``UnrecognisedAccount`` its document, which may be any JSON value.
+        The object; of an ``UnrecognisedAccount`` its document, which may be any JSON value. A text has to be
+        written as JSON before ``from_jsonld`` reads it again.
 
     Raises:
         InvalidRequest: Given something else.

@@ -3,8 +3,10 @@
 Any body within a transport's ``max_body`` is read or refused within a second.
 """
 
+import re
 from typing import Any
 
+from imin_accounts._models.urls import MAX_HOST
 from imin_accounts._models.values import MAX_DEPTH, MAX_VALUES
 from imin_accounts.errors import DecodeError
 
@@ -12,6 +14,7 @@ MAX_ODD = 50_000
 """Nodes, and elements of arrays, that the quick readers may leave to slower ones."""
 EXACT = 2**63
 """From here on orjson reads integers that need more than 64 bits as floats."""
+_HOST = re.compile("(?<=//)[^/?#]*")
 SIMPLE = frozenset({str, bool, int})
 """The types of values of which nothing has to be looked at."""
 
@@ -29,6 +32,7 @@ class Budget:
     shares = True
     _nodes = MAX_ODD
     _values = MAX_VALUES
+    _host = ""
 
     def take(self, count: int = 1) -> None:
         """Note that one more node, or ``count`` elements of an array, are not of the API's own form.
@@ -36,19 +40,28 @@ class Budget:
         Raises:
             DecodeError: There were too many.
         """
-        self._nodes -= count
-        if self._nodes < 0:
-            raise DecodeError(
-                f"$: expected at most {MAX_ODD:,} nodes in another form than the API's own, got more"
-            )
+        self._take(count, f"at most {MAX_ODD:,} nodes in another form than the API's own, got more")
 
     def take_link(self, link: str) -> None:
-        """Note a link of an origin not met before: to check one takes as long as to read two nodes, or 20.
+        """Note a link of an origin not met before: to check one takes as long as to read two nodes.
+
+        An international host has to be encoded or decoded: two characters of it take as long as one node. The
+        one before is remembered, since a seller's links lead to one host.
 
         Raises:
-            DecodeError: As for ``take``.
+            DecodeError: There were too many, and other nodes of those that count.
         """
-        self.take(2 if link.isascii() else 20)
+        found = _HOST.search(link)
+        host, before = found[0] if found else "", self._host
+        self._host = host
+        is_cheap = host == before or (host.isascii() and "xn--" not in host.lower())
+        nodes = 2 if is_cheap else 2 + min(len(host), MAX_HOST) // 2
+        self._take(nodes, "links to fewer different hosts, international ones above all, got too many")
+
+    def _take(self, count: int, expected: str) -> None:
+        self._nodes -= count
+        if self._nodes < 0:
+            raise DecodeError(f"$: expected {expected}")
 
     def look_through(self, value: Any, room: int) -> None:
         """Look for floats that should be integers, and note the values passed.

@@ -7,7 +7,8 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 
-from imin_accounts._models.node import Node, identifiers_of, keys_of
+from imin_accounts._models import node as nodes
+from imin_accounts._models.node import Node, identifiers_of
 from imin_accounts._models.pydantic import InPydantic
 from imin_accounts._models.values import Extra, absent
 from imin_accounts._wire.generated import compiled, without_none
@@ -65,6 +66,10 @@ def _comparer(cls: Any) -> Comparer:
         type_ = getattr(type_, "__origin__", type_) if hasattr(type_, "__metadata__") else type_
         is_array = get_origin(type_) is tuple
         type_ = get_args(type_)[0] if is_array else type_
+        if field.eq_key is not None:
+            names[f"key_{field.name}"] = field.eq_key
+            tests.append(f"{a} == {b} or key_{field.name}({a}) == key_{field.name}({b})")
+            continue
         if not attrs.has(type_):
             tests.append(f"{a} == {b} or said({a}) == said({b})" if is_array else f"{a} == {b}")
             continue
@@ -74,7 +79,8 @@ def _comparer(cls: Any) -> Comparer:
         if is_array:
             found = f"len(a) == len(b) == 1 and {same}(a[0], b[0]) or all_same(a, b, {same})"
         tests.append(f"(a := {a}) is (b := {b}) or {found}")
-    tests.append("one.extra is other.extra or said(news(one)) == said(news(other))")
+    extras = "one.extra is other.extra or one.extra == other.extra"
+    tests.append(f"{extras} or said(news(one)) == said(news(other))")
     source = "def same(one, other):\n    return (\n        (" + ")\n        and (".join(tests) + ")\n    )\n"
     compiled(source, f"comparer of {cls.__name__}", names)
     same_nodes: Comparer = names["same"]
@@ -87,7 +93,7 @@ def said(value: Any) -> Hashable:
     if value is None or kind is str:  # most are
         return cast(Hashable, value)
     if kind is tuple or kind is list:
-        return kind.__name__, frozenset(Counter(map(said, value)).items())
+        return kind.__name__, frozenset(Counter(map(said, value)).items()) if value else _NO_MEMBERS
     if kind is bool or kind is int or kind is float:
         if kind is int and value.bit_length() > 60:  # all multiples of 2^61-1 have one hash
             value = hex(value)
@@ -96,7 +102,10 @@ def said(value: Any) -> Hashable:
         members = ((key, value[key]) for key in value if key != _LINKS)
         return frozenset((key, said(each)) for key, each in members if not absent(each))
     if isinstance(value, Node):
-        fields = [said(getattr(value, name)) for name in _said_fields(cast(Any, kind))]
+        fields = [
+            said(getattr(value, name) if key is None else key(getattr(value, name)))
+            for name, key in _said_fields(cast(Any, kind))
+        ]
         return kind.__name__, *fields, said(news(value)) if value.extra else _NO_MEMBERS
     if isinstance(value, InPydantic):  # an account that can't be read
         return kind.__name__, said(value.document)  # type: ignore[attr-defined]
@@ -108,19 +117,15 @@ _NO_MEMBERS = frozenset[Any]()
 
 
 @cache
-def _said_fields(cls: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in attrs.fields(cls) if field.eq and field.name not in _UNSAID)
-
-
-_keys_of = cache(keys_of)
+def _said_fields(cls: Any) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+    """The fields that count, each with what is compared of it where that is not all of it."""
+    fields = (field for field in attrs.fields(cls) if field.eq and field.name not in _UNSAID)
+    return tuple((field.name, field.eq_key) for field in fields)
 
 
 def news(node: Node) -> dict[str, Any]:
     """The members without a field, ways to connect left out."""
-    if not node.extra:
-        return {}
-    known = _keys_of(cast(Any, type(node)))
-    return {key: node.extra[key] for key in node.extra if key not in known and key != _LINKS}
+    return {key: each for key, each in nodes.news(node).items() if key != _LINKS}
 
 
 # --- What could not be read -------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Self
 import attrs
 import orjson
 
-from imin_accounts._wire.converter import from_jsonld, to_jsonld
+from imin_accounts._wire.converter import to_jsonld
 from imin_accounts._wire.requests import BASE_URL, accounts_request
 from imin_accounts.changes import Change
 from imin_accounts.errors import (
@@ -24,7 +24,7 @@ from imin_accounts.errors import (
     WrongCustomer,
 )
 from imin_accounts.feed._due import Due, Read
-from imin_accounts.feed._snapshots import Claim, Snapshot, Snapshots, compared
+from imin_accounts.feed._snapshots import Claim, Snapshot, Snapshots, compared, loaded
 from imin_accounts.feed._whole import to_its_end
 from imin_accounts.models import SellerAccounts
 from imin_accounts.results import Failed, Fetched
@@ -65,10 +65,10 @@ class ChangeFeed:
 
     ``async with`` opens it, and the snapshots with it. ``note`` and ``note_all`` say who is to be read;
     iterating gives an ``Update`` for each customer who has changed, a ``Failed`` for one who can't be read,
-    and nothing for the others. Once the loop's body is done, the snapshot moves on. Where the body raises or
-    is left, or the process ends, the update comes again: at least once, never lost. After a body that raised
-    or was left it does so after a pause, which doubles each time, and others go first meanwhile. Updates of
-    one customer come in order, and a customer is read by one call at a time.
+    at imin or in the snapshots, and nothing for the others. Once the loop's body is done, the snapshot moves
+    on. Where the body raises or is left, or the process ends, the update comes again: at least once, never
+    lost. After a body that raised or was left it does so after a pause, which doubles each time, and others
+    go first meanwhile. Updates of one customer come in order, and a customer is read by one call at a time.
 
     Args:
         session: An open session. Customers are read as by its ``get_many``.
@@ -234,7 +234,7 @@ class ChangeFeed:
 
         Raises:
             SessionStateError: The feed is not open.
-            SnapshotsError: It can't be read.
+            SnapshotsError: It can't be read. Where ``reason`` is ``"damaged"``, ``forget`` mends it.
         """
         self._check_open()
         text = await self._snapshots.load(customer)
@@ -260,7 +260,8 @@ class ChangeFeed:
         Raises:
             AuthenticationError: From the iteration: imin answered 401, so no further read could succeed.
             RateLimited: From the iteration, as from ``get_many``.
-            SnapshotsError: From the iteration: notes or snapshots can't be read or written.
+            SnapshotsError: From the iteration: notes or snapshots can't be read or written. Damage to what is
+                kept of one customer is a ``Failed`` instead.
             SessionStateError: From the iteration: the feed or its session is not open.
         """
         return _Updates(self._next, ends=False)
@@ -385,11 +386,15 @@ class ChangeFeed:
         if read.is_forgotten:
             self._finish(read, None)
             return None
-        before = None if read.claim.snapshot is None else Snapshot.loads(read.claim.snapshot)
-        if read.claim.kept is not None:  # first what was to be delivered; the customer is read again after it
-            accounts = from_jsonld(read.claim.kept)
-            news, known = compared(before, accounts)
-            return _Delivery(read, Update(outcome.customer, accounts, news), known.dumps())
+        try:
+            before, kept = loaded(read.claim)
+        except SnapshotsError as damage:
+            if damage.reason != "damaged":  # it may be so with all of them, and another release can read them
+                raise
+            return _Delivery(read, Failed(outcome.customer, None, damage.with_traceback(None)), None)
+        if kept is not None:  # first what was to be delivered; the customer is read again after it
+            news, known = compared(before, kept)
+            return _Delivery(read, Update(outcome.customer, kept, news), known.dumps())
         if isinstance(outcome, Failed):
             return self._failed(read, outcome)
         try:

@@ -16,6 +16,9 @@ VERSION = 1
 """Of the format; it grows when an older release could not read what a newer one writes."""
 
 
+_OF_ONE = "only what is kept of this customer; `forget` erases it"
+
+
 @attrs.frozen
 class Snapshot:
     """What is known of a customer: what the next reply is compared with.
@@ -35,16 +38,16 @@ class Snapshot:
         Raises:
             SnapshotsError: A newer release has written it, or it is damaged.
         """
-        reason = "damaged"
+        error = SnapshotsError("damaged", _OF_ONE)
         try:
             document = orjson.loads(text)
             if document["version"] > VERSION:
-                reason = "newer"
+                error = SnapshotsError("newer")
             else:
                 return cls(from_jsonld(document["accounts"]), frozenset(document.get("unreadable", ())))
         except (DecodeError, LookupError, TypeError, ValueError):
             pass
-        raise SnapshotsError(reason)
+        raise error
 
     def dumps(self) -> bytes:
         """The snapshot as JSON: a version, and the accounts as JSON-LD."""
@@ -88,6 +91,20 @@ class Claim:
     snapshot: bytes | None = attrs.field(default=None, repr=False)
     kept: bytes | None = attrs.field(default=None, repr=False)
     deliveries: int = 0
+
+
+def loaded(claim: Claim) -> tuple[Snapshot | None, SellerAccounts | None]:
+    """What is known of a customer who was claimed, and the reply that was kept.
+
+    Raises:
+        SnapshotsError: As from ``Snapshot.loads``; of what was kept, too.
+    """
+    before = None if claim.snapshot is None else Snapshot.loads(claim.snapshot)
+    try:
+        return before, None if claim.kept is None else from_jsonld(claim.kept)
+    except DecodeError:
+        pass
+    raise SnapshotsError("damaged", _OF_ONE)
 
 
 class Snapshots(Protocol):

@@ -51,7 +51,7 @@ _NOTE = """
         urgent = max(urgent, excluded.urgent), baseline = min(baseline, excluded.baseline)
 """
 _CLAIM = """
-    SELECT note.customer, seq, noted, baseline, document, kept, deliveries
+    SELECT note.customer, seq, noted, baseline, CAST(document AS BLOB), CAST(kept AS BLOB), deliveries
     FROM note LEFT JOIN snapshot USING (customer) ORDER BY deliveries, urgent DESC, seq LIMIT ?
 """
 
@@ -150,9 +150,9 @@ class SqliteSnapshots:
     async def load(self, customer: str) -> bytes | None:
         """See ``Snapshots.load``."""
         found = await self._run(
-            lambda: self._rows("SELECT document FROM snapshot WHERE customer = ?", customer)
+            lambda: self._rows("SELECT CAST(document AS BLOB) FROM snapshot WHERE customer = ?", customer)
         )
-        return bytes(found[0][0]) if found else None
+        return found[0][0] if found else None
 
     async def forget(self, customer: str) -> None:
         """See ``Snapshots.forget``. What was stored is overwritten."""

@@ -4,8 +4,10 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -321,3 +323,24 @@ def test_identifiers_may_come_by_standard_input(rounds: Rounds, tmp_path: Path, 
         stdin="customer-1",
     )
     assert (ran.code, ran.out, ran.err) == (0, "", "1 customer read, 0 changed, 0 failed.\n")
+
+
+def test_a_damaged_snapshot_is_one_customers_failure(
+    rounds: Rounds, fake_imin: FakeImin, tmp_path: Path
+) -> None:
+    """The round goes on with the others, and says whose it is."""
+    assert rounds.told() == []
+    with closing(sqlite3.connect(tmp_path / "accounts.db")) as connection, connection:
+        connection.execute("UPDATE snapshot SET document = x'00ff' WHERE customer = 'customer-2'")
+    fake_imin.disconnect("customer-3", SELLER)
+    ran = rounds.ran("--failed", str(tmp_path / "failed.txt"))
+    found = {line["customer"]: line for line in map(json.loads, ran.out.splitlines())}
+    assert {customer: line["change"] for customer, line in found.items()} == {
+        "customer-2": "CustomerNotRead",
+        "customer-3": "AccountDisconnected",
+    }
+    assert found["customer-2"]["now"]["error_type"] == "SnapshotsError"
+    assert ran.code == Kind.IN_PART.exit_code
+    assert ran.err.startswith("9 customers read, 1 changed, 1 failed.\n")
+    assert "not written down" in ran.err
+    assert (tmp_path / "failed.txt").read_text() == "customer-2\n"

@@ -340,6 +340,7 @@ def respelled(document: Json, rng: random.Random) -> Json:
     for node in [*_with_fields(document)]:
         if node.keys().isdisjoint(ALIASES.values()):
             _respell(node, rng)
+            _move(node, rng)
     items = document.get("imin:item")
     if isinstance(items, list) and len(items) == 1 and isinstance(items[0], dict) and rng.random() < 0.2:
         document["imin:item"] = items[0]
@@ -361,6 +362,18 @@ def _respell(node: Json, rng: random.Random) -> None:
         node[ALIASES[key] if key in ALIASES and rng.random() < 0.4 else key] = value
     if rng.random() < 0.2:
         node.setdefault(rng.choice(["note", "remark"]), rng.choice([None, []]))
+
+
+def _move(node: Json, rng: random.Random) -> None:
+    """Say a logo or the form for evidence in the member that is read instead."""
+    if rng.random() < 0.5 or "image" in node or "target" in node:
+        return
+    if isinstance(node.get("logo"), dict):
+        logo = node.pop("logo")
+        node["image"] = rng.choice([logo, [logo]])
+    elif node.get("@type") == "EvidenceRequestAction" and str(node.get("url")).startswith("https://"):
+        url = node.pop("url")
+        node["target"] = rng.choice([url, {"@type": "EntryPoint", "urlTemplate": url}, {"url": url}])
 
 
 def _other_term(key: str, value: str, rng: random.Random) -> Any:

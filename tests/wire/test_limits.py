@@ -28,10 +28,15 @@ def links(host: str, count: int) -> bytes:
     return reply({**UNLINKED, "potentialAction": actions})
 
 
+TOO_MANY_LINKS: dict[str, Any] = {
+    "names": lambda: links("a#.example", MAX_ODD // 2 + 1),
+    "what is no host": lambda: links("1.2.3.#999", MAX_ODD // 2 + 1),
+    "names that have to be encoded": lambda: links("é#.example", MAX_ODD // 6),
+    "longer ones": lambda: links("éü." * 20 + "#.example", MAX_ODD // 32),
+    "names that have to be decoded": lambda: links("Xn--9ca." * 20 + "#.example", MAX_ODD // 82),
+    "names with a user before them": lambda: links("user@é#.example", MAX_ODD // 9 + 1),
+}
 TOO_ODD: dict[str, Any] = {
-    "links": lambda: links("a#.example", MAX_ODD // 2 + 1),
-    "links to names that have to be encoded": lambda: links("é#.example", MAX_ODD // 20 + 1),
-    "links to what is no host": lambda: links("1.2.3.#999", MAX_ODD // 2 + 1),
     "contexts": lambda: reply({**LINKED, "entitlement": many({"@context": ["c"]}, MAX_ODD + 1)}),
     "days": lambda: reply({**LINKED, "entitlement": many({"expires": "2030-01-01"}, MAX_ODD + 1)}),
     "items": lambda: reply(*many(0, MAX_ODD + 1)),
@@ -52,6 +57,21 @@ def test_too_much_in_another_form(body: Any) -> None:
     """It is refused as a whole, and the sentence says what there is too much of."""
     with pytest.raises(DecodeError, match=r"expected at most (50,000 nodes|500,000 values)"):
         from_jsonld(body())
+
+
+@pytest.mark.parametrize("body", TOO_MANY_LINKS.values(), ids=TOO_MANY_LINKS)
+def test_too_many_hosts_in_links(body: Any) -> None:
+    """Each costs a check, an international one by its length: the sentence says that it is about them."""
+    with pytest.raises(DecodeError, match=r"^\$: expected links to fewer different hosts, international"):
+        from_jsonld(body())
+
+
+@pytest.mark.parametrize("host", ["a#.example", "bücher-#.example", "xn--9ca.a#.example"])
+def test_many_hosts_in_links(host: str) -> None:
+    """Each of 3,000 sellers may have its own, in whatever letters, with two links and a path in any."""
+    ways = [{"target": f"https://{host.replace('#', str(n // 2))}/é{n}"} for n in range(6_000)]
+    (account,) = from_jsonld(reply({**UNLINKED, "potentialAction": ways}))
+    assert account.problems == ()
 
 
 def test_the_own_form_has_no_limit() -> None:
