@@ -4,6 +4,7 @@
 """
 
 import random
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
@@ -146,7 +147,7 @@ def test_mutants(mutated: Callable[[bytes, random.Random], bytes]) -> None:
             accounts = from_jsonld(data)
         except DecodeError:
             continue
-        document = orjson.loads(data)
+        document = orjson.loads(data.removeprefix(BOM_UTF8))
         assert not [*mistyped(accounts, SellerAccounts)], seed
         assert normal(to_jsonld(accounts)) == normal(document), seed
         assert from_jsonld(document) == accounts, seed
