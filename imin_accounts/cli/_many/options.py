@@ -110,7 +110,7 @@ class Selection:
         pending.add(chosen())
         if odd:
             look = f"{count_text(odd, 'identifier')} {'looks' if odd == 1 else 'look'} odd"
-            why = "an invisible character in it, or written as a spreadsheet writes text"
+            why = "an invisible character in it, or quotes, separators or digits as a spreadsheet writes them"
             click.echo(f"{name}: {look} ({why}); sent as they are.", err=True)
         if not lines and not self.allow_empty:
             wrong = f"{name} holds no identifier: nobody would be asked for; --allow-empty lets that pass"
