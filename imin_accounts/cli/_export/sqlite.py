@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imin_accounts.cli._export.whole import whole_customers
 from imin_accounts.cli._files import SQLITE_LEAVES, AppendFile, CannotRead, CannotWrite, make_private
-from imin_accounts.cli.rows import COLUMNS, NAMES, Column, Row, is_error
+from imin_accounts.cli.rows import COLUMNS, NAMES, Column, NoRow, Row, is_error
 
 _TYPES = {"text": "TEXT", "int": "INTEGER", "bool": "INTEGER", "time": "TEXT"}
 _TABLE = "CREATE TABLE IF NOT EXISTS accounts ({}, PRIMARY KEY (customer, part)) WITHOUT ROWID".format(
@@ -115,7 +115,7 @@ def _customers(path: Path, db: sqlite3.Connection) -> Iterator[list[Row]]:
                     values = found.fetchone()
                 except sqlite3.OperationalError as error:  # it quotes what is not UTF-8
                     if "UTF-8" in str(error):
-                        raise ValueError("not UTF-8") from None
+                        raise NoRow("it is not UTF-8") from None
                     raise
                 if values is None:
                     return
