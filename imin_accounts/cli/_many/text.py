@@ -11,15 +11,12 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
 from imin_accounts.cli._files import CannotRead
 from imin_accounts.cli._output import safe
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 AROUND = " \t\r\n"
 """What is no part of an identifier at its ends. ``str.strip`` would take more away, such as U+0085."""
@@ -81,7 +78,7 @@ class Begun(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         """At most so many bytes as ``buffer`` has room for, as they come."""
         room = memoryview(buffer)
         piece: bytes = self._file.read1(len(room))  # type: ignore[attr-defined]  # as each opened file can
