@@ -96,7 +96,9 @@ def _checks(customer: str | None, watched: Watched) -> Iterator[Check]:
             return
     if key.status == "ok":
         outcome = asyncio.run(_read(asked, watched))
-        yield from checks_of_reads(outcome, watched, is_known=customer is not None)
+        yield from checks_of_reads(
+            outcome, watched, is_known=customer is not None, is_http=base.scheme == "http"
+        )
 
 
 def _key() -> Check:
