@@ -336,11 +336,16 @@ def refuse_same(target: Path, option: str, *others: Path | None) -> None:
         ):
             wrong = f"{option} {target} would be written over what is read or written as well"
             raise click.UsageError(f"{wrong}: {other}")
-    for number, does in enumerate(("input comes from", "output goes to", "error goes to")):
+    printed = "what is printed goes there without it"
+    for number, does, why in (
+        (0, "input comes from", "it is read"),
+        (1, "output goes to", printed),
+        (2, "error goes to", printed),
+    ):
         with contextlib.suppress(OSError):  # it does not exist
             if os.path.samestat(os.stat(target), os.fstat(number)):
                 wrong = f"{option} {target} would be written over the file that standard {does}"
-                raise click.UsageError(f"{wrong}; name another one: what is printed goes there without it")
+                raise click.UsageError(f"{wrong}; name another one: {why}")
 
 
 def side_files(path: Path) -> tuple[Path, ...]:

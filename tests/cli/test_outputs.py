@@ -72,6 +72,13 @@ def test_no_output_is_the_file_that_a_stream_goes_to(
     assert list(fake_imin.requests) == []
 
 
+def test_no_output_is_what_standard_input_reads(folder: Path, imin_server: str) -> None:
+    """A list of failures would take the place of the list."""
+    ran = run_in_shell(imin_server, "$I audit - --failed ids.txt < ids.txt", folder=folder)
+    assert (ran.code, "that standard input comes from" in ran.err) == (2, True)
+    assert Path("ids.txt").read_text() == "rosie\n"
+
+
 def test_two_files_are_two(folder: Path, imin_server: str) -> None:
     """Whatever is like them in name only goes on."""
     line = "$I audit ids.txt --report a/q.html --failed q.html >> log && ls a/q.html q.html"
