@@ -437,13 +437,15 @@ def test_drift() -> None:
         "potentialAction": [],
         "entitlement": [{"@type": "rosie@example.com"}, {"validUntil": "2021-01-27T12:00:00Z"}],
         "imin:matchingEmailExists": True,
-        "rosie@example.com": 1,
+        **{"rosie@example.com": 1, "customer-1234": 1, "https://id.example.com/rosie": 1, "members/rosie": 1},
+        "https://openactive.io/ns-beta#colour": "red",
     }
     accounts = from_jsonld({"@type": "imin:Collection", "@context": {"a": "b"}, "imin:item": [item, item, 5]})
     assert accounts.drift() == {
         "missing member $['@id']": 1,
         "unrecognised item $['imin:item'][*]": 1,
-        "unknown member $['imin:item'][*]['…']": 2,
+        "unknown member $['imin:item'][*]['…']": 8,
+        "unknown member $['imin:item'][*]['https://openactive.io/ns-beta#colour']": 2,
         "unknown member $['imin:item'][*].seller.colour": 2,
         "unknown member $['imin:item'][*].seller.logo['x:size']": 2,
         "unknown type $['imin:item'][*].seller['@type']: Shop": 2,

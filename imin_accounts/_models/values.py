@@ -14,7 +14,10 @@ MAX_VALUES = 500_000
 _BEYOND_DIGITS = 10**4300
 """Python refuses to write or read an integer of more digits, since that takes time by their square."""
 
-_NAME = re.compile(r"@?[A-Za-z_][A-Za-z0-9_:/.#-]{0,99}")
+_NAME = re.compile(  # of a vocabulary's hosts where it is a URL; what has four digits is somebody's number
+    r"(?!(?:[^0-9]*[0-9]){4})(?:@?[A-Za-z_][A-Za-z0-9_:.-]{0,99}"
+    r"|https?://(?:[a-z-]+\.)*(?:schema\.org|openactive\.io|imin\.co)/[A-Za-z0-9_:/.#-]{0,99})"
+)
 
 
 class NotJson(Exception):

@@ -306,19 +306,23 @@ def account_hook(_: Any, converter: Any) -> Hook:
                 wrong = _unexpected("an account that is not connected", item, of_connected)
             else:
                 wrong = [f"{step(FLAG)}: expected boolean, got {'nothing' if absent(flag) else kind(flag)}"]
+            wrong += _named_beside(found.value, item)
             account = UnrecognisedAccount._as_received(item, found.value)
             return Reading(account, False, (*found.problems, *wrong))
         if reading.value is not None:
-            known = identifiers_of(reading.value.seller)
-            wrong += [
-                f"{step(key)}: expected the seller of {step('seller')}, got another"
-                for key, named in other_sellers(item).items()
-                if not named <= known
-            ]
+            wrong += _named_beside(reading.value.seller, item)
             return reading._replace(problems=(*reading.problems, *wrong))
         return Reading(UnrecognisedAccount._as_received(item), False, reading.problems)
 
     return read
+
+
+def _named_beside(seller: Seller | None, item: Mapping[str, Any]) -> list[str]:
+    """Problems of an item that names another seller too."""
+    if seller is None:
+        return []
+    known, wrong = identifiers_of(seller), f"expected the seller of {step('seller')}, got another"
+    return [f"{step(key)}: {wrong}" for key, named in other_sellers(item).items() if not named <= known]
 
 
 def _unexpected(where: str, item: Mapping[str, Any], keys: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """How to reach imin: the options for it, and the session that they make."""
 
+import os
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
@@ -59,9 +60,10 @@ def _remember(ctx: click.Context, option: click.Parameter, value: object) -> Non
 
 
 def key_file() -> Path | None:
-    """The file that ``--api-key-file`` names, if it was given."""
+    """The file that the key may be read from, if one was named."""
     file: Path | None = click.get_current_context().ensure_object(dict).get("api_key_file")
-    return file
+    named = os.environ.get("IMIN_API_KEY_FILE")
+    return file or (Path(named) if named else None)
 
 
 def given() -> list[str]:

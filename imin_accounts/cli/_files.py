@@ -30,6 +30,9 @@ _MOST_LINKS = 40  # as many as Linux follows
 _MOST_TRIES = 100
 _LONGEST_LINE = 256 * 1024 * 1024  # what is longer is no text; a row is as long as a seller makes it
 _FOLDER = r"imin-[0-9a-f]{16}\.new"
+SQLITE_LEAVES = ("-wal", "-shm", "-journal")
+"""The ends of the names of files that belong to a database beside them, and stay where it was killed."""
+_BESIDE = (*SQLITE_LEAVES, "-lock")
 _NO_SUCH_FSYNC = {errno.EINVAL, errno.ENOTSUP}  # of a folder, on some network file systems
 
 Identity: TypeAlias = tuple[int, int, int, int]
@@ -314,19 +317,52 @@ def _remove(folder: Path) -> None:
         raise
 
 
-def refuse_same(target: Path, option: str, *sources: Path | None) -> None:
-    """Let nobody write over what is read, by whatever name.
+def refuse_same(target: Path, option: str, *others: Path | None) -> None:
+    """Let nobody write over what a command reads, writes or prints besides, by whatever name.
 
     Args:
+        target: To be written; it need not exist, nor need any of the others.
         option: What ``target`` was given as.
+        others: What is read or written as well; None stands for no file.
 
     Raises:
-        UsageError: ``target`` is one of ``sources``, directly or by a link.
+        UsageError: ``target`` is one of ``others`` or of their side files, or one of them is a side file of
+            it, be it by a link or another spelling; or it is where a standard stream comes from or goes to.
     """
-    for source in sources:
-        with contextlib.suppress(OSError):  # one of them does not exist
-            if source is not None and os.path.samefile(source, target):
-                raise click.UsageError(f"{option} {target} would be written over what is read")
+    for other in others:
+        if other is not None and (
+            any(_are_same(target, each) for each in (other, *side_files(other)))
+            or any(_are_same(each, other) for each in side_files(target))
+        ):
+            wrong = f"{option} {target} would be written over what is read or written as well"
+            raise click.UsageError(f"{wrong}: {other}")
+    printed = "what is printed goes there without it"
+    for number, does, why in (
+        (0, "input comes from", "it is read"),
+        (1, "output goes to", printed),
+        (2, "error goes to", printed),
+    ):
+        with contextlib.suppress(OSError):  # it does not exist
+            if os.path.samestat(os.stat(target), os.fstat(number)):
+                wrong = f"{option} {target} would be written over the file that standard {does}"
+                raise click.UsageError(f"{wrong}; name another one: {why}")
+
+
+def side_files(path: Path) -> tuple[Path, ...]:
+    """What SQLite and a feed keep beside a database of this name, where there is one."""
+    real = Path(os.path.realpath(path))
+    return tuple(file.with_name(file.name + end) for file in (path, real) for end in _BESIDE)
+
+
+def _are_same(one: Path, other: Path) -> bool:
+    """Whether both names lead to one file, or would as soon as it is made."""
+    one, other = (Path(os.path.normcase(os.path.realpath(each))) for each in (one, other))
+    with contextlib.suppress(OSError):  # one of them does not exist
+        if os.path.samefile(one, other):
+            return True
+    with contextlib.suppress(OSError):  # nothing can be written there
+        return one.name == other.name and os.path.samefile(one.parent, other.parent)
+    return False
 
 
 def make_private(path: Path) -> None:

@@ -9,9 +9,8 @@ import click
 
 from imin_accounts.cli._export.parquet import write_parquet
 from imin_accounts.cli._export.sinks import PARQUET, READABLE, open_sink, read_customers, suffix_in
-from imin_accounts.cli._export.sqlite import SQLITE_LEAVES
 from imin_accounts.cli._failures import Failures
-from imin_accounts.cli._files import refuse_same, replacing
+from imin_accounts.cli._files import SQLITE_LEAVES, refuse_same, replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import count_text
 from imin_accounts.cli.rows import Row, failure_in

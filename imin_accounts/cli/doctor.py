@@ -17,7 +17,7 @@ from imin_accounts import (
     SellerAccounts,
     TransportError,
 )
-from imin_accounts.cli._connection import connection_options, key_file, session
+from imin_accounts.cli._connection import connection_options, session
 from imin_accounts.cli._doctor.check import Check
 from imin_accounts.cli._doctor.reads import Watched, checks_of_reads, read
 from imin_accounts.cli._doctor.way import checks_of_the_way
@@ -96,12 +96,14 @@ def _checks(customer: str | None, watched: Watched) -> Iterator[Check]:
             return
     if key.status == "ok":
         outcome = asyncio.run(_read(asked, watched))
-        yield from checks_of_reads(outcome, watched, is_known=customer is not None)
+        yield from checks_of_reads(
+            outcome, watched, is_known=customer is not None, is_http=base.scheme == "http"
+        )
 
 
 def _key() -> Check:
     """Where the key is from, and whether it could be one."""
-    file = key_file()
+    file = click.get_current_context().ensure_object(dict).get("api_key_file")
     names = [name for name in ("IMIN_API_KEY", "IMIN_API_KEY_FILE") if os.environ.get(name)]
     place = f"--api-key-file {file}" if file else " and ".join(names)
     try:

@@ -153,7 +153,7 @@ def emulator(
         _load_fixtures(fake, fixtures)
         asyncio.run(_serve(fake, where))
         return
-    refuse_same(state, "--state", faults, *fixtures)
+    refuse_same(state, "--state", faults, notify_key_file, *fixtures)
     with contextlib.closing(StateFile(state)) as kept:
         kept.load(fake)
         _load_fixtures(fake, fixtures)

@@ -63,9 +63,10 @@ def read(ctx: click.Context, file: BinaryIO, as_json: bool, redact: bool, output
 
     --redact makes a copy to attach to a report: as it was but for names, addresses, identifiers, numbers of
     four and more digits, links and free text. Each becomes another one of the same length, the same wherever
-    it stands; dates all move by the same number of days. Members' names, types and statuses stay. The copy
-    has the same problems and drift, and nobody can tell from it what stood there. FILE need not be readable
-    as a reply, only as JSON. `imin-accounts emulator --fixture` serves such a copy.
+    it stands; dates all move by the same number of days. Members' names, types and statuses stay, but for
+    names that may be data: with four digits, a slash or an address in them, and no URL of a vocabulary. The
+    copy has the same problems and drift, and nobody can tell from it what stood there. FILE need not be
+    readable as a reply, only as JSON. `imin-accounts emulator --fixture` serves such a copy.
     """
     if redact:
         _redact(file, output)

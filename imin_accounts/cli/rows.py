@@ -9,7 +9,9 @@ links are good for minutes only), barcodes, email addresses, upload links and th
 The customer identifier is personal data all the same: keep an export like your own database.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
@@ -19,7 +21,7 @@ import orjson
 from imin_accounts import ConnectedAccount, Failed, Fetched, SellerAccount
 from imin_accounts.cli._failures import Failure, status_of
 from imin_accounts.cli._output import state
-from imin_accounts.models import Entitlement
+from imin_accounts.models import ActionStatus, Entitlement
 
 __all__ = ["COLUMNS", "Column", "rows_of"]  # what other programs may use; the rest is for the commands
 
@@ -71,6 +73,10 @@ NAMES = tuple(column.name for column in COLUMNS)
 _ALONE = ("no sellers", "error")
 STATES = ("connected", "unconnected", "no account", "unrecognised", *_ALONE)
 _NEVER_EMPTY = ("customer", "state", "fetched_at", "part", "parts")
+_NEEDED = {"connected": ("access_pass",), "error": ("error_type", "error_text")}
+_OF_A_SELLER = ("seller_id", "seller_name")
+_OF_A_CONNECTION = NAMES[NAMES.index("date_linked") : NAMES.index("problems")]
+_OF_A_FAILURE = ("error_type", "error_status", "error_text")
 _EMPTY: Row = dict.fromkeys(NAMES)
 
 
@@ -111,29 +117,66 @@ class NoRow(ValueError):
 
 
 def checked(found: object) -> Row:
-    """``found`` as a row of an export, if it is one.
+    """``found`` as a row of an export, if it is one: what its state and its details say of the rest holds.
 
     Raises:
         NoRow: It is none.
-        ValueError: Nor is it; this text may quote it.
     """
     if not isinstance(found, dict) or tuple(found) != NAMES:
         raise NoRow("it has other columns, or in another order")
+    state = found["state"]
+    needed = (*_NEVER_EMPTY, *_NEEDED.get(state, ())) if isinstance(state, str) else _NEVER_EMPTY
     for column in COLUMNS:
         value = found[column.name]
-        if not _KINDS[column.kind](value) and (value is not None or column.name in _NEVER_EMPTY):
+        if not _KINDS[column.kind](value) and (value is not None or column.name in needed):
             raise NoRow(f"its {column.name} is not as an export writes it")
-    if found["state"] not in STATES or (found["state"] in _ALONE and found["parts"] != 1):
+    if state not in STATES or (state in _ALONE and found["parts"] != 1):
         raise NoRow("its state is none, or does not go with its parts")
-    if not found["customer"] or not _are_details(details(found)):
-        raise NoRow("it names no customer, or its details are not as an export writes them")
+    if not found["customer"]:
+        raise NoRow("it names no customer")
+    for name, value in _following(found).items():
+        if found[name] != value:
+            raise NoRow(f"its value of {name} does not go with its state or its details")
     return found
+
+
+def _following(row: Row) -> Row:
+    """What follows from a row's state and details."""
+    lists = _checked_details(row)
+    if row["state"] == "error":
+        return dict.fromkeys((*_OF_A_SELLER, *_OF_A_CONNECTION, "problems", "details"))
+    facts: Row = {**dict.fromkeys(_OF_A_FAILURE), "problems": len(lists.get("problems", ()))}
+    if row["state"] == "connected":
+        return facts | _counts(lists.get("entitlements", []), lists.get("update_errors", []))
+    none = _OF_A_CONNECTION if row["state"] != "no sellers" else (*_OF_A_CONNECTION, *_OF_A_SELLER)
+    return facts | dict.fromkeys(none)
 
 
 def details(row: Row) -> dict[str, list[Any]]:
     """The lists behind a row's counts; a list that would be empty is left out."""
     found: dict[str, list[Any]] = orjson.loads(str(row["details"])) if row["details"] else {}
     return found
+
+
+def from_json(text: bytes) -> object:
+    """What a JSON text holds, no member twice.
+
+    Raises:
+        NoRow: A member is there twice.
+        ValueError: It is no JSON.
+    """
+    found = orjson.loads(text)
+    if orjson.dumps(found) != text.rstrip(b"\r\n"):  # not as an export spells it, so there may be
+        try:
+            json.loads(text, object_pairs_hook=_no_member_twice)
+        except RecursionError:
+            raise NoRow("it is nested too deep") from None
+    return found
+
+
+def _no_member_twice(members: list[tuple[str, object]]) -> None:
+    if len(dict(members)) != len(members):
+        raise NoRow("a member is there twice")
 
 
 def time_text(moment: datetime) -> str:
@@ -158,19 +201,28 @@ _KINDS: dict[str, Callable[[object], bool]] = {
     "time": _is_time,
 }
 _TIMES = {"expires", "evidence_link_expires"}
-_LISTS = {"entitlements", "update_errors", "problems", "unnamed"}
+_EVIDENCE = {"unknown", *(status.name.lower() for status in ActionStatus)}
 _UNNAMED = ("the reply does not say whose it is",)
 
 
-def _are_details(found: object) -> bool:
-    """Whether these are lists as ``details`` gives them."""
-    if not isinstance(found, dict) or not found.keys() <= _LISTS:
-        return False
-    return (
-        all(map(_is_entitlement, _list(found, "entitlements")))
-        and all(map(_is_update_error, _list(found, "update_errors")))
-        and all(isinstance(each, str) for each in _list(found, "problems") + _list(found, "unnamed"))
-    )
+def _checked_details(row: Row) -> dict[str, list[Any]]:
+    """The lists behind a row's counts, if they are as ``rows_of`` gives them."""
+    lists = {"problems", *({"unnamed"} if row["part"] == 1 else ())}
+    if row["state"] == "connected":
+        lists |= {"entitlements", "update_errors"}
+    with suppress(ValueError):
+        found = from_json(str(row["details"]).encode()) if row["details"] is not None else {}
+        if (
+            isinstance(found, dict)
+            and found.keys() <= lists
+            and all(found.values())
+            and all(map(_is_entitlement, _list(found, "entitlements")))
+            and all(map(_is_update_error, _list(found, "update_errors")))
+            and all(isinstance(each, str) for each in _list(found, "problems"))
+            and found.get("unnamed", [*_UNNAMED]) == [*_UNNAMED]
+        ):
+            return found
+    raise NoRow("its details are not as an export writes them")
 
 
 def _list(found: dict[str, Any], name: str) -> list[object]:
@@ -187,6 +239,7 @@ def _is_entitlement(found: object) -> bool:
         and all(
             _is_time(value) if name in _TIMES else isinstance(value, str) for name, value in found.items()
         )
+        and found.get("evidence", "unknown") in _EVIDENCE
     )
 
 
@@ -237,19 +290,26 @@ def _account(account: SellerAccount, problems: tuple[str, ...]) -> Row:
 def _connection(account: ConnectedAccount, problems: tuple[str, ...]) -> Row:
     entitlements = list(_entitlements(account))
     errors = [{"type": e.type, "name": e.name} for e in account.entitlement_update_errors]
-    evidence = [e["evidence"] for e in entitlements if "evidence" in e]
-    expiries = [e["expires"] for e in entitlements if "expires" in e]
     return {
         "date_linked": time_text(account.date_linked) if account.date_linked else None,
         "hidden_entitlements": account.hidden_entitlements,
         "access_pass": account.access_pass is not None,
+        **_counts(entitlements, errors),
+        "details": _json(entitlements=entitlements, update_errors=errors, problems=problems),
+    }
+
+
+def _counts(entitlements: Sequence[dict[str, str]], errors: Sequence[dict[str, str | None]]) -> Row:
+    """What follows from the lists of a connected account."""
+    evidence = [e["evidence"] for e in entitlements if "evidence" in e]
+    expiries = [e["expires"] for e in entitlements if "expires" in e]
+    return {
         "entitlements": len(entitlements),
         "evidence_requests": len(evidence),
         "evidence_outstanding": sum(status != "completed" for status in evidence),
         "earliest_expiry": min(expiries, key=datetime.fromisoformat, default=None),
         "update_errors": len(errors),
         "conflicts": sum(e["type"] == "EntitlementConflict" for e in errors),
-        "details": _json(entitlements=entitlements, update_errors=errors, problems=problems),
     }
 
 

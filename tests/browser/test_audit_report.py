@@ -114,6 +114,12 @@ async def test_where_a_table_goes_on_it_is_shaded(chromium: "Browser", tmp_path:
     assert shades == "local, local, scroll, scroll"
 
 
+WITHIN_THE_CHART = """all => all.every(each => {
+    const [inner, outer] = [each, each.closest('.scroll')].map(it => it.getBoundingClientRect())
+    return inner.left >= outer.left - 1 && inner.right <= outer.right + 1
+})"""
+
+
 async def test_a_name_that_is_wider_than_a_phone(chromium: "Browser", tmp_path: Path) -> None:
     """Stays one word: its chart and its tables can be moved, the page can't."""
     async with opened(chromium, tmp_path, 375, name=f"Canolfan {LONGEST_PLACE}") as page:
@@ -123,6 +129,9 @@ async def test_a_name_that_is_wider_than_a_phone(chromium: "Browser", tmp_path: 
         chart = page.locator(".scroll:has(> .rows)", has_text=LONGEST_PLACE).first
         assert await chart.evaluate("each => each.scrollWidth > each.clientWidth")
         await chart.screenshot(path=SCREENSHOTS / "audit_report-longest_name.png")
+        for end in (0, 9999):  # its figures and bars stay where they are
+            await chart.evaluate(f"each => {{ each.scrollLeft = {end} }}")
+            assert await chart.locator(".figure, svg").evaluate_all(WITHIN_THE_CHART)
 
 
 async def test_on_paper(chromium: "Browser", tmp_path: Path) -> None:

@@ -246,11 +246,15 @@ def written(path: Path, rows: list[Row]) -> Path:
     return path
 
 
+OF_ENTITLEMENTS: dict[str, Any] = {
+    **dict.fromkeys(("entitlements", "evidence_requests", "evidence_outstanding"), 0),
+    "earliest_expiry": None,
+}
+OF_ERRORS: dict[str, Any] = {"update_errors": 0, "conflicts": 0}
 NOT_CONNECTED: dict[str, Any] = {
+    **dict.fromkeys(("date_linked", "hidden_entitlements", "access_pass"), None),
+    **dict.fromkeys((*OF_ENTITLEMENTS, *OF_ERRORS), None),
     "state": "unconnected",
-    "date_linked": None,
-    "hidden_entitlements": None,
-    "access_pass": None,
     "details": None,
 }
 ITEM = "$['imin:item'][0]"
@@ -347,7 +351,8 @@ def test_a_member_that_can_not_be_read_has_not_changed(
     """In neither direction."""
     [rows] = asyncio.run(read(imin, "a"))
     lists = {key: value for key, value in json.loads(str(rows[0]["details"])).items() if key != list_hidden}
-    hidden = {**rows[0], **hides, "details": json.dumps(lists)}
+    counts = {"entitlements": OF_ENTITLEMENTS, "update_errors": OF_ERRORS}.get(list_hidden, {})
+    hidden = {**rows[0], **hides, **counts, "details": json.dumps(lists)}
     hidden = changed(hidden, problems=[f"{ITEM}{member}: expected string, got number"])
     old, new = written(tmp_path / "old.jsonl", rows), written(tmp_path / "new.jsonl", [hidden, rows[1]])
     assert kinds(old, new) == kinds(new, old) == set()
@@ -492,7 +497,7 @@ def test_wrong_usage(
 def test_a_part_that_can_not_be_read_is_told_of_exports_too(imin: FakeImin, tmp_path: Path) -> None:
     """Exit code 3, though it was so before, and nothing changed that anybody could see."""
     rows: list[list[Row]] = asyncio.run(read(imin, "a"))
-    rows[0][0] |= {"problems": 1, "details": '{"problems":["$: odd"]}'}
+    rows[0][0] = changed(rows[0][0], problems=["$: odd"])
     for name in ("old.jsonl", "new.jsonl"):
         sink = open_sink(tmp_path / name)
         list(sink.resume(retry_failed=False))

@@ -12,6 +12,7 @@ import attrs
 import pytest
 
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, add_rosie
+from imin_accounts.transports._options import MAX_BODY
 from tests.cli.commands import run
 from tests.cli.doctor_servers import DOCUMENT, certified, reply, self_signed, serving
 from tests.cli.processes import COMMAND
@@ -297,6 +298,7 @@ def test_something_else_answers(answer: tuple[Any, ...], code: int, advice: str)
     [
         pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak HTTP", id="no HTTP"),
         pytest.param(b"", "no answer", id="dropped"),
+        pytest.param(reply("200 OK", b" " * (MAX_BODY + 1)), "never so large", id="too large"),
     ],
 )
 def test_nothing_answers(answer: bytes, advice: str) -> None:
@@ -305,6 +307,15 @@ def test_nothing_answers(answer: bytes, advice: str) -> None:
         ran = diagnose(f"http://127.0.0.1:{server.port}")
     assert (ran.code, ran.statuses, server.requests) == (5, {"reads": "failed"}, 1)
     assert advice in ran.check("reads")["advice"]
+
+
+def test_http_where_tls_is_spoken(tmp_path: Path) -> None:
+    """The reads failed, with the hint; it is not for imin to mend alone."""
+    tls, _ = certified(tmp_path, "localhost")
+    with serving(lambda _: reply("200 OK", DOCUMENT), tls) as server:
+        ran = diagnose(f"http://127.0.0.1:{server.port}")
+    assert (ran.code, ran.statuses) == (5, {"reads": "failed"})
+    assert "If it speaks TLS, the base URL has to begin with https." in ran.check("reads")["advice"]
 
 
 REPLIES = {

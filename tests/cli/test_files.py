@@ -333,6 +333,30 @@ def test_what_is_read_is_not_written_over(name: str, tmp_path: Path) -> None:
         refuse_same(Path(f"{tmp_path}/{name}"), "--report", None, source)
 
 
+@pytest.mark.parametrize(
+    ("target", "other"),
+    [
+        ("new.txt", "new.txt"),
+        ("./new.txt", "new.txt"),
+        ("folder/../new.txt", "new.txt"),
+        ("folder/new.txt", "same/new.txt"),
+        ("link.txt", "new.txt"),
+        ("new.db-wal", "new.db"),
+        ("new.db", "new.db-journal"),
+        ("link.txt-shm", "link.txt"),
+        ("new.txt-lock", "link.txt"),
+    ],
+)
+def test_what_is_not_there_yet_is_not_written_over_either(target: str, other: str, tmp_path: Path) -> None:
+    """Two outputs are two files, by whatever name they go; and none is what SQLite keeps beside another."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "same").symlink_to("folder")
+    (tmp_path / "link.txt").symlink_to("new.txt")
+    with pytest.raises(click.UsageError, match="would be written over what is read or written as well"):
+        refuse_same(Path(f"{tmp_path}/{target}"), "--failed", tmp_path / other)
+    refuse_same(tmp_path / "another.txt", "--failed", tmp_path / other, None)
+
+
 AS_ON_WINDOWS = """
 import os, sys
 sys.modules["fcntl"] = None

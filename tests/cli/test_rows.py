@@ -3,14 +3,18 @@
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imin_accounts import Failed, Fetched, IminError, NotFound, TransportError, from_jsonld
-from imin_accounts.cli.rows import COLUMNS, NAMES, Row, columns_help, details, rows_of, time_text
+from imin_accounts.cli.rows import COLUMNS, NAMES, Row, checked, columns_help, details, rows_of, time_text
 from tests.canaries import BARCODE, CUSTOMER, EMAIL, FILTER, JWT, leaks
 from tests.cli.people import NOW, conflict, entitlement
 from tests.cli.rows import AT
 from tests.paths import SAMPLES
+from tests.strategies import documents
 
 SELLER = {"@id": "https://sellers.example.com/1", "name": "Acme"}
 
@@ -37,6 +41,18 @@ def test_the_customer_is_the_first_column() -> None:
     assert tuple(connected()) == NAMES
     assert NAMES[0] == "customer"
     assert all(column.name in columns_help() and column.about in columns_help() for column in COLUMNS)
+
+
+@given(documents() | documents(varied=True), st.sampled_from([AT, datetime.max.replace(tzinfo=UTC)]))
+def test_whatever_is_written_can_be_read_again(document: Any, at: datetime) -> None:
+    """What is asked of a row that somebody may have edited holds of each that an export writes."""
+    written = rows_of(Fetched("1234", from_jsonld(document)), at)
+    for row in written:
+        assert checked(row) == row
+    # Version 0.1 told nothing of a reply that does not say whose it is.
+    for row in written:
+        lists = {name: found for name, found in details(row).items() if name != "unnamed"}
+        checked({**row, "details": orjson.dumps(lists).decode() if lists else None})
 
 
 def test_the_documented_reply_fills_its_columns() -> None:

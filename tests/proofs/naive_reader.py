@@ -325,7 +325,8 @@ class Node:
 
 def step(key: str) -> str:
     """A member's step in a path; a key that may be data is not shown."""
-    if not re.fullmatch(r"@?[A-Za-z][\w:]*|https?://[a-z.]+/(ns#)?[A-Za-z]+", key, re.ASCII):
+    url = r"https?://([a-z]+\.)*(schema\.org|openactive\.io|imin\.co)/(ns#)?[A-Za-z]+"
+    if not re.fullmatch(rf"@?[A-Za-z][\w:]*|{url}", key, re.ASCII):
         key = "…"
     return f".{key}" if key.isidentifier() else f"['{key}']"
 

@@ -63,11 +63,11 @@ def rows(export: Path) -> list[dict[str, Any]]:
 def test_an_export_goes_on_once_there_is_room(
     name: str, why: str, disk: Disk, ids: Path, tmp_path: Path, imin_server: str, fake_imin: FakeImin
 ) -> None:
-    """Exit code 1 and the reason, again while it is full; then the rows are those of any export."""
+    """Partly done, and the reason, again while it is full; then the rows are those of any export."""
     out, elsewhere = disk.folder / name, tmp_path / name
     for options in ((), ("--resume",)):
         ended = run_to_end(imin_server, "export", ids, "-o", out, *options)
-        assert (ended.code, f"Error: can't write {out}: {why}." in ended.err) == (1, True)
+        assert (ended.code, f"Error: can't write {out}: {why}." in ended.err) == (3, True)
         assert f"{out} is whole up to here: repeat the command with --resume to go on." in ended.err
     assert disk.mount("remount", "size=8m")
     before = len(fake_imin.requests)

@@ -149,14 +149,16 @@ def changes_of_rows(old: Sequence[Row], new: Sequence[Row]) -> list[Change]:
 
 def _replies(old: Sequence[Row], new: Sequence[Row]) -> tuple[SellerAccounts, SellerAccounts]:
     was, now = ([_Facts.of(row) for row in rows if row["state"] != "no sellers"] for rows in (old, new))
-    is_evidence = (_is_unnamed(old) or not _is_unnamed(new)) and not any(
-        map(_is_about_seller, _problems(new))
-    )
+    is_evidence = _is_unnamed(old) or not _is_unnamed(new)
+    names_another = any(map(_is_about_seller, _problems(new)))
     known, listed = _alone(was), _alone(now)
-    for id in known.keys() & listed.keys():
-        earlier, later = known[id], listed[id]
-        later.complete(earlier)
-        if earlier.state == "connected" != later.state and not is_evidence:
+    for id in {each.seller_id or "" for each in was} & listed.keys():
+        earlier, later = known.get(id), listed[id]
+        if earlier is not None:
+            later.complete(earlier)
+            if earlier.state == "connected" != later.state and not is_evidence:
+                later.doubtful = True
+        if names_another and later != earlier:  # an item that names two sellers may be about this one
             later.doubtful = True
     return _reply(was, listed), _reply(now, known)
 

@@ -87,14 +87,15 @@ async def read(session: AccountsSession, customer: str) -> SellerAccounts | Imin
 
 
 def checks_of_reads(
-    outcome: SellerAccounts | IminError, watched: Watched, *, is_known: bool
+    outcome: SellerAccounts | IminError, watched: Watched, *, is_known: bool, is_http: bool
 ) -> Iterator[Check]:
     """What the reads have told.
 
     Args:
         is_known: Whether the customer was given; else imin should know no such one.
+        is_http: Whether they were sent without TLS.
     """
-    reads = _reads(outcome, watched.replies)
+    reads = _reads(outcome, watched.replies, is_http=is_http)
     yield reads
     if watched.replies:
         yield _clock(min(watched.replies, key=lambda reply: reply.seconds))
@@ -105,10 +106,10 @@ def checks_of_reads(
         yield _customer(outcome, watched.replies[-1])
 
 
-def _reads(outcome: SellerAccounts | IminError, replies: list[_Reply]) -> Check:
+def _reads(outcome: SellerAccounts | IminError, replies: list[_Reply], *, is_http: bool) -> Check:
     times = [reply.seconds for reply in replies]
     facts = {"seconds": [round(each, 4) for each in times]}
-    if advice := _not_imins(outcome, replies):
+    if advice := _not_imins(outcome, replies, is_http=is_http):
         assert isinstance(outcome, IminError)
         code, _ = explain(outcome)
         return Check("reads", "failed", str(outcome), advice, facts, code)
@@ -119,9 +120,10 @@ def _reads(outcome: SellerAccounts | IminError, replies: list[_Reply]) -> Check:
     return Check("reads", "ok", text, facts=facts)
 
 
-def _not_imins(outcome: SellerAccounts | IminError, replies: list[_Reply]) -> str:
+def _not_imins(outcome: SellerAccounts | IminError, replies: list[_Reply], *, is_http: bool) -> str:
     """What to do where imin itself did not answer, or not properly; ``""`` where it did."""
     page = "A web page answered instead of imin: a network's log-in page, a proxy or a wrong base URL. "
+    or_https = " If it speaks TLS, the base URL has to begin with https." if is_http else ""
     is_page = bool(replies) and _is_page(replies[-1].response)
     match outcome:
         case SellerAccounts():
@@ -142,8 +144,12 @@ def _not_imins(outcome: SellerAccounts | IminError, replies: list[_Reply]) -> st
             return "Try again; if it lasts, tell imin."
         case UnexpectedResponse():
             return "imin never answers so: check the base URL, and what is on the way there."
+        case TransportError(reason="too large"):
+            return "imin's replies are never so large: check the base URL, and what is on the way there."
         case TransportError(reason="malformed"):
-            return "What answers there does not speak HTTP: check the base URL's port."
+            return f"What answers there does not speak HTTP: check the base URL's port.{or_https}"
+        case TransportError(reason="dropped"):
+            return f"The connection ends and no answer comes: try again; if it lasts, tell imin.{or_https}"
         case _:
             return "The connection stands and no answer comes: try again; if it lasts, tell imin."
 

@@ -131,7 +131,8 @@ def read_customers(path: Path) -> Iterator[list[Row]]:
             end = lines.end
             yield rows
     if end < lines.size:
-        raise CannotRead(path, "it is not whole; let the export go on with --resume first")
+        no_end = f"line {lines.number} has no end" if lines.torn else "rows of its last customer are missing"
+        raise CannotRead(path, f"it is not whole ({no_end}); let the export go on with --resume first")
 
 
 class TextSink:

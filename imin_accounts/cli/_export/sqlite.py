@@ -9,11 +9,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from imin_accounts.cli._export.whole import whole_customers
-from imin_accounts.cli._files import AppendFile, CannotRead, CannotWrite, make_private
-from imin_accounts.cli.rows import COLUMNS, NAMES, Column, Row, is_error
-
-SQLITE_LEAVES = ("-wal", "-shm", "-journal")
-"""The ends of the names of files that belong to a database beside them, and stay where it was killed."""
+from imin_accounts.cli._files import SQLITE_LEAVES, AppendFile, CannotRead, CannotWrite, make_private
+from imin_accounts.cli.rows import COLUMNS, NAMES, Column, NoRow, Row, is_error
 
 _TYPES = {"text": "TEXT", "int": "INTEGER", "bool": "INTEGER", "time": "TEXT"}
 _TABLE = "CREATE TABLE IF NOT EXISTS accounts ({}, PRIMARY KEY (customer, part)) WITHOUT ROWID".format(
@@ -38,9 +35,7 @@ class SqliteSink:
         self._file = file
         self._path = file.path
         try:
-            for (
-                end
-            ) in SQLITE_LEAVES:  # SQLite makes them as private as the database, but takes them as they are
+            for end in SQLITE_LEAVES:  # SQLite makes them as private as the database, but takes those there
                 make_private(file.real.with_name(file.real.name + end))
             self._db = sqlite3.connect(file.real, isolation_level=None, timeout=0)
         except BaseException:
@@ -120,7 +115,7 @@ def _customers(path: Path, db: sqlite3.Connection) -> Iterator[list[Row]]:
                     values = found.fetchone()
                 except sqlite3.OperationalError as error:  # it quotes what is not UTF-8
                     if "UTF-8" in str(error):
-                        raise ValueError("not UTF-8") from None
+                        raise NoRow("it is not UTF-8") from None
                     raise
                 if values is None:
                     return

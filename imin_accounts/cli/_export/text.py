@@ -20,7 +20,7 @@ from typing import Protocol
 import orjson
 
 from imin_accounts.cli._files import Lines
-from imin_accounts.cli.rows import COLUMNS, NAMES, Column, NoRow, Row, Value
+from imin_accounts.cli.rows import COLUMNS, NAMES, Column, NoRow, Row, Value, from_json
 
 _BEGINS = r"(?:\A|(?<=[,;|\t\r\n]))"  # where a cell may begin, whatever the separator
 # Before a formula some programs drop these; and a quote opens a cell. Without \t, \r and \n, for linear time.
@@ -63,9 +63,30 @@ class JsonLines:
     def read(self, lines: Lines) -> Iterator[object]:
         """What each whole line holds."""
         for line in lines:
-            yield orjson.loads(line)
+            yield _object(line)
         if not _starts_alike(lines.torn, _FIRST_MEMBER):
-            raise ValueError("this was no row")
+            raise NoRow("it has no line end, and does not begin as a row does")
+
+
+def _object(line: bytes) -> object:
+    try:
+        return from_json(line)
+    except NoRow:
+        raise
+    except ValueError:
+        raise NoRow(_why_no_json(line)) from None
+
+
+def _why_no_json(line: bytes) -> str:
+    if not line.strip():
+        return "it is empty"
+    if line.startswith(codecs.BOM_UTF8):
+        return "a byte order mark stands before it, as other programs write it"
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "it is not UTF-8"
+    return "it is no JSON"
 
 
 class Csv:
@@ -92,12 +113,16 @@ class Csv:
         text = _Text(lines)
         try:
             for cells in csv.reader(text, strict=True):
+                if not cells:
+                    raise NoRow("it is empty")
                 if len(cells) != len(NAMES):
                     raise NoRow("it has fewer cells than there are columns, or more")
                 yield dict(zip(NAMES, map(_value, COLUMNS, cells), strict=True))
-        except csv.Error as error:
+        except UnicodeDecodeError:
+            raise NoRow("it is not UTF-8") from None
+        except csv.Error:
             if not text.ended:  # else the end cut a quoted cell in two
-                raise ValueError(str(error)) from None
+                raise NoRow("its quotes are not as an export writes them") from None
 
 
 def _wrong_header(header: bytes) -> str:

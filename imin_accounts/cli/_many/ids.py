@@ -1,6 +1,5 @@
 """Whose accounts to read: identifiers from a file, each once, in the order in which they first come."""
 
-import csv
 import hashlib
 import io
 import json
@@ -17,7 +16,7 @@ import attrs
 import click
 
 from imin_accounts.cli._files import CannotRead, replacing
-from imin_accounts.cli._many.text import AROUND, cells, lines_of, why_not_text
+from imin_accounts.cli._many.text import AROUND, Begun, cells, lines_of, why_no_identifier, why_not_text
 
 STDIN = Path("-")
 _AS_JSON = "# imin-accounts: each line below is one identifier, as a JSON text"
@@ -115,19 +114,21 @@ def read_ids(path: Path, column: str | None = None, encoding: str = "utf-8") -> 
 
     Raises:
         UsageError: There is no such column, or none was named for a file that ends with ``.csv``.
-        CannotRead: It is no such text, or no CSV, or can't be read at all.
+        CannotRead: It is no such text, or no CSV, or holds JSON or an export, or can't be read at all.
     """
     is_csv = path.suffix.lower() == ".csv" or column is not None
     with _opened(path) as file:
-        text = io.TextIOWrapper(file, encoding=encoding, newline="" if is_csv else None)
+        begun = Begun(file)
+        bytes_ = io.BufferedReader(begun)
+        text = io.TextIOWrapper(bytes_, encoding=encoding, newline="" if is_csv else None)
         try:
-            lines = lines_of(path, text)
+            lines = lines_of(path, text, begun)
             for found in cells(path, lines, column) if is_csv else _plain(path, lines):
                 if found:
                     yield found
         except UnicodeError:  # its text quotes what was found
-            raise CannotRead(path, why_not_text(path, encoding)) from None
-        except (csv.Error, OSError) as error:
+            raise CannotRead(path, why_not_text(begun.start, encoding)) from None
+        except OSError as error:
             raise CannotRead(path, error) from None
         finally:
             text.detach()
@@ -155,6 +156,7 @@ def _is_odd(customer: str) -> bool:
         customer != customer.strip(AROUND)
         or re.search(r"[\r\n]|\A[\0-\x08]|[\0-\x08]\Z|\A\ufeff|\A\Z", customer) is not None
         or customer == _AS_JSON
+        or why_no_identifier(customer) is not None
     )
 
 
@@ -165,6 +167,8 @@ def _plain(path: Path, lines: Iterable[str]) -> Iterator[str]:
             as_json = True
         elif as_json:
             yield _from_json(path, number, line)
+        elif why := why_no_identifier(line):
+            raise CannotRead(path, f"line {number} {why}")
         else:
             yield line.strip(AROUND)
 

@@ -77,18 +77,18 @@ class Selection:
         options += ["--encoding", self.encoding] if self.encoding != "utf-8" else []
         return options + (["--shard", f"{self.shard.number}/{self.shard.of}"] if self.shard else [])
 
-    def check(self, *sources: Path | None) -> None:
+    def check(self, *others: Path | None) -> None:
         """Find out whether the list of failures can be written, before anything is sent.
 
         Args:
-            sources: What is read, and must not be written over.
+            others: What is read or written as well, and must not be written over.
 
         Raises:
-            UsageError: It is one of ``sources``.
+            UsageError: It is one of ``others``.
             CannotWrite: It can't.
         """
         if self.failed is not None:
-            refuse_same(self.failed, "--failed", *sources)
+            refuse_same(self.failed, "--failed", *others)
             check_writable(self.failed)
 
     def add(self, pending: Pending, ids: Path) -> None:
@@ -112,7 +112,7 @@ class Selection:
         pending.add(chosen())
         if odd:
             look = f"{count_text(odd, 'identifier')} {'looks' if odd == 1 else 'look'} odd"
-            why = "an invisible character in it, or written as a spreadsheet writes text"
+            why = "an invisible character in it, or quotes, separators or digits as a spreadsheet writes them"
             click.echo(f"{name}: {look} ({why}); sent as they are.", err=True)
         if not lines and not self.allow_empty:
             wrong = f"{name} holds no identifier: nobody would be asked for; --allow-empty lets that pass"

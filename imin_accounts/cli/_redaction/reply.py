@@ -25,10 +25,16 @@ _CONTEXTS = {
     *("https://openactive.io/", "https://openactive.io/ns-beta", "https://openactive.io/ns-beta#"),
     *("https://schema.imin.co/", "https://schema.org/", "https://schema.org", "http://schema.org/"),
 }
-# What a reply's drift shows of a member or a type: a name, as far as it is one.
-_NAME = re.compile(r"@?[A-Za-z_][A-Za-z0-9_:/.#-]{0,99}")
-# A member that is named by an address, a number or by words is named by data.
-_DATA_AS_KEY = re.compile(r"[\w.+-]+@[\w-]+\.\w{2,}|\d[\d ()+-]{3,}\d|[^\W\d_]{2,}\s+[^\W\d_]{2,}")
+# What a reply's drift shows of a member or a type: a name, as far as it is one. What has four digits is taken
+# for somebody's number, a URL of another host than the vocabularies' for somebody's address.
+_NAME = re.compile(
+    r"(?!(?:[^0-9]*[0-9]){4})(?:@?[A-Za-z_][A-Za-z0-9_:.-]{0,99}"
+    r"|https?://(?:[a-z-]+\.)*(?:schema\.org|openactive\.io|imin\.co)/[A-Za-z0-9_:/.#-]{0,99})"
+)
+# A member that is named by an address, a path, a number or by words is named by data.
+_DATA_AS_KEY = re.compile(
+    r"[\w.+-]+@[\w-]+\.\w{2,}|/|(?:\d\D*){3}\d|\d[\d ()+-]{3,}\d|[^\W\d_]{2,}\s+[^\W\d_]{2,}"
+)
 # Members that hold what somebody wrote: names, titles, labels, notes, addresses.
 _FREE = re.compile(
     r"name|title|label|note|text|description|comment|email|phone|address|street|locality|region|country|"

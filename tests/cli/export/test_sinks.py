@@ -13,11 +13,14 @@ from typing import Any
 import click
 import pytest
 
+from imin_accounts import Fetched, from_jsonld
 from imin_accounts.cli._export.sinks import SUFFIXES, TEXT_FORMATS, Sink, is_export, open_sink, read_customers
+from imin_accounts.cli._export.text import JsonLines
 from imin_accounts.cli._files import CannotRead, CannotWrite
-from imin_accounts.cli.rows import Row, is_error
+from imin_accounts.cli.rows import Row, Value, is_error, rows_of
 from tests.cli.commands import CommandResult, run
-from tests.cli.rows import customer_rows, error_rows
+from tests.cli.people import entitlement
+from tests.cli.rows import AT, customer_rows, error_rows
 
 NAMES = [f"out{suffix}" for suffix in SUFFIXES]
 TEXT = [f"out{suffix}" for suffix in TEXT_FORMATS]
@@ -104,8 +107,27 @@ def test_a_torn_file_is_not_read_as_if_it_were_whole(name: str, tmp_path: Path) 
     out = tmp_path / name
     write(out, customer_rows("1"), customer_rows("2"))
     os.truncate(out, out.stat().st_size - 1)
-    with pytest.raises(CannotRead, match="it is not whole"):
+    with pytest.raises(CannotRead, match=r"it is not whole \(line [45] has no end\)"):
         list(read_customers(out))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda text: text + b"\r\n", "it is empty"),
+        (lambda text: text.replace(b"Acme", b'"Acme'), "its quotes are not"),
+        (lambda text: text.replace(b"Acme", b"\xff"), "it is not UTF-8"),
+    ],
+)
+def test_a_csv_that_was_edited_is_told_with_the_reason(
+    change: Callable[[bytes], bytes], why: str, tmp_path: Path
+) -> None:
+    """As the lines of JSON are."""
+    path = tmp_path / "out.csv"
+    write(path, customer_rows("1", name="Acme, too"), customer_rows("2"))
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(CannotRead, match=f"line [0-9] is no row .*: {why}"):
+        list(read_customers(path))
 
 
 @pytest.mark.parametrize("name", TEXT)
@@ -283,36 +305,120 @@ def test_every_command_tells_where_a_file_was_edited(suffix: str, name: str, tmp
     assert {file.name for file in tmp_path.iterdir()} <= {path.name, "ids.txt"}
 
 
+LABEL = "Over 65"
+IMPOSSIBLE: list[tuple[str, dict[str, Any], str]] = [
+    ("no account", {"entitlements": 5}, "entitlements"),
+    ("no account", {"details": json.dumps({"entitlements": [{"label": LABEL}]})}, "details"),
+    ("unconnected", {"date_linked": "2026-03-04T12:00:00Z"}, "date_linked"),
+    ("unconnected", {"access_pass": False}, "access_pass"),
+    ("unconnected", {"error_text": LABEL}, "error_text"),
+    ("unconnected", {"problems": None}, "problems"),
+    ("connected", {"access_pass": None}, "access_pass"),
+    ("connected", {"conflicts": 3}, "conflicts"),
+    ("connected", {"evidence_outstanding": 9}, "evidence_outstanding"),
+    ("connected", {"entitlements": 99}, "entitlements"),
+    ("connected", {"entitlements": 0, "details": None}, "evidence_requests"),
+    ("connected", {"earliest_expiry": None}, "earliest_expiry"),
+    ("connected", {"earliest_expiry": "2027-03-04T12:00:00Z"}, "earliest_expiry"),
+    ("connected", {"error_type": "NotFound"}, "error_type"),
+    ("connected", {"error_status": 404}, "error_status"),
+    ("connected", {"problems": 3}, "problems"),
+    ("connected", {"details": json.dumps({"unnamed": [LABEL]})}, "details"),
+    ("connected", {"details": json.dumps({"entitlements": [{"evidence": LABEL}]})}, "details"),
+    ("connected", {"details": '{"problems":["a"],"problems":["b"]}'}, "details"),
+    ("no sellers", {"seller_id": LABEL}, "seller_id"),
+    ("error", {"error_type": None}, "error_type"),
+    ("error", {"error_text": None}, "error_text"),
+    ("error", {"seller_name": LABEL}, "seller_name"),
+    ("error", {"problems": 1}, "problems"),
+    ("error", {"details": json.dumps({"problems": [LABEL]})}, "details"),
+]
+
+
+def rows_by_state() -> dict[Value, Row]:
+    """A row of each state, as an export writes them."""
+    discount = entitlement("1", ends=AT, label=LABEL, proof="Active")
+    seller = {"@type": "Account", "seller": {"@id": "urn:1", "name": "Acme"}}
+    items = [
+        {**seller, "dateLinked": "2021-01-27T12:00:00Z", "imin:evidenceRequests": [discount]},
+        {**seller, "imin:matchingEmailExists": True},
+        {**seller, "imin:matchingEmailExists": False},
+    ]
+    found = [error_rows()]
+    for reply in (items[:1], items[1:2], items[2:], []):
+        document = {"@type": "imin:Collection", "imin:item": reply}
+        found.append(rows_of(Fetched("1", from_jsonld(document)), AT))
+    return {row["state"]: row for [row] in found}
+
+
+@pytest.mark.parametrize(("state", "edit", "column"), IMPOSSIBLE)
+@pytest.mark.parametrize("suffix", WHERE)
+def test_a_row_that_no_export_writes_is_told(
+    state: str, edit: dict[str, Any], column: str, suffix: str, tmp_path: Path
+) -> None:
+    """Whatever its state and its details say of the rest holds, or the column that does not is named."""
+    row = rows_by_state()[state]
+    path, whole = tmp_path / f"out{suffix}", tmp_path / f"whole{suffix}"
+    write(whole, [row])
+    assert list(read_customers(whole)) == [[row]]
+    write(path, [{**row, **edit}])
+    with pytest.raises(CannotRead, match=f"{column}|its details are not") as caught:
+        list(read_customers(path))
+    assert LABEL not in caught.value.message
+
+
+def test_a_member_that_is_there_twice_is_told(tmp_path: Path) -> None:
+    """Of two states nobody knows which is meant; however the line is spaced."""
+    path = tmp_path / "out.jsonl"
+    for text in (JsonLines().write(customer_rows()).decode(), f"{json.dumps(customer_rows()[0])}\n"):
+        path.write_text(re.sub('("state": ?)', r'\1"connected",\1', text))
+        with pytest.raises(CannotRead, match=r"line 1 is no row .*: a member is there twice"):
+            list(read_customers(path))
+
+
 def take_a_column(line: bytes) -> bytes:
     return json.dumps({k: v for k, v in json.loads(line).items() if k != "error_text"}).encode() + b"\n"
 
 
 @pytest.mark.parametrize(
-    ("change", "number"),
+    ("change", "number", "why"),
     [
-        pytest.param(lambda lines: [lines[0], b"\n", *lines[1:]], 2, id="an empty line"),
-        pytest.param(lambda lines: [b"\xef\xbb\xbf" + lines[0], *lines[1:]], 1, id="a byte order mark"),
-        pytest.param(lambda lines: [*lines, *lines[:2]], 5, id="a customer twice"),
-        pytest.param(lambda lines: [lines[0], *lines], 2, id="a row twice"),
-        pytest.param(lambda lines: [*lines[:2], b"[]\n", *lines[2:]], 3, id="a list"),
-        pytest.param(lambda lines: [*lines[:2], b'{"a":' * 10**5 + b"\n"], 3, id="deep JSON"),
-        pytest.param(lambda lines: [lines[0].replace(b"Acme", b"\xff"), *lines[1:]], 1, id="no UTF-8"),
-        pytest.param(lambda lines: [take_a_column(lines[0]), *lines[1:]], 1, id="a column less"),
-        pytest.param(lambda lines: [*lines[:2], b"torn" + lines[2][4:-1]], 3, id="another torn line"),
-        pytest.param(lambda lines: [b'{"precious": 1}'], 1, id="one line of something else"),
-        pytest.param(lambda lines: [b"x" * (16 * 1024 * 1024 + 1)], 1, id="a line without an end"),
+        pytest.param(lambda lines: [lines[0], b"\n", *lines[1:]], 2, "it is empty", id="an empty line"),
+        pytest.param(
+            lambda lines: [b"\xef\xbb\xbf" + lines[0], *lines[1:]],
+            1,
+            "a byte order mark",
+            id="a byte order mark",
+        ),
+        pytest.param(lambda lines: [*lines, *lines[:2]], 5, "was there before", id="a customer twice"),
+        pytest.param(lambda lines: [lines[0], *lines], 2, "in the order of part", id="a row twice"),
+        pytest.param(lambda lines: [*lines[:2], b"[]\n", *lines[2:]], 3, "other columns", id="a list"),
+        pytest.param(lambda lines: [*lines[:2], b'{"a":' * 10**5 + b"\n"], 3, "no JSON", id="deep JSON"),
+        pytest.param(
+            lambda lines: [lines[0].replace(b"Acme", b"\xff"), *lines[1:]], 1, "not UTF-8", id="no UTF-8"
+        ),
+        pytest.param(
+            lambda lines: [take_a_column(lines[0]), *lines[1:]], 1, "other columns", id="a column less"
+        ),
+        pytest.param(
+            lambda lines: [*lines[:2], b"torn" + lines[2][4:-1]], 3, "no line end", id="another torn line"
+        ),
+        pytest.param(lambda lines: [b'{"precious": 1}'], 1, "no line end", id="one line of something else"),
+        pytest.param(
+            lambda lines: [b"x" * (16 * 1024 * 1024 + 1)], 1, "no line end", id="a line without an end"
+        ),
     ],
 )
 def test_lines_that_were_edited_are_told_by_their_number(
-    change: Callable[[list[bytes]], list[bytes]], number: int, tmp_path: Path
+    change: Callable[[list[bytes]], list[bytes]], number: int, why: str, tmp_path: Path
 ) -> None:
-    """And the file stays as it is: what is no torn row is not cut off."""
+    """With the reason, and the file stays as it is: what is no torn row is not cut off."""
     path = tmp_path / "out.jsonl"
     write(path, customer_rows("1"), customer_rows("2"))
     edited = b"".join(change(path.read_bytes().splitlines(keepends=True)))
     path.write_bytes(edited)
     for read in (lambda: list(read_customers(path)), lambda: opened(path)):
-        with pytest.raises(CannotRead, match=f"line {number} is no row"):
+        with pytest.raises(CannotRead, match=f"line {number} is no row .*: .*{why}"):
             read()
     assert path.read_bytes() == edited
 

@@ -60,3 +60,29 @@ def test_odd_identifiers_are_counted(imin_server: str) -> None:
     Path("ids.txt").write_text('customer-1\n="customer-5"\ncustomer\u00a06\n', encoding="utf-8")
     ran = run("export", "ids.txt", "-o", "out.jsonl", env=environment(imin_server))
     assert ran.err.startswith("ids.txt: 2 identifiers look odd (an invisible character in it, or ")
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "sqlite"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_export_is_no_list(
+    command: list[str], suffix: str, imin_server: str, fake_imin: FakeImin, tmp_path: Path
+) -> None:
+    """Nor is a journal; from a pipe or by another name: its rows would become addresses that imin logs."""
+    run("export", "ids.txt", "-o", f"out.{suffix}", env=environment(imin_server))
+    fake_imin.reset()
+    content = Path(f"out.{suffix}").read_bytes()
+    Path("other.txt").write_bytes(b"customer-1\n" * (suffix != "sqlite") + content)
+    for list_, stdin in (("other.txt", None), ("-", content)):
+        arguments = [list_ if each == "ids.txt" else each for each in command if each != "out.jsonl"]
+        ran = run(*arguments, *["again.jsonl"] * ("-o" in command), env=environment(imin_server), stdin=stdin)
+        assert (ran.code, fake_imin.requests) == (1, ())
+        assert "--column customer" in ran.err
+        assert "customer-1" not in ran.err
+
+
+def test_a_journal_is_no_list(imin_server: str, fake_imin: FakeImin) -> None:
+    """Nor are other lines of JSON, whoever wrote them."""
+    for lines in ('{"customer": "customer-1"}\n', '[\n{"a": 1}\n]\n', "{\n}\n", '[{"a":1}]', ' ["1", "2"]'):
+        Path("ids.txt").write_text(lines)
+        ran = run("export", "ids.txt", "-o", "out.jsonl", env=environment(imin_server))
+        assert (ran.code, fake_imin.requests, "line 1 is JSON" in ran.err) == (1, (), True)

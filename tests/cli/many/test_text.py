@@ -94,7 +94,11 @@ def test_the_columns_that_there_are_are_named(
         pytest.param(
             b"\xd0\xcf\x11\xe0\xa1", "utf-8", "a workbook (.xls): save it as CSV", id="old workbook"
         ),
-        pytest.param(b"PAR1\xff", "utf-8", "a Parquet file", id="Parquet"),
+        pytest.param(b"PAR1\x15\xff", "utf-8", "a Parquet file", id="Parquet"),
+        pytest.param(b"PK\x03\x04\n", "latin-1", "a workbook (.xlsx)", id="workbook as Latin-1"),
+        pytest.param(b"\xd0\xcf\x11\xe0", "cp1252", "a workbook (.xls)", id="old workbook as cp1252"),
+        pytest.param(b"PK\x03\x04\n\0", "utf-16", "a workbook (.xlsx)", id="workbook as UTF-16"),
+        pytest.param(b"SQLite format 3\0\1\n", "utf-8", "an SQLite file", id="SQLite"),
     ],
 )
 def test_what_is_no_such_text_is_told_with_what_it_may_be(
@@ -173,10 +177,12 @@ def test_even_its_own_first_line_may_be_an_identifier(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["customer-1\nkäthe\n", "ж\nд\n", "1\n日本\n"])
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("said", ["utf-8", "utf-16"])
-def test_the_advice_for_utf_16_leads_to_its_end(tmp_path: Path, text: str, encoding: str, said: str) -> None:
-    """Without a byte order mark: whatever was said first, what is advised reads it."""
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("said", ["utf-8", "utf-16", "latin-1"])
+def test_the_advice_for_wide_text_leads_to_its_end(
+    tmp_path: Path, text: str, encoding: str, said: str
+) -> None:
+    """With a byte order mark or without: whatever was said first, what is advised reads it."""
     file = tmp_path / "ids.txt"
     file.write_bytes(text.encode(encoding))
     with pytest.raises(CannotRead) as refused:
@@ -193,13 +199,40 @@ def test_no_encoding_is_advised_that_was_just_tried(tmp_path: Path) -> None:
         list(read_ids(file, encoding="utf-16"))
 
 
-@pytest.mark.parametrize("odd", ["a\u00a0b", "a\u200b", "\ufeffa", '="customer-5"', "'customer-6"])
+def test_a_quote_that_does_not_end_is_told_by_its_line(file: Path) -> None:
+    """That of the quote, wherever the file ends; in the header too."""
+    file.write_text('sep=,\nid,"a\nb"\n1,A\n2,"B\n3,C\n4,D\n')
+    with pytest.raises(CannotRead, match=r"line 5 is no CSV, or does not end: unexpected end of data\.$"):
+        list(read_ids(file, "id"))
+    file.write_text('id,"a\n1,A\n')
+    with pytest.raises(CannotRead, match="line 1 is no CSV: a quote that opens there does not end"):
+        list(read_ids(file, "id"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32"])
+def test_a_byte_order_mark_is_no_identifier(encoding: str, tmp_path: Path) -> None:
+    """Neither alone nor in the middle, where files were joined."""
+    file = tmp_path / "ids.txt"
+    for text, ids in (("\ufeff", []), ("\n\ufeff\r\n", []), ("1\n\ufeff2\n\ufeff", ["1", "2"])):
+        file.write_bytes(text.encode(encoding))
+        assert list(read_ids(file, None, encoding)) == ids
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("a\u00a0b", "a\u200b", "\ufeffa", '="customer-5"', "'customer-6", '"customer-1"', '"a', 'a"'),
+        *("customer-1;", "customer-1,", ";a", "1,23457E+11", "1.23457E+11", "1e+11"),
+    ],
+)
 def test_an_identifier_that_looks_odd(odd: str) -> None:
-    """It has a character that nobody sees, or is written as a spreadsheet writes a text."""
+    """It has a character that nobody sees, or is written as a spreadsheet writes texts and numbers."""
     assert is_odd(odd)
 
 
-@pytest.mark.parametrize("plain", ["customer-5", "a b", "käthe@example.com", "日本", "o'neill", "a=b"])
+@pytest.mark.parametrize(
+    "plain", ["customer-5", "a b", "käthe@example.com", "日本", "o'neill", "a=b", "a,b", "1E5"]
+)
 def test_an_identifier_that_does_not(plain: str) -> None:
     """Nothing is said of it."""
     assert not is_odd(plain)
