@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from imin_accounts import AccountsSession, Fetched, RetryPolicy, from_jsonld
+from imin_accounts.cli._changes.replies import changes_of_rows
 from imin_accounts.cli._export.parquet import write_parquet
 from imin_accounts.cli._export.sinks import open_sink
 from imin_accounts.cli.rows import Row, rows_of
@@ -311,6 +312,20 @@ def test_an_item_with_two_names_may_be_about_whoever_is_missing(imin: FakeImin, 
     old = written(tmp_path / "old.jsonl", rows)
     new = written(tmp_path / "new.jsonl", [{**changed(rows[0], problems=[problem]), "parts": 1}])
     assert kinds(old, new) == {("a", "SellerUnreadable")}
+
+
+@pytest.mark.parametrize("before", [[], ["twice"]], ids=["not connected", "listed twice"])
+def test_an_item_with_two_names_connects_neither(before: list[str]) -> None:
+    """It may say that the account is not connected, which another item says that it is."""
+    first, second = ({"@type": "Organization", "@id": f"https://id.example.com/{n}"} for n in (1, 2))
+    known = {"@type": "Account", "seller": first, "imin:matchingEmailExists": True}
+    linked = {"@type": "Account", "seller": first, "dateLinked": "2021-01-27T12:00:00Z"}
+    both = {"@type": "Account", "seller": second, "schema:seller": first, "imin:matchingEmailExists": "?"}
+    was, now = (
+        rows_of(Fetched("1", from_jsonld({"@id": "/customers/1/accounts", "imin:item": items})), AT)
+        for items in ([known, *(known for _ in before)], [linked, both])
+    )
+    assert {type(change).__name__ for change in changes_of_rows(was, now)} == {"SellerUnreadable"}
 
 
 def test_whoever_was_called_by_two_names_is_not_new(imin: FakeImin, tmp_path: Path) -> None:
