@@ -78,4 +78,5 @@ app = Litestar(
     [connections, connect, returned, ask, disconnect, log_in],
     lifespan=[lifespan],
     request_max_body_size=None,  # read_form has a limit, and an answer of ours
+    logging_config=None,  # Litestar's would log everybody's records, as if the process were its own
 )
