@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,6 +23,8 @@ from random import Random
 from xml.etree import ElementTree
 
 import attrs
+import pytest
+from coverage import Coverage
 from coverage.numbits import numbits_to_nums
 
 from tests.paths import ROOT
@@ -135,6 +137,14 @@ def _is_text(*nodes: ast.expr) -> bool:
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Each test is a context: by the stack, coverage would not find whose a task's lines are."""
+    if (measured := Coverage.current()) is not None:
+        measured.switch_context(f"{getattr(item, 'module').__name__}.{item.name.partition('[')[0]}")  # noqa: B009
+    return (yield)
+
+
 @attrs.frozen
 class Tests:
     """Which tests run a line, as learned by running all of them once."""
@@ -148,7 +158,6 @@ class Tests:
         settings = (
             "[run]",
             "source = imin_accounts",
-            "dynamic_context = test_function",
             f"data_file = {folder}/data",
         )
         (folder / "coveragerc").write_text("\n".join(settings), encoding="utf-8")
@@ -159,6 +168,8 @@ class Tests:
             "-m",
             "pytest",
             "-q",
+            "-p",
+            "tests.mutants",
             f"--junitxml={folder}/times.xml",
         ]
         subprocess.run(
