@@ -137,6 +137,9 @@ def _between(old: Path, new: Path | None, *, as_json: bool) -> Result:
     else:
         _print_table(lines)
         click.echo(f"{count_text(counts.compared, 'customer')} compared, {counts.changed:,} changed.")
+    if counts.not_read and not as_json:  # with which each has a line
+        missing = f"{count_text(counts.not_read, 'customer')} could not be read by one of the exports"
+        click.echo(f"{missing}: `imin-accounts audit` of either file says why.", err=True)
     if counts.in_part and not as_json:  # with which the exit code alone says so
         parts = f"{count_text(counts.in_part, 'customer')} could be read in part only"
         click.echo(f"{parts}: `imin-accounts audit` of either file names them.", err=True)

@@ -57,6 +57,10 @@ def test_links_are_given_whole_where_asked_for(label: str, heading: str, imin_se
         "accounts", "rosie", "--redirect-uri", "https://broker.example/", env=environment(imin_server)
     ).out
     links = re.findall(rf"^{label} +(\S+)$", out, re.MULTILINE)
+    assert re.findall(r"^(?:Acme Leisure Centre|Brook Street Pool|Castle Climbing)$", out, re.MULTILINE) == [
+        "Brook Street Pool",
+        "Castle Climbing",
+    ]
     pages = [open_page(str(open_page(link).location)) for link in links]
     assert [page.form.heading for page in pages] == [
         f"{heading}Brook Street Pool",

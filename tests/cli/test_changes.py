@@ -227,6 +227,16 @@ def test_who_could_not_be_read_is_not_disconnected(fault: Any, imin: FakeImin, t
         assert line["was" if side == "now" else "now"] is None
 
 
+def test_how_many_could_not_be_read_is_told_without_json_too(imin: FakeImin, tmp_path: Path) -> None:
+    """On standard error, with the command that says why."""
+    old = exported(imin, tmp_path / "old.jsonl")
+    imin.faults.add(Rule(Status(404), customer="b"))
+    ran = run("changes", str(old), str(exported(imin, tmp_path / "new.jsonl")))
+    assert ran.code == 3
+    assert ran.err.startswith("1 customer could not be read by one of the exports: ")
+    assert "`imin-accounts audit` of either file says why" in ran.err
+
+
 def test_who_is_in_one_of_them_only(imin: FakeImin, tmp_path: Path) -> None:
     """Told once, whatever accounts they have; exit code 0."""
     old, new = exported(imin, tmp_path / "old.jsonl", "ab"), exported(imin, tmp_path / "new.jsonl", "bc")

@@ -119,7 +119,6 @@ class _Old:
             "BEGIN",
         ):
             self._db.execute(statement)
-        self._taken = bytearray()
 
     def __enter__(self) -> Self:
         customers = (
@@ -134,7 +133,7 @@ class _Old:
             self._db.close()
             raise
         [(count,)] = self._db.execute("SELECT count(*) FROM customers")
-        self._taken = bytearray(count // 8 + 1)
+        self._taken = bytearray(count // 8 + 1)  # a bit for each
         return self
 
     def __exit__(

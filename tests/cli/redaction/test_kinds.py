@@ -31,6 +31,8 @@ URLS = {
     "encoded": ("https://a.uk/J%C3%B6rg", r"https://\w\.[qx]\w/\w(%[0-9A-F]{2}){2}\w{2}"),
     "international": ("https://bücher.example/x", r"https://\w{6}\.qx\w{5}/\w"),
     "four numbers": ("https://192.168.1.10/x", r"https://\d{3}\.\d{3}\.\d\.\d{2}/\w"),
+    "longest port": ("http://localhost:65535/a", r"http://\w{9}:[1-5]\d{4}/\w"),
+    "short port": ("http://localhost:443/a", r"http://\w{9}:443/\w"),
     "brackets": ("https://[2001:db8::1]:8443/x", r"https://\[\d{4}:[a-f]{2}\d::\d\]:\d{4}/\w"),
     "data": ("data:image/png;base64,iVBORw0KGgo=", r"data:image/png;base64,\w{11}="),
     "urn": ("urn:seller:4711", r"urn:\w{6}:\d{4}"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from imin_accounts import AccountsSession
 from imin_accounts.models import (
     AccessPass,
     ActionStatus,
@@ -13,7 +14,7 @@ from imin_accounts.models import (
     EntitlementUpdateError,
     EvidenceRequest,
 )
-from tests.browser.broker import ACME, BROOK, CASTLE, NOW, Broker
+from tests.browser.broker import ACME, API_KEY, BROOK, CASTLE, NOW, Broker
 
 
 async def test_nothing_that_a_seller_sends_is_markup(browser: httpx.AsyncClient, broker: Broker) -> None:
@@ -28,6 +29,19 @@ async def test_nothing_that_a_seller_sends_is_markup(browser: httpx.AsyncClient,
     assert not re.search('(href|src)="(?!https?:|/)', page)
     assert 'href="https://castle.example/"' in page
     assert 'src="http://castle.example/logo.png"' in page
+
+
+async def test_rosie_of_today_holds_nothing_that_has_ended(broker: Broker) -> None:
+    """Whoever opens the demonstration, on whatever day, is not asked for proof of what is over."""
+    async with AccountsSession(API_KEY, transport=broker.fake) as session:
+        accounts = await session.get_seller_accounts("rosie")
+    held = [
+        entitlement
+        for account in accounts.connected
+        for entitlement in (*account.entitlements, *account.evidence_requests)
+    ]
+    assert {each.expires is not None and each.expires > NOW for each in held} == {True}
+    assert len(held) >= 3
 
 
 @pytest.mark.parametrize(
