@@ -347,6 +347,16 @@ def test_whoever_was_called_by_two_names_is_not_new(imin: FakeImin, tmp_path: Pa
     assert not {kind for _, kind in kinds(old, new)} & {"SellerAdded", "AccountConnected"}
 
 
+@pytest.mark.parametrize("member", [".customer", "['imin:entitlementUpdateErrors'][0].name"])
+def test_what_else_has_changed_is_told(member: str, imin: FakeImin, tmp_path: Path) -> None:
+    """One member that can't be read leaves the others in no doubt."""
+    [rows] = asyncio.run(read(imin, "a"))
+    problem = f"{ITEM}{member}: expected object, got number"
+    later = changed({**rows[0], "access_pass": False}, problems=[problem])
+    old, new = written(tmp_path / "old.jsonl", rows), written(tmp_path / "new.jsonl", [later, rows[1]])
+    assert kinds(old, new) == {("a", "AccessPassesChanged")}
+
+
 @parquet
 def test_a_parquet_file_that_ends_within_a_customer_is_refused(imin: FakeImin, tmp_path: Path) -> None:
     """Else that customer would be told to be missing."""

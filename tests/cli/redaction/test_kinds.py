@@ -25,7 +25,7 @@ def text(value: str) -> str:
 URLS = {
     "https": ("https://acme.example.com/rosie", r"https://\w{4}\.\w{7}\.qx\w/\w{5}"),
     "upper case": ("HTTPS://Acme.example.com/", r"HTTPS://\w{4}\.\w{7}\.qx\w/"),
-    "port": ("http://localhost:8080/a", r"http://\w{9}:\d{4}/\w"),
+    "port": ("http://localhost:8080/a", r"http://\w{9}:(?!8080)\d{4}/\w"),
     "user": ("https://rosie:secret@acme.com", r"https://\w{5}:\w{6}@\w{4}\.qx\w"),
     "query": ("https://a.uk/?email=rosie%40b.com#top", r"https://\w\.[qx]\w/\?\w{5}=\w{5}%40\w\.\w{3}#\w{3}"),
     "encoded": ("https://a.uk/J%C3%B6rg", r"https://\w\.[qx]\w/\w(%[0-9A-F]{2}){2}\w{2}"),
