@@ -383,11 +383,10 @@ def many(read: Reading) -> Reading:
 
 
 def image(value: Any, path: str, item: Item) -> Any:
-    """A picture, or its address alone."""
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if isinstance(value, str):
-        return {"id": None, "type": None, "url": value}
+    """A picture, or its address alone; either may stand in an array of one, which is no array of arrays."""
+    alone = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if isinstance(alone, str):
+        return {"id": None, "type": None, "url": alone}
     return IMAGE(value, path, item)
 
 
