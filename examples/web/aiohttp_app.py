@@ -1,6 +1,6 @@
 """A customer's connections with aiohttp.web: list, connect, return, disconnect.
 
-python -m aiohttp.web examples.web.aiohttp_app:application
+python -m aiohttp.web -P 8000 examples.web.aiohttp_app:application
 """
 
 from collections.abc import AsyncIterator

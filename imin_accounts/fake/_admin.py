@@ -1,7 +1,5 @@
 """``/_emulator/``: what a test in any language does to the emulator over HTTP. Its index lists all of it.
 
-``_causes`` adds what changes for a customer at a seller, and the notifications of it.
-
 Whoever reaches it can read and change everything, so only this machine may: the peer and the ``Host``
 asked for must be loopback (a web page can point a name of its own at this machine), and a browser's
 request must not come from another site. Where other machines may, so may names that no web page can have
