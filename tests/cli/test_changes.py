@@ -244,6 +244,15 @@ def test_who_is_in_one_of_them_only(imin: FakeImin, tmp_path: Path) -> None:
     assert compared(old, new)[0] == 0
 
 
+def test_each_of_many_who_are_missing_is_told(tmp_path: Path) -> None:
+    """Whatever place they had among the others."""
+    document = {"@type": "imin:Collection", "imin:item": []}
+    rows = {n: rows_of(Fetched(str(n), from_jsonld(document)), AT) for n in range(40)}
+    old = written(tmp_path / "old.jsonl", [row for n in range(40) for row in rows[n]])
+    new = written(tmp_path / "new.jsonl", [row for n in range(40) if n % 3 for row in rows[n]])
+    assert kinds(old, new) == {(str(n), "CustomerMissing") for n in range(0, 40, 3)}
+
+
 def changed(row: Row, **values: Any) -> Row:
     """A row that says something else; ``problems`` go into its details."""
     problems = values.pop("problems", [])

@@ -264,6 +264,18 @@ def test_a_read_customer_is_not_among_those_who_could_not_be(capsys: pytest.Capt
     assert "1 customer could be read in part only:\n" in told
 
 
+def test_an_export_says_who_was_not_read(imin_server: str, fake_imin: FakeImin) -> None:
+    """Who failed could not be; with a wrong key nobody was, and most of them not even asked for."""
+    write_ids(Path("ids.txt"), 40)
+    add_crowd(fake_imin, sellers=0, customers=39)
+    fake_imin.faults.clear()
+    ran = run("export", "ids.txt", "-o", "one.jsonl", env=environment(imin_server))
+    assert "\n1 customer could not be read:\n" in f"\n{ran.err}"
+    env = {**environment(imin_server), "IMIN_API_KEY": "wrong"}
+    ran = run("export", "ids.txt", "-o", "none.jsonl", "--concurrency", "2", env=env)
+    assert "\n40 customers were not read:\n" in f"\n{ran.err}"
+
+
 # --- A run that ends before -----------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imin_accounts import Failed, SessionStateError
+from imin_accounts import Failed, SessionStateError, SnapshotsError
 from imin_accounts.feed import ChangeFeed, Claim, SqliteSnapshots, Update
 from tests.feed.imin import HeldImin, feeding, session, told
 from tests.paths import ROOT
@@ -116,6 +116,15 @@ async def test_cancelled_and_closed_at_once(imin: HeldImin) -> None:
         consumer.cancel()
     with pytest.raises(asyncio.CancelledError):
         await consumer
+
+
+async def test_a_feed_that_could_not_be_opened(imin: HeldImin, tmp_path: Path) -> None:
+    """Since its snapshots could not: it is not open, and says so."""
+    feed = ChangeFeed(session(imin), SqliteSnapshots(tmp_path / "no such folder" / "accounts.db"))
+    with pytest.raises(SnapshotsError):
+        await feed.__aenter__()
+    with pytest.raises(SessionStateError, match="not open"):
+        await feed.note("abc")
 
 
 def test_another_event_loop(imin: HeldImin) -> None:

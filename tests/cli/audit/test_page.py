@@ -14,7 +14,7 @@ from imin_accounts.cli.rows import rows_of
 from imin_accounts.fake import FakeImin
 from tests.cli.audit.report_page import HOSTILE, audit_of, page_of
 from tests.cli.commands import environment, run
-from tests.cli.people import NOW
+from tests.cli.people import NOW, entitlement
 from tests.cli.processes import write_ids
 
 
@@ -218,3 +218,15 @@ def test_labels_never_crowd(weeks: int) -> None:
     """However many weeks, at most thirteen are labelled."""
     page = page_of(within=timedelta(weeks=weeks))
     assert 9 <= page.count('class="week ') <= 13
+
+
+def test_what_has_ended_is_counted_below_the_weeks() -> None:
+    """It stands in no week that is to come."""
+    entitlements = [
+        entitlement(str(n), ends=NOW + timedelta(days=days)) for n, days in enumerate((-9, -1, 9))
+    ]
+    account = {"@type": "Account", "seller": {"@id": "urn:1"}, "dateLinked": "2021-01-27T12:00:00Z"}
+    reply = from_jsonld({"imin:item": [account | {"entitlement": entitlements}]})
+    audit = Audit(now=NOW, within=timedelta(days=30))
+    audit.add(rows_of(Fetched("1", reply), NOW))
+    assert "2 entitlements that sellers list ended earlier." in report(audit)
