@@ -33,14 +33,13 @@ def rows(n: int, *, later: bool) -> Iterator[Row]:
         if (n + part) % 3:
             yield dict.fromkeys(NAMES) | own | seller | place | {"state": "unconnected"}
             continue
-        proof = {
-            "id": f"urn:{n}",
-            "label": "Carer",
-            "evidence": "completed" if later and n % 50 == 1 else "active",
-        }
+        is_done = later and n % 50 == 1
+        proof = {"id": f"urn:{n}", "label": "Carer", "evidence": "completed" if is_done else "active"}
         held = {"id": f"urn:held:{n}", "label": "Over 65", "expires": "2027-03-04T12:00:00Z"}
         details = orjson.dumps({"entitlements": [held, proof]}).decode()
         facts = {"state": "connected", "date_linked": "2026-01-01T00:00:00Z", "access_pass": True}
+        facts |= {"entitlements": 2, "evidence_requests": 1, "evidence_outstanding": int(not is_done)}
+        facts |= {"earliest_expiry": held["expires"], "update_errors": 0, "conflicts": 0}
         yield dict.fromkeys(NAMES) | own | seller | place | facts | {"details": details}
 
 
