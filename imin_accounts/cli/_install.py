@@ -2,10 +2,7 @@
 
 import json
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import imin_accounts
 
@@ -24,6 +21,10 @@ def _checkout() -> Path | None:
     """The folder that this package was installed from, or runs in; None where it came from an index."""
     if (_CHECKOUT / "pyproject.toml").is_file():
         return _CHECKOUT
+    from importlib.metadata import PackageNotFoundError, distribution  # not at the top, as the next two:
+    from urllib.parse import urlsplit  # --version would load them too, which takes as long as click does
+    from urllib.request import url2pathname
+
     with suppress(PackageNotFoundError, ValueError, KeyError, AttributeError):
         # https://packaging.python.org/en/latest/specifications/direct-url/
         origin = json.loads(distribution("imin-accounts").read_text("direct_url.json") or "{}")

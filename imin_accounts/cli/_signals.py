@@ -1,8 +1,11 @@
 """The signals by which a command is ended, where they may not change what its exit code says."""
 
-import asyncio
 import signal
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 ENDING = [each for name in ("SIGINT", "SIGTERM", "SIGHUP") if (each := getattr(signal, name, None))]
 """Those that end a command; there is no SIGHUP on Windows."""
@@ -13,11 +16,13 @@ def heeded() -> list[signal.Signals]:
     return [signum for signum in ENDING if signal.getsignal(signum) not in (signal.SIG_IGN, None)]
 
 
-def told_to_end() -> asyncio.Event:
+def told_to_end() -> "asyncio.Event":
     """An event for a server: set by SIGINT or SIGTERM, and by SIGHUP unless that was ignored from the start.
 
     A shell starts a background job with SIGINT ignored; ``kill -INT`` is to end it all the same.
     """
+    import asyncio  # not at the top: --version would load it too
+
     told = asyncio.Event()
     with suppress(NotImplementedError):  # on Windows an interrupt cancels us instead
         for signum in {signal.SIGINT, signal.SIGTERM, *heeded()}:
