@@ -14,11 +14,6 @@ SNAPSHOT, REPLY = "snapshot SET document", "note SET kept"
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "accounts.db"
-
-
-@pytest.fixture
 def imin() -> HeldImin:
     """With two customers, of whom nobody is connected."""
     held = HeldImin()

@@ -22,11 +22,6 @@ _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.st
 _ENVIRONMENT["PYTHONPATH"] = str(ROOT)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "accounts.db"
-
-
 async def note(snapshots: SqliteSnapshots, customer: str = "abc") -> None:
     await snapshots.note([customer], urgent=True, baseline=False)
 

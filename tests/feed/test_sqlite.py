@@ -22,11 +22,6 @@ contents = Path.read_bytes  # quick, so that nobody minds it in a coroutine
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "accounts.db"
-
-
-@pytest.fixture
 def imin() -> HeldImin:
     held = HeldImin()
     held.add("abc")
