@@ -41,6 +41,8 @@ except ModuleNotFoundError as _missing:
 __all__ = ["PyreqwestTransport"]
 
 T = TypeVar("T")
+_Kind = tuple[bool, float]
+"""A client's: whether it keeps no connection, and its time for connecting."""
 _PIECE = 64 * 1024
 _FORKED = "pyreqwest was used before this process was forked: send the first request after the fork"
 _LONGEST = 86_400.0
@@ -81,7 +83,8 @@ class PyreqwestTransport:
         self._max_body = checked_max_body(max_body)
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
         self._closed = False
-        self._lanes: dict[tuple[bool, float], _Lane] = {}
+        self._clients: dict[_Kind, Client] = {}
+        self._used = set[_Kind]()
         self._under_way = set[asyncio.Timeout]()
 
     async def __aenter__(self) -> Self:
@@ -95,16 +98,16 @@ class PyreqwestTransport:
     async def aclose(self) -> None:
         """Close every idle connection, and end every request that is under way. Closing twice is fine."""
         self._closed = True
-        self._lanes.clear()
+        self._clients.clear()
         for exchange in self._under_way:
             exchange.reschedule(-math.inf)
 
     async def discard_idle(self) -> None:
         """Drop pooled connections: idle ones now, those in use when their request ends."""
-        # A client that had no reply yet keeps no connection, and making another takes 4 ms.
-        for key, lane in [*self._lanes.items()]:
-            if lane.had_reply:
-                del self._lanes[key]
+        # A client that got nowhere yet keeps no connection, and making another takes 4 ms.
+        for kind in self._used:
+            self._clients.pop(kind, None)
+        self._used.clear()
 
     async def send(self, request: Request, *, timeout: float) -> Response:
         """Send ``request`` once; see ``Transport.send``.
@@ -118,13 +121,13 @@ class PyreqwestTransport:
                 URL than the one that was asked for.
             SessionStateError: The transport is closed, or is another event loop's or process's.
         """
-        lane = self._lane(request.fresh, timeout)
+        self._check()
         url = _as_it_is(request.url)
         exchange = asyncio.timeout(None)  # no time of its own: for ``aclose`` to end it
         try:
             async with exchange:
                 self._under_way.add(exchange)
-                return await self._exchange(lane, url, request, timeout)
+                return await self._exchange(url, request, timeout)
         except TransportError as error:
             reason, maybe_sent = error.reason, error.maybe_sent
         except PyreqwestError as error:
@@ -135,8 +138,14 @@ class PyreqwestTransport:
             self._under_way.discard(exchange)
         raise TransportError(reason, maybe_sent=maybe_sent)
 
-    async def _exchange(self, lane: "_Lane", url: Url, request: Request, timeout: float) -> Response:
-        building = lane.client.request(request.method, url).timeout(_span(timeout))
+    async def _exchange(self, url: Url, request: Request, timeout: float) -> Response:
+        # A client has one time for connecting. Powers of two, so that there are few clients and pools.
+        connecting = 2.0 ** min(max(math.floor(math.log2(max(timeout, 1e-9) / 2)), -4), 5)
+        kind = request.fresh, connecting
+        if kind not in self._clients:
+            self._clients[kind] = self._open(*kind)
+        # No local variable: an exception keeps those, and a client its connections.
+        building = self._clients[kind].request(request.method, url).timeout(_span(timeout))
         building = building.streamed_read_buffer_limit(0)  # else a status waits for 64 kB of its body
         try:
             for name, value in _with_encodings(request.headers):
@@ -144,7 +153,11 @@ class PyreqwestTransport:
             streaming = building.build_streamed()
         except ValueError:  # no field of HTTP's; the text may quote it
             raise TransportError("headers", maybe_sent=False) from None
-        reply = await _await(streaming.__aenter__())
+        try:
+            reply = await _await(streaming.__aenter__())
+        except asyncio.CancelledError:
+            self._used.add(kind)  # the reply may come yet, and leave an idle connection
+            raise
         try:
             headers = _joined(reply)
             if "content-length" in headers and "transfer-encoding" in headers:  # where does the reply end?
@@ -156,12 +169,12 @@ class PyreqwestTransport:
                 with suppress(PyreqwestError, TransportError, TimeoutError):
                     async with asyncio.timeout(timeout / 4):
                         body = await _read(reply, headers, min(MAX_ERROR_BODY, self._max_body))
-            lane.had_reply = True
+            self._used.add(kind)
             return Response(status=reply.status, headers=headers, body=body)
         finally:
             await streaming.__aexit__(None, None, None)
 
-    def _lane(self, fresh: bool, timeout: float) -> "_Lane":
+    def _check(self) -> None:
         home = asyncio.get_running_loop(), os.getpid()
         if self._closed:
             raise SessionStateError("the transport is closed: make a new one")
@@ -170,12 +183,6 @@ class PyreqwestTransport:
             raise SessionStateError(_FORKED)
         if self._home[0] is not home[0]:
             raise SessionStateError("the transport is another event loop's: make one for this loop")
-        # A client has one time for connecting. Powers of two, so that there are few clients and pools.
-        connecting = 2.0 ** min(max(math.floor(math.log2(max(timeout, 1e-9) / 2)), -4), 5)
-        key = fresh, connecting
-        if key not in self._lanes:
-            self._lanes[key] = _Lane(self._open(fresh, connecting))
-        return self._lanes[key]
 
     def _open(self, fresh: bool, connecting: float) -> Client:
         building = ClientBuilder().http1_only().no_proxy().follow_redirects(False).referer(False)
@@ -193,14 +200,6 @@ class PyreqwestTransport:
             raise SessionStateError(_FORKED) from None
         _RUNTIME.is_used = True
         return client
-
-
-class _Lane:
-    """A client, and whether it ever had a reply, so that it may keep idle connections."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.had_reply = False
 
 
 # --- What goes out --------------------------------------------------------------------------------
@@ -298,9 +297,11 @@ def _await(waited_for: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
             waiting = waited_for.send(None)
             try:
                 yield waiting
-            except asyncio.CancelledError as error:
+            except asyncio.CancelledError:
                 with suppress(asyncio.CancelledError, PyreqwestError, StopIteration):
-                    waited_for.throw(error)
+                    # Never the one that came: the garbage collector can't see into pyreqwest, so that one
+                    # and its frames, with the client and its connections, would be there for good.
+                    waited_for.throw(asyncio.CancelledError)
                 raise
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]

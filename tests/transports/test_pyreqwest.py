@@ -1,6 +1,7 @@
 """``PyreqwestTransport`` on real sockets: what it shares with the other one, and what its thread means."""
 
 import asyncio
+import gc
 import gzip
 import os
 import socket
@@ -8,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import traceback
+import weakref
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -185,6 +187,21 @@ async def test_discard_idle_drops_the_pool() -> None:
         await server.ended[1].wait()
         await transport.send(ask(server.origin), timeout=20)
     assert server.connections == 2
+
+
+async def test_discard_idle_drops_what_a_given_up_request_leaves_behind() -> None:
+    """Its reply comes though nobody waits for it, and its connection is idle from then on."""
+    async with Playback() as server, PyreqwestTransport() as transport:
+        server.gate.clear()
+        sending = asyncio.create_task(transport.send(ask(server.origin), timeout=60))
+        await server.arrived.wait()
+        sending.cancel()
+        await asyncio.wait([sending])
+        del sending  # its frames hold the pool
+        await transport.discard_idle()
+        server.gate.set()
+        async with asyncio.timeout(20):
+            await server.ended[1].wait()
 
 
 async def test_discard_idle_spares_requests_under_way() -> None:
@@ -509,6 +526,33 @@ async def test_a_cancellation_is_not_lost_where_the_reply_has_just_come() -> Non
             if sending.cancel():
                 await asyncio.wait([sending])
                 assert sending.cancelled()
+
+
+class Local:
+    """Something that a caller's frame holds."""
+
+
+async def asking(transport: Transport, origin: str, held: Local) -> None:
+    await transport.send(ask(origin), timeout=20)
+
+
+@pytest.mark.parametrize("reply", [OK, HALF], ids=["whole", "stalled"])
+async def test_a_cancellation_is_not_kept(reply: Reply) -> None:
+    """Nor the frames that it came through, wherever in a request it came: they hold the connections."""
+    left = weakref.WeakSet[Local]()
+    async with Playback(reply) as server, PyreqwestTransport() as transport:
+        for turns in range(40):
+            left.add(held := Local())
+            server.arrived.clear()
+            sending = asyncio.create_task(asking(transport, server.origin, held))
+            await server.arrived.wait()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            sending.cancel()
+            await asyncio.wait([sending])
+        del sending, held
+        gc.collect()
+        assert len(left) == 0
 
 
 @pytest.mark.parametrize("reply", [DROP, HALF, Reply(b"what?\r\n\r\n"), None])
