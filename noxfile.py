@@ -100,11 +100,10 @@ def _without_skips(session: nox.Session, *args: str, env: dict[str, str] | None 
 
 @nox.session(python=FIRST, tags=["default"])
 def tests(session: nox.Session) -> None:
-    """All tests, with nothing installed but what README installs for them; with coverage."""
+    """All tests, with nothing installed but what README installs for them."""
     _have(session, "strace")
     _install(session)
-    _measured(session, *session.posargs)
-    _report(session, _data(session))
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session(python=OTHERS, tags=["default"])
@@ -114,39 +113,28 @@ def smoke(session: nox.Session) -> None:
     session.run(*PYTEST, *SMOKE)
 
 
-@nox.session(python=OTHERS, tags=["long"])
-def tests_elsewhere(session: nox.Session) -> None:
-    """All tests on each other Python, with coverage."""
+@nox.session(python=PYTHONS, tags=["long"])
+def measured(session: nox.Session) -> None:
+    """All tests on each Python, with coverage, which doubles their time."""
+    _have(session, "strace")
     _install(session)
-    _measured(session)
+    parts = COVERAGE / session.name
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir(parents=True)
+    env = {"COVERAGE_FILE": str(parts / "data")}
+    session.run("python", "-m", "coverage", "run", "-m", *PYTEST[2:], *session.posargs, env=env)
+    session.run("python", "-m", "coverage", "combine", "-q", env=env)
 
 
 @nox.session(python=FIRST, tags=["long"])
 def coverage(session: nox.Session) -> None:
     """What the tests measured on all Pythons, as one."""
     session.install("coverage")
-    whole, parts = COVERAGE / "all", map(str, COVERAGE.glob("data-*"))
+    whole, parts = COVERAGE / "all", map(str, COVERAGE.glob("*/data"))
     session.run("python", "-m", "coverage", "combine", "-q", "--keep", f"--data-file={whole}", *parts)
-    _report(session, whole)
-
-
-def _report(session: nox.Session, data: Path) -> None:
     # Without their extras these can't be run: the sessions `pyreqwest` and `parquet` do.
     elsewhere = "*/transports/pyreqwest.py,*/cli/_export/parquet.py"
-    session.run("python", "-m", "coverage", "report", f"--data-file={data}", f"--omit={elsewhere}")
-
-
-def _data(session: nox.Session) -> Path:
-    return COVERAGE / f"data-{session.python}"
-
-
-def _measured(session: nox.Session, *args: str) -> None:
-    data, parts = _data(session), COVERAGE / f"parts-{session.python}"
-    shutil.rmtree(parts, ignore_errors=True)
-    parts.mkdir(parents=True)
-    env = {"COVERAGE_FILE": str(parts / data.name)}  # combining goes by the name
-    session.run("python", "-m", "coverage", "run", "-m", *PYTEST[2:], *args, env=env)
-    session.run("python", "-m", "coverage", "combine", "-q", f"--data-file={data}", str(parts))
+    session.run("python", "-m", "coverage", "report", f"--data-file={whole}", f"--omit={elsewhere}")
 
 
 # --- What is read -----------------------------------------------------------------------------------

@@ -267,6 +267,16 @@ def test_a_changed_field_leaves_the_others_as_received() -> None:
     assert from_jsonld(to_jsonld(attrs.evolve(seller, logo=None)), Seller).logo is None
 
 
+def test_one_pass_is_an_object_and_one_entitlement_a_list() -> None:
+    """As imin writes them; several passes are a list."""
+    one, two = AccessPass(text="b"), AccessPass(url="https://p.example/")
+    account = ConnectedAccount(seller=SELLER, access_passes=(one,), entitlements=(Entitlement(id="urn:e"),))
+    written = to_jsonld(account)
+    assert (written["accessPass"], written["entitlement"]) == ({"text": "b"}, [{"@id": "urn:e"}])
+    written = to_jsonld(attrs.evolve(account, access_passes=(one, two)))
+    assert written["accessPass"] == [{"text": "b"}, {"url": "https://p.example/"}]
+
+
 def test_a_changed_target_is_written() -> None:
     """Though targets do not count in equality, a new one is not taken for the one received."""
     item = {

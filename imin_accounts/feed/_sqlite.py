@@ -83,7 +83,6 @@ class SqliteSnapshots:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = self._file = _checked(path)
         self._thread: ThreadPoolExecutor | None = None
-        self._process = os.getpid()
         self._connection: sqlite3.Connection | None = None  # used by the thread only, as all below
         self._lock: sqlite3.Connection | None = None
         self._files: _Files = {}

@@ -346,6 +346,20 @@ async def test_a_wrong_key_stops_the_feed(imin: HeldImin) -> None:
         assert sorted(await told(feed)) == [("abc", NEW), ("xyz", NEW)]
 
 
+async def test_who_is_forgotten_after_an_end_is_not_waited_for(imin: HeldImin) -> None:
+    """Whoever was to be read when the key was refused was put back: nobody is left, and the feed is idle."""
+    async with feeding(imin) as feed:
+        await feed.note_all(["abc", "xyz"])
+        imin.fake.faults.add(Rule(Status(401)))
+        with pytest.raises(AuthenticationError):
+            await told(feed)
+        imin.fake.faults.clear()
+        for customer in ("abc", "xyz"):
+            await feed.forget(customer)
+        async with asyncio.timeout(20):
+            assert await told(feed) == []
+
+
 async def test_a_reply_that_cant_be_read_is_a_failed_read(imin: HeldImin) -> None:
     """And so is one about somebody else: nothing is compared with it."""
     imin.fake.faults.add(Rule(Malformed(Flaw.TRUNCATED), customer="abc", nth=1))

@@ -73,6 +73,21 @@ async def test_closing_ends_what_is_being_closed() -> None:
         assert descriptors() == before
 
 
+async def test_a_new_connection_ends_those_that_are_being_closed() -> None:
+    """One that was idle for too long says goodbye to a deaf peer, until another one is needed."""
+    async with DeafPeer(KEEP) as peer:
+        before = descriptors()
+        connector = _Connector(ssl=peer.trusting, keepalive_timeout=0.05)
+        async with aiohttp.ClientSession(connector=connector) as client:
+            for _ in range(ROUNDS // 2):
+                async with client.get(peer.origin):
+                    pass
+                while connector._conns:  # until its time is over
+                    await asyncio.sleep(0.01)
+            await settle()
+            assert descriptors() - before < ROUNDS // 2
+
+
 async def test_closing_ends_what_is_being_opened() -> None:
     """A transport that was closed during a handshake has no use for the connection, and leaves none."""
     async with DeafPeer() as peer:

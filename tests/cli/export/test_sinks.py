@@ -452,6 +452,18 @@ def test_a_text_in_a_database_that_is_not_utf8_is_not_quoted(tmp_path: Path) -> 
         assert "Canary" not in str(caught.value.message)
 
 
+def test_a_customer_who_is_there_already_is_not_written(tmp_path: Path) -> None:
+    """Whatever SQLite refuses is told, and nothing of it is in the file."""
+    path = tmp_path / "out.sqlite"
+    sink, _ = opened(path)
+    with closing(sink):
+        sink.append(customer_rows("1"))
+        with pytest.raises(CannotWrite):
+            sink.append([*customer_rows("2"), *customer_rows("1")])
+        sink.append(customer_rows("3"))
+    assert [rows[0]["customer"] for rows in read_customers(path)] == ["1", "3"]
+
+
 @pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal"])
 def test_a_database_that_others_could_read_they_can_not_any_more(end: str, tmp_path: Path) -> None:
     """With all that SQLite keeps beside it: it stays where an export was killed."""

@@ -96,6 +96,12 @@ def test_no_date_leaves_the_calendar(dates: tuple[str, ...]) -> None:
     assert set(copy_of(dates)).isdisjoint(dates)
 
 
+def test_dates_move_by_less_where_there_is_no_room() -> None:
+    """With the first day of all and the last but one: by the one day that there is."""
+    for _ in range(5):
+        assert copy_of(("0001-01-01", "9999-12-30")) == ["0001-01-02", "9999-12-31"]
+
+
 @pytest.mark.parametrize("odd", ["2021-02-30", "2021-13-01T00:00:00Z", "0000-01-01"])
 def test_what_is_no_date_becomes_none(odd: str) -> None:
     """A problem stays a problem."""
@@ -125,6 +131,13 @@ def test_a_number_of_four_digits_is_replaced(number: str, stays: bool) -> None:
     assert (copy == number) is stays
     assert re.sub(r"\d", "0", copy) == re.sub(r"\d", "0", number)
     assert type(json.loads(copy)) is type(json.loads(number))
+
+
+def test_a_number_stays_on_its_side_of_one() -> None:
+    """A share stays a share; what is more never begins with a zero, which JSON has not."""
+    copies = [json.loads(redacted(b"[0.12345, 1.2345]")) for _ in range(60)]
+    assert all(share < 1 <= more for share, more in copies)
+    assert len({int(more) for _, more in copies}) > 4
 
 
 def test_a_number_and_a_text_of_the_same_digits_stay_the_same() -> None:
