@@ -5,3 +5,6 @@ import signal
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background job: a command that a test interrupts would go on for ever.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    # Under nohup the commands would rightly ignore it.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -339,12 +339,12 @@ class ChangeFeed:
 
     async def _read(self) -> None:
         """Take the replies that there are, one at least, and keep those that are to be delivered."""
-        if len(self._done) > 4 * self._concurrency and self._finisher is not None:
-            await asyncio.shield(self._finisher)
         try:
             while (outcome := await self._outcome(wait=not self._found)) is not None:
                 if (delivery := self._judged(outcome)) is not None:
                     self._found.append(delivery)
+                if len(self._done) > 4 * self._concurrency and self._finisher is not None:
+                    await asyncio.shield(self._finisher)
             await to_its_end(self._keep_found())
         except asyncio.CancelledError:
             raise

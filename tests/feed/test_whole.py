@@ -42,3 +42,19 @@ async def test_what_the_work_raises() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_work_that_cancels_itself() -> None:
+    """Whoever awaits it is cancelled, whether or not somebody else has done that too."""
+
+    async def give_up() -> None:
+        await asyncio.sleep(0)
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await to_its_end(give_up())
+    task = asyncio.ensure_future(to_its_end(give_up()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
