@@ -22,6 +22,7 @@ from imin_accounts import (
     from_jsonld,
     to_jsonld,
 )
+from imin_accounts.errors import Problem
 from imin_accounts.models import (
     AccessPass,
     ActionStatus,
@@ -265,6 +266,13 @@ def test_a_changed_field_leaves_the_others_as_received() -> None:
     both = {"@id": "s", "logo": {"url": "i"}, "image": [{"url": "i"}, {"url": "j"}]}
     assert to_jsonld(from_jsonld(both, Seller)) == both
     assert from_jsonld(to_jsonld(attrs.evolve(seller, logo=None)), Seller).logo is None
+
+
+@pytest.mark.parametrize("other", [None, 5, {"@id": "s"}, Seller, Problem()])
+def test_what_is_no_node_is_not_written(other: Any) -> None:
+    """A class is none either, nor what an error says."""
+    with pytest.raises(InvalidRequest, match="expected a node"):
+        to_jsonld(other)
 
 
 def test_one_pass_is_an_object_and_one_entitlement_a_list() -> None:

@@ -61,8 +61,10 @@ def read_notification(headers: Headers, body: bytes | str, *, key: str | Iterabl
 
     API page: "Customer Management", section "Webhooks".
     """
-    is_imin = _is_accepted(headers, key)
-    del headers, key  # else a traceback that captures locals would show them
+    try:
+        is_imin = _is_accepted(headers, key)
+    finally:
+        del headers, key  # else a traceback that captures locals would show them
     notification, problem = _read(body) if is_imin else (None, "")
     del body
     if not is_imin:
@@ -85,7 +87,7 @@ def _is_accepted(headers: Headers, key: str | Iterable[str]) -> bool:
     except (TypeError, ValueError):
         sent = None
     if sent is None:
-        del headers, pairs
+        del headers, pairs, expected
         raise InvalidRequest("headers must be a mapping or pairs, of text or bytes")
     # Every key is compared with every other, so that the time taken does not tell which one is near.
     found = [sum(hmac.compare_digest(each, other) for other in expected) for each in sent]

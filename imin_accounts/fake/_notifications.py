@@ -111,9 +111,6 @@ class Outbox:
         self._numbers = count()
         self.clear()
 
-    def __len__(self) -> int:
-        return len(self._waiting) + len(self._held)
-
     def clear(self) -> None:
         """Send nothing of what waits."""
         self._waiting: list[tuple[datetime, int, WebhookCall]] = []

@@ -477,6 +477,8 @@ SPOILT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "semicolons": (respelled(list, Semicolons), "line 1 .*separated by semicolons"),
     "tabs": (respelled(list, csv.excel_tab), "line 1 .*separated by tabs"),
     "a byte order mark": (lambda text: b"\xef\xbb\xbf" + text, "line 1 .*a byte order mark"),
+    "quotes": (lambda text: b'"customer"' + text.removeprefix(b"customer"), "line 1 .*the header is quoted"),
+    "line ends": (lambda text: text.replace(b"\r\n", b"\n"), "line 1 .*its line ends otherwise"),
     "columns": (respelled(lambda cells: cells[::-1]), "line 1 .*columns are in another order"),
     "columns and a mark": (
         lambda text: b"\xef\xbb\xbf" + respelled(lambda cells: cells[::-1])(text),

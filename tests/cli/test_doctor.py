@@ -379,3 +379,27 @@ def test_colour_is_for_terminals_that_want_it(imin_server: str) -> None:
     assert "\x1b[" not in diagnose(imin_server, "1234").out
     assert "\x1b[3" in diagnose(imin_server, "1234", FORCE_COLOR="1", TERM="xterm").out
     assert "\x1b[3" not in diagnose(imin_server, "1234", FORCE_COLOR="1", TERM="xterm", NO_COLOR="1").out
+
+
+def test_http_to_another_machine(fake_imin: FakeImin) -> None:
+    """A warning: everybody on the way can read the key."""
+    with serving(lambda _: reply("200 OK", DOCUMENT)) as server:
+        base = f"http://0.0.0.0:{server.port}"  # this machine, by a name that is not loopback's
+        ran = diagnose(base, "1234", "--json", IMIN_INSECURE_HTTP="1")
+    assert (ran.code, ran.statuses) == (3, {"tls": "warning"})
+    assert "a network of your own" in ran.check("tls")["advice"]
+
+
+@pytest.mark.parametrize("date", ["", "Date: yesterday\r\n"])
+def test_a_reply_without_a_date(date: str) -> None:
+    """A warning: nobody can tell whether this machine's clock is right."""
+
+    def undated(_: int) -> bytes:
+        head, _sep, body = reply("200 OK", DOCUMENT).partition(b"\r\n\r\n")
+        lines = [line for line in head.split(b"\r\n") if not line.startswith(b"Date:")]
+        return b"\r\n".join(lines) + b"\r\n" + date.encode() + b"\r\n" + body
+
+    with serving(undated) as server:
+        ran = diagnose(f"http://127.0.0.1:{server.port}", "1234", "--json")
+    assert (ran.code, ran.statuses) == (3, {"clock": "warning"})
+    assert ran.check("clock")["text"] == "the reply has no date"

@@ -218,6 +218,8 @@ def test_a_dry_run_that_can_not_tell_is_no_success(imin_server: str, fake_imin: 
     fake_imin.faults.add(Rule(Drifted(Drift.BAD_VALUES), customer="customer-1"))
     ran = run("disconnect-all", "customer-1", "--dry-run", "--json", env=environment(imin_server))
     assert (ran.code, {*named(ran)}, json.loads(ran.out)["unrecognised"] > 0) == (3, {"customer-1"}, True)
+    told = run("disconnect-all", "customer-1", "--dry-run", env=environment(imin_server)).out
+    assert "not recognised, of which nobody can tell." in told
 
 
 # --- A part of a reply --------------------------------------------------------------------------------

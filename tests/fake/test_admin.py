@@ -235,3 +235,9 @@ async def test_the_calendar_has_an_end(admin: AdminEndpoint) -> None:
 async def test_an_origin_that_is_none_may_not(admin: AdminEndpoint, origin: str) -> None:
     """403, like any other site's."""
     assert (await admin.call("GET", "state", Host="localhost", Origin=origin))[0] == 403
+
+
+async def test_what_there_is_not_is_refused(admin: AdminEndpoint) -> None:
+    """With a word where to look."""
+    status, said = await admin.call("GET", "stat")
+    assert (status, "GET /_emulator/ lists" in str(said)) == (404, True)

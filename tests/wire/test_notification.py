@@ -84,6 +84,15 @@ def test_an_unusable_key(key: Any) -> None:
         read(headers={"X-Api-Key": ""}, key=key)
 
 
+@pytest.mark.parametrize("headers", [5, "X-Api-Key", [("X-Api-Key",)], [("X-Api-Key", 5)], {5: KEY}])
+def test_unusable_headers(headers: Any) -> None:
+    """They are neither a mapping nor pairs of texts: refused, and the key is in no frame of the error."""
+    with pytest.raises(InvalidRequest, match="headers must be") as caught:
+        read(headers=headers)
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert all(KEY not in repr(each) for each in frames[2:])
+
+
 UNREADABLE: dict[str, Any] = {
     "no JSON": b"{",
     "empty": b"",

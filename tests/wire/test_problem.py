@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from imin_accounts._wire.problem import read_problem, request_id, retry_after, safe_headers
-from imin_accounts.errors import Problem
+from imin_accounts.errors import Problem, ResponseError
 from imin_accounts.transports.base import Response
 
 NOW = 1_611_748_800.0  # Wed, 27 Jan 2021 12:00:00 GMT
@@ -27,6 +27,14 @@ NOW = 1_611_748_800.0  # Wed, 27 Jan 2021 12:00:00 GMT
 def test_read_problem(body: object, type: str | None, name: str | None, description: str | None) -> None:
     """Every known body shape yields what it has; anything else yields nothing."""
     assert read_problem(orjson.dumps(body)) == Problem(type=type, name=name, description=description)
+
+
+def test_an_occurrence_may_have_a_url() -> None:
+    """As RFC 9457 has it; the error tells it too."""
+    problem = read_problem(b'{"title": "t", "instance": "https://x.example/1"}')
+    assert problem.instance == "https://x.example/1"
+    assert ResponseError(400, problem=problem).instance == problem.instance
+    assert ResponseError(400).instance is None
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b'{"a": NaN}', b"[" * 100_000], ids=repr)

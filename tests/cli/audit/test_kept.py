@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from imin_accounts.cli._audit.kept import tell_how_to_go_on
+from imin_accounts.cli._audit.kept import Kept, tell_how_to_go_on
 from imin_accounts.cli._export.sinks import read_customers
 from imin_accounts.fake import FakeImin, Rule, Status, add_crowd
 from tests.cli.commands import environment, run
 from tests.cli.emulator_process import emulator_process
 from tests.cli.processes import ProcessResult, run_to_end, signal_when, start, write_ids
+from tests.cli.rows import customer_rows
 
 COUNT = 300
 
@@ -119,3 +120,25 @@ def test_a_spent_pipe_has_to_be_fed_again(capsys: pytest.CaptureFixture[str]) ->
     """The identifiers came on standard input, which nobody can read twice."""
     tell_how_to_go_on(None, Path("-"), [], [])
     assert "To go on, with the same identifiers on standard input again:\n" in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_kept_nothing_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder for temporary files is no reason not to audit."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with Kept() as kept:
+        kept.add(customer_rows("1"))
+        assert kept.keep() is None
+
+
+def test_what_is_kept_is_an_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless its folder has gone meanwhile."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    with Kept() as kept:
+        kept.add(customer_rows("1"))
+        path = kept.keep()
+        assert path is not None
+        assert list(read_customers(path)) == [customer_rows("1")]
+        path.unlink()
+        (tmp_path / "tmp").rmdir()
+        assert kept.keep() is None

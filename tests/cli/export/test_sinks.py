@@ -326,6 +326,8 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], str]] = [
     ("connected", {"details": json.dumps({"unnamed": [LABEL]})}, "details"),
     ("connected", {"details": json.dumps({"entitlements": [{"evidence": LABEL}]})}, "details"),
     ("connected", {"details": '{"problems":["a"],"problems":["b"]}'}, "details"),
+    ("connected", {"details": json.dumps({"problems": LABEL})}, "details"),
+    ("connected", {"details": json.dumps({"entitlements": {LABEL: 1}})}, "details"),
     ("no sellers", {"seller_id": LABEL}, "seller_id"),
     ("error", {"error_type": None}, "error_type"),
     ("error", {"error_text": None}, "error_text"),

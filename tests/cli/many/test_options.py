@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import click
 import pytest
 
+from imin_accounts.cli._many.options import duration, duration_text
 from imin_accounts.fake import FakeImin
 from tests.cli.commands import environment, run
 from tests.cli.processes import write_ids
@@ -86,3 +88,10 @@ def test_a_journal_is_no_list(imin_server: str, fake_imin: FakeImin) -> None:
         Path("ids.txt").write_text(lines)
         ran = run("export", "ids.txt", "-o", "out.jsonl", env=environment(imin_server))
         assert (ran.code, fake_imin.requests, "line 1 is JSON" in ran.err) == (1, (), True)
+
+
+@pytest.mark.parametrize("text", ["30d", "6w", "12h", "36h"])
+def test_a_duration_is_told_as_it_is_typed(text: str) -> None:
+    """So that the command that goes on is the same."""
+    context = click.Context(click.Command("x"))
+    assert duration_text(duration(context, click.Option(["--within"]), text)) == text

@@ -236,3 +236,17 @@ def test_an_identifier_that_looks_odd(odd: str) -> None:
 def test_an_identifier_that_does_not(plain: str) -> None:
     """Nothing is said of it."""
     assert not is_odd(plain)
+
+
+def test_a_column_that_is_there_twice_is_refused(file: Path) -> None:
+    """Nobody knows which is meant; what there is, is named."""
+    file.write_text("id;id;name\n1;2;A\n")
+    with pytest.raises(click.UsageError, match="several columns of that name") as caught:
+        list(read_ids(file, "id"))
+    assert "'id', 'id', 'name'" in caught.value.message
+
+
+def test_empty_lines_of_a_table_name_nobody(file: Path) -> None:
+    """Nor does a row that ends before the column."""
+    file.write_text("name;id\nA;1\n\nB\nC;2\n")
+    assert [each for each in read_ids(file, "id") if each] == ["1", "2"]

@@ -53,6 +53,14 @@ def test_a_url_stays_one_of_its_kind(url: str, pattern: str) -> None:
     assert (ConnectAction(target=copy).url is None) == (ConnectAction(target=url).url is None)
 
 
+def test_a_text_of_signs_only_is_replaced_by_signs() -> None:
+    """A token may be one; up to three are punctuation, and stay."""
+    copies = {text("#!%&/()=?") for _ in range(20)}
+    assert len(copies) > 10
+    assert all(len(each) == 9 and not any(map(str.isalnum, each)) for each in copies)
+    assert text("?!") == "?!"
+
+
 ODD_LINKS = (
     "https://[a/x",
     "https://rosie.example:99999/x",
