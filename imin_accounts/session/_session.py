@@ -142,11 +142,13 @@ class AccountsSession:
         Raises:
             InvalidRequest: No key, both variables, an unreadable file, or an unusable value.
         """
+        if "api_key" not in options:
+            options["api_key"] = cast("str", _env.api_key())
+        elif not callable(options["api_key"]):
+            options["api_key"] = cast("str", ApiKey(options["api_key"]))  # which no traceback can show
         options.setdefault("base_url", _env.base_url() or requests.BASE_URL)
         if "insecure_http" not in options:
             options["insecure_http"] = _env.insecure_http()
-        if "api_key" not in options:
-            options["api_key"] = cast("str", _env.api_key())  # an ApiKey, which no traceback can show
         return cls(**options)
 
     @property

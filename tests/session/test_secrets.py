@@ -89,6 +89,17 @@ def test_refused_key_is_in_no_captured_frame() -> None:
     assert SECRET not in captured(caught.value)
 
 
+@pytest.mark.parametrize("name", ["IMIN_BASE_URL", "IMIN_INSECURE_HTTP"])
+def test_key_passed_beside_a_bad_environment_is_in_no_captured_frame(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else is wrong."""
+    monkeypatch.setenv(name, "x:")
+    with pytest.raises(InvalidRequest) as caught:
+        AccountsSession.from_env(api_key=SECRET)
+    assert SECRET not in captured(caught.value)
+
+
 async def test_refused_key_of_a_callable_is_in_no_captured_frame() -> None:
     """The same holds for a key that a callable hands out."""
     async with AccountsSession(lambda: SECRET + "\n", transport=ScriptedTransport([])) as session:

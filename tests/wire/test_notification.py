@@ -2,7 +2,7 @@
 
 import pickle
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -84,7 +84,15 @@ def test_an_unusable_key(key: Any) -> None:
         read(headers={"X-Api-Key": ""}, key=key)
 
 
-@pytest.mark.parametrize("headers", [5, "X-Api-Key", [("X-Api-Key",)], [("X-Api-Key", 5)], {5: KEY}])
+def torn() -> Iterator[tuple[str, str]]:
+    """Headers whose source fails after the key."""
+    yield "X-Api-Key", KEY
+    raise KeyError
+
+
+@pytest.mark.parametrize(
+    "headers", [5, "X-Api-Key", [("X-Api-Key",)], [("X-Api-Key", 5)], {5: KEY}, torn()], ids=repr
+)
 def test_unusable_headers(headers: Any) -> None:
     """They are neither a mapping nor pairs of texts: refused, and the key is in no frame of the error."""
     with pytest.raises(InvalidRequest, match="headers must be") as caught:
