@@ -91,7 +91,9 @@ def torn() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "headers", [5, "X-Api-Key", [("X-Api-Key",)], [("X-Api-Key", 5)], {5: KEY}, torn()], ids=repr
+    "headers",
+    [5, "X-Api-Key", [("X-Api-Key",)], [("X-Api-Key", 5)], {5: KEY}, torn()],
+    ids=lambda each: type(each).__name__,
 )
 def test_unusable_headers(headers: Any) -> None:
     """They are neither a mapping nor pairs of texts: refused, and the key is in no frame of the error."""
