@@ -297,8 +297,6 @@ def _why_not_connected(error: Exception) -> str:
             return "dns"
         case ssl.SSLError() | ssl.CertificateError() | aiohttp.ServerFingerprintMismatch():
             return "tls"
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return "tls"
         case TimeoutError():
             return "connect timeout"
         case aiohttp.ClientConnectorError(errno=errno.ECONNREFUSED):

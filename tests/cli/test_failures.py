@@ -299,6 +299,14 @@ def test_nobody_is_blamed_where_the_key_was_taken_for_others(imin_server: str, f
     command = COMMANDS["export"]
     ran = run(*command, "--concurrency", "1", "--json", env=environment(imin_server))
     assert named(ran) == {"customer-4": "key", "customer-6": "not asked"}
+    write_ids(Path("ids.txt"), 40)
+    add_crowd(fake_imin, sellers=0, customers=40)
+    fake_imin.faults.clear()
+    fake_imin.faults.add(Rule(Status(401), customer="customer-20", nth=range(1, 99)))
+    many = ["export", "ids.txt", "-o", "many.jsonl", "--concurrency", "8", "--json"]
+    ran = run(*many, env=environment(imin_server))
+    assert {*named(ran).values()} == {"not asked"}
+    assert "customer-20" in named(ran)
 
 
 def test_a_dry_run_that_read_nobody_says_so(unused_tcp_port: int) -> None:
