@@ -61,46 +61,46 @@ def read_notification(headers: Headers, body: bytes | str, *, key: str | Iterabl
 
     API page: "Customer Management", section "Webhooks".
     """
-    try:
-        is_imin = _is_accepted(headers, key)
-    finally:
-        del headers, key  # else a traceback that captures locals would show them
-    notification, problem = _read(body) if is_imin else (None, "")
+    refusal = _refusal(headers, key)
+    del headers, key  # else a traceback that captures locals would show them
+    notification, problem = _read(body) if refusal is None else (None, "")
     del body
-    if not is_imin:
-        raise NotificationRefused("the notification does not carry the agreed key")
+    if refusal is not None:
+        raise refusal
     if notification is None:
         raise DecodeError(problem)
     return notification
 
 
-def _is_accepted(headers: Headers, key: str | Iterable[str]) -> bool:
-    keys = [key] if isinstance(key, str) else [*key] if isinstance(key, Iterable) else []
-    usable = bool(keys) and all(isinstance(each, str) and _is_key(each) for each in keys)
-    expected = [each.encode() for each in keys] if usable else []
-    del key, keys
-    if not usable:
-        raise InvalidRequest("key must be printable ASCII without spaces, not empty; or several of the kind")
-    pairs: Any = headers.items() if isinstance(headers, Mapping) else headers
+def _refusal(headers: Headers, key: str | Iterable[str]) -> InvalidRequest | NotificationRefused | None:
+    """Why not, returned and not raised: a traceback that captures locals would show the keys."""
     try:
+        expected = [_usable(each) for each in ([key] if isinstance(key, str) else key)]
+    except Exception:  # noqa: BLE001 - an iterable's own too
+        expected = []
+    if not expected:
+        return InvalidRequest("key must be printable ASCII without spaces, not empty; or several of the kind")
+    try:
+        pairs: Any = headers.items() if hasattr(headers, "items") else headers
         sent = [_bytes(value).strip(b" \t") for name, value in pairs if _bytes(name).lower() == b"x-api-key"]
-    except Exception:  # noqa: BLE001 - whatever it is, its frames hold what was sent
-        sent = None
-    if sent is None:
-        del headers, pairs, expected
-        raise InvalidRequest("headers must be a mapping or pairs, of text or bytes")
+    except Exception:  # noqa: BLE001 - an iterable's own too
+        return InvalidRequest("headers must be a mapping or pairs, of text or bytes")
     # Every key is compared with every other, so that the time taken does not tell which one is near.
     found = [sum(hmac.compare_digest(each, other) for other in expected) for each in sent]
-    return bool(found) and all(found)
+    if found and all(found):
+        return None
+    return NotificationRefused("the notification does not carry the agreed key")
 
 
-def _is_key(text: str) -> bool:
-    return bool(text) and all("!" <= each <= "~" for each in text)
+def _usable(key: str) -> bytes:
+    if not isinstance(key, str) or not key or not all("!" <= each <= "~" for each in key):
+        raise ValueError
+    return key.encode()
 
 
 def _bytes(text: object) -> bytes:
-    if isinstance(text, bytes):
-        return text
+    if isinstance(text, bytes | bytearray | memoryview):
+        return bytes(text)
     if not isinstance(text, str):
         raise TypeError
     return text.encode(errors="surrogatepass")

@@ -44,7 +44,7 @@ def _key(_: object, __: object, key: Any) -> None:
         raise ValueError("key must be printable ASCII without spaces, and not empty")
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class Notify:
     """Where a served emulator posts its notifications.
 
@@ -65,6 +65,16 @@ class Notify:
     url: str = attrs.field(validator=_url, repr=False)
     key: str = attrs.field(default=NOTIFICATION_KEY, validator=_key, repr=False)
     timeout: float = attrs.field(default=10.0, validator=number(0.001), kw_only=True)
+
+    def __init__(self, url: str, key: str = NOTIFICATION_KEY, *, timeout: float = 10.0) -> None:
+        wrong = ""
+        try:
+            self.__attrs_init__(url, key, timeout=timeout)
+        except ValueError as error:
+            wrong = str(error)
+        del url, key  # else a traceback that captures locals would show them
+        if wrong:
+            raise ValueError(wrong)
 
 
 class WebhookCall(NamedTuple):

@@ -425,7 +425,11 @@ class AccountsSession:
             failure = SessionStateError("the session was closed during the call")
         if isinstance(failure, IminError):
             failure.attempts = call.told()
-        raise failure
+            failure.__traceback__ = None  # whose frames hold the error: circles, until they are collected
+        try:
+            raise failure
+        finally:
+            del failure
 
     def _attempt(
         self, call: Call, request: Unkeyed, read: Callable[[Response], T]

@@ -32,5 +32,6 @@ def checked_proxy(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str | URL) or not is_link(str(value)):
+        del value
         raise InvalidRequest("proxy must be the http or https URL of a proxy")
     return str(value)

@@ -63,6 +63,10 @@ class AiohttpTransport:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         max_body: int = MAX_BODY,
     ) -> None:
+        try:
+            self._proxy = checked_proxy(proxy)
+        finally:
+            del proxy  # else a traceback that captures locals would show a password in it
         if not isinstance(ssl, bool | SSLContext):
             raise InvalidRequest("ssl must be a bool or an ssl.SSLContext")
         if resolver is not None and not isinstance(resolver, AbstractResolver):
@@ -70,7 +74,6 @@ class AiohttpTransport:
         if not all(isinstance(each, aiohttp.TraceConfig) for each in trace_configs):
             raise InvalidRequest("trace_configs must be aiohttp's TraceConfigs")
         self._ssl = ssl
-        self._proxy = checked_proxy(proxy)
         self._resolver = resolver
         self._trace_configs = list(trace_configs)
         self._max_body = checked_max_body(max_body)
@@ -106,7 +109,12 @@ class AiohttpTransport:
         self._retired.clear()
 
     async def discard_idle(self) -> None:
-        """Drop pooled connections: idle ones now, those in use when their request ends."""
+        """Drop pooled connections: idle ones now, those in use when their request ends.
+
+        Raises:
+            SessionStateError: The transport is another event loop's.
+        """
+        self._check_loop()
         lane, self._pooled = self._pooled, None
         if lane is not None:
             self._retired.add(lane)
@@ -165,18 +173,20 @@ class AiohttpTransport:
         return Response(status=reply.status, headers=_headers_of(reply), body=body)
 
     def _lane(self, fresh: bool) -> "_Lane":
-        loop = asyncio.get_running_loop()
         if self._closed:
             raise SessionStateError("the transport is closed: make a new one")
+        self._check_loop()
         if self._loop is None:
-            self._loop, self._process = loop, os.getpid()
-        elif self._loop is not loop:
-            raise SessionStateError("the transport is another event loop's: make one for this loop")
+            self._loop, self._process = asyncio.get_running_loop(), os.getpid()
         if fresh:
             self._fresh = self._fresh or self._open(force_close=True)
             return self._fresh
         self._pooled = self._pooled or self._open(force_close=False)
         return self._pooled
+
+    def _check_loop(self) -> None:
+        if self._loop not in (None, asyncio.get_running_loop()):
+            raise SessionStateError("the transport is another event loop's: make one for this loop")
 
     def _open(self, *, force_close: bool) -> "_Lane":
         # limit=0: waiting for a connection must not burn an attempt's time; the session counts requests.

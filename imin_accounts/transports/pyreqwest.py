@@ -44,6 +44,8 @@ T = TypeVar("T")
 _Kind = tuple[bool, float]
 """A client's: whether it keeps no connection, and its time for connecting."""
 _PIECE = 64 * 1024
+_IDLE = 15.0
+"""Seconds until an idle connection is closed, as aiohttp does: a balancer may do so after 60."""
 _FORKED = "pyreqwest was used before this process was forked: send the first request after the fork"
 _LONGEST = 86_400.0
 """Seconds: a day, more than any attempt may take."""
@@ -76,10 +78,13 @@ class PyreqwestTransport:
     def __init__(
         self, *, ssl: ssl.SSLContext | bool = True, proxy: str | URL | None = None, max_body: int = MAX_BODY
     ) -> None:
-        self._trust = _trust_of(ssl)
-        self._proxy = checked_proxy(proxy)
+        try:
+            self._proxy = checked_proxy(proxy)
+        finally:
+            del proxy  # else a traceback that captures locals would show a password in it
         if self._proxy is not None:
             _proxy_to(self._proxy)
+        self._trust = _trust_of(ssl)
         self._max_body = checked_max_body(max_body)
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
         self._closed = False
@@ -192,6 +197,7 @@ class PyreqwestTransport:
         building = self._trust(building)
         if self._proxy is not None:
             building = building.proxy(_proxy_to(self._proxy))
+        building = building.pool_idle_timeout(_span(_IDLE))
         if fresh:
             building = building.pool_max_idle_per_host(0)
         try:
@@ -240,10 +246,10 @@ def _span(seconds: float) -> timedelta:
 
 
 def _proxy_to(url: str) -> ProxyBuilder:
-    try:
+    with suppress(ValueError):
         return ProxyBuilder.all(url)
-    except ValueError:
-        raise InvalidRequest("proxy must be the URL of a proxy") from None
+    del url
+    raise InvalidRequest("proxy must be the URL of a proxy")
 
 
 def _trust_of(given: ssl.SSLContext | bool) -> Callable[[ClientBuilder], ClientBuilder]:

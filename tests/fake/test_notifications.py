@@ -1,6 +1,7 @@
 """What the emulator tells a broker unasked: of which causes, in which form, and what may go wrong."""
 
 import json
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -300,3 +301,13 @@ def test_where_to_is_checked_at_once(url: Any, key: Any, timeout: float) -> None
     with pytest.raises(ValueError, match="must be") as raised:
         Notify(url, key, timeout=timeout)
     assert "broker" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("url", "timeout"), [("/hook", 1), ("https://broker.example/", 0), (None, 1)])
+def test_a_key_that_was_agreed_is_in_no_frame(url: Any, timeout: float) -> None:
+    """Where something else is wrong."""
+    with pytest.raises(ValueError, match="must be") as raised:
+        Notify(url, "canary", timeout=timeout)
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(raised.value.__traceback__)]
+    assert "canary" not in repr(frames[1:])
+    assert raised.value.__context__ is None

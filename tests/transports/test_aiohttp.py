@@ -245,11 +245,9 @@ async def test_stays_with_its_event_loop() -> None:
     async with Playback() as server, AiohttpTransport() as transport:
         await transport.send(ask(server.origin), timeout=5)
 
-        def elsewhere() -> None:
-            asyncio.run(transport.send(ask(server.origin), timeout=5))
-
-        with pytest.raises(SessionStateError, match="loop"):
-            await asyncio.to_thread(elsewhere)
+        for call in (transport.send(ask(server.origin), timeout=5), transport.discard_idle()):
+            with pytest.raises(SessionStateError, match="loop"):
+                await asyncio.to_thread(asyncio.run, call)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

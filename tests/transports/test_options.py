@@ -1,11 +1,13 @@
 """What transports refuse when they are made: later it would fail every call, or send the key elsewhere."""
 
+import traceback
 from typing import Any
 
 import pytest
 from yarl import URL
 
 from imin_accounts import InvalidRequest
+from tests.paths import PACKAGE
 from tests.transports.every import EVERY_TRANSPORT, make_transport
 
 every_transport = pytest.mark.parametrize("over", EVERY_TRANSPORT)
@@ -50,6 +52,21 @@ def test_what_is_no_proxy_is_refused(proxy: Any, over: str) -> None:
 def test_a_proxy(proxy: str | URL, over: str) -> None:
     """By http or https, with or without a password, which shows nowhere."""
     assert "secret" not in repr(make_transport(over, proxy=proxy))
+
+
+@every_transport
+@pytest.mark.parametrize(
+    "options", [{"max_body": 0}, {"ssl": "x"}, {"scheme": "socks5"}, {"host": "a b"}], ids=repr
+)
+def test_a_proxys_password_is_in_no_frame(options: dict[str, Any], over: str) -> None:
+    """Whatever else is wrong, or the proxy itself."""
+    options = {"scheme": "http", "host": "proxy", **options}
+    url = "{}://me:canary@{}:3128".format(options.pop("scheme"), options.pop("host"))
+    with pytest.raises(InvalidRequest) as caught:
+        make_transport(over, proxy=url, **options)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    ours = [frame for frame in frames if str(PACKAGE) in frame.f_code.co_filename]
+    assert "canary" not in str(caught.value) + repr([frame.f_locals for frame in ours])
 
 
 @every_transport

@@ -27,6 +27,7 @@ from tests.transports.every import needs_pyreqwest
 
 pytestmark = needs_pyreqwest
 with suppress(ImportError):
+    import imin_accounts.transports.pyreqwest as module
     from imin_accounts.transports import PyreqwestTransport
 
 SECRET = "canary-key-5ca1ab1e"
@@ -176,6 +177,16 @@ async def test_connections_are_pooled_but_for_fresh_requests() -> None:
         for own in (2, 3):
             await server.ended[own].wait()
         assert not server.ended[1].is_set()
+
+
+async def test_an_idle_connection_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 15 s, like the other's: whoever waits for longer meets one that a balancer is just closing."""
+    assert module._IDLE == 15.0
+    monkeypatch.setattr(module, "_IDLE", 0.05)
+    async with Playback() as server, PyreqwestTransport() as transport:
+        await transport.send(ask(server.origin), timeout=20)
+        async with asyncio.timeout(20):
+            await server.ended[1].wait()
 
 
 async def test_discard_idle_drops_the_pool() -> None:

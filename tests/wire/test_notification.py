@@ -2,8 +2,10 @@
 
 import pickle
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from http.client import HTTPMessage
 from typing import Any
+from wsgiref.headers import Headers
 
 import orjson
 import pytest
@@ -35,7 +37,17 @@ def test_the_documented_one() -> None:
     assert pickle.loads(pickle.dumps(notification)) == notification
 
 
-HEADERS: dict[str, Mapping[Any, Any] | Iterable[tuple[Any, Any]]] = {
+def http_server_headers() -> HTTPMessage:
+    """As ``http.server`` hands them to a handler."""
+    message = HTTPMessage()
+    message["X-Api-Key"] = KEY
+    return message
+
+
+HEADERS: dict[str, Any] = {
+    "http.server": http_server_headers(),
+    "wsgiref": Headers([("Host", "x"), ("X-Api-Key", KEY)]),
+    "pairs of bytearrays": [(bytearray(b"x-api-key"), memoryview(KEY.encode()))],
     "lower case": {"x-api-key": KEY},
     "upper case": {"X-API-KEY": KEY, "Content-Type": "application/json"},
     "pairs": [("Host", "x"), ("x-Api-Key", KEY)],
@@ -84,6 +96,12 @@ def test_an_unusable_key(key: Any) -> None:
         read(headers={"X-Api-Key": ""}, key=key)
 
 
+def keys_that_fail() -> Iterator[str]:
+    """Keys whose source fails after the first."""
+    yield KEY
+    raise KeyError
+
+
 def torn() -> Iterator[tuple[str, str]]:
     """Headers whose source fails after the key."""
     yield "X-Api-Key", KEY
@@ -99,8 +117,25 @@ def test_unusable_headers(headers: Any) -> None:
     """They are neither a mapping nor pairs of texts: refused, and the key is in no frame of the error."""
     with pytest.raises(InvalidRequest, match="headers must be") as caught:
         read(headers=headers)
-    frames = [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
-    assert all(KEY not in repr(each) for each in frames[2:])
+    assert KEY not in in_frames(caught.value)
+
+
+def in_frames(error: BaseException) -> str:
+    """The locals of the library's frames."""
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return repr(frames[2:])
+
+
+@pytest.mark.parametrize(
+    "key",
+    [[KEY, ""], [KEY, 5], KEY.encode(), f"{KEY} ", keys_that_fail()],
+    ids=lambda each: type(each).__name__,
+)
+def test_an_unusable_key_leaves_none_in_the_frames(key: Any) -> None:
+    """Such as the one before, unset, beside the good one: the notification has that in its headers."""
+    with pytest.raises(InvalidRequest, match="key must be") as caught:
+        read(key=key)
+    assert KEY not in in_frames(caught.value)
 
 
 UNREADABLE: dict[str, Any] = {
