@@ -9,7 +9,7 @@ from itertools import count
 import attrs
 
 from imin_accounts.feed._snapshots import Claim, Snapshots
-from imin_accounts.feed._whole import to_its_end
+from imin_accounts.feed._whole import answered, to_its_end
 from imin_accounts.session import Runtime
 
 
@@ -61,6 +61,7 @@ class Due:
         self._failing = 0  # of them, those whose read failed
         self._order = count()
         self._may_be_more = True
+        self._forgotten: set[str] | None = None  # during a claim, which may yet bring them
         self._nap: asyncio.Timeout | None = None
 
     def look_again(self) -> None:
@@ -77,6 +78,22 @@ class Due:
         heapq.heappush(self._again, (self._clock() + seconds, next(self._order), read))
         self._failing += read.tries > 0
         self._wake()
+
+    def forget(self, customer: str) -> Read | None:
+        """Let nothing come of a customer who is claimed, or is just being so. Returns who only pauses."""
+        if self._forgotten is not None:
+            self._forgotten.add(customer)
+        read = self.reads.get(customer)
+        if read is None:
+            return None
+        read.is_forgotten = True
+        for place, (_, _, each) in enumerate(self._again):
+            if each is read:
+                del self._again[place]
+                heapq.heapify(self._again)
+                self._failing -= read.tries > 0
+                return read
+        return None
 
     def end(self, claims: Iterable[Claim]) -> None:
         """These are given back; who was claimed anew meanwhile is not meant."""
@@ -115,15 +132,31 @@ class Due:
         raise self.error
 
     async def _claim(self) -> None:
-        claims = await self._snapshots.claim(self._batch)
+        self._forgotten = forgotten = set[str]()
+        try:
+            claims = await answered(self._snapshots.claim(self._batch))
+        finally:
+            self._forgotten = None
+        back = []
         for claim in claims:
+            # Forgotten since, or claimed before that and still being read: whatever was noted waits again.
+            # Nor is it of use to have more and more of those who only pause.
+            if (
+                claim.customer in forgotten
+                or claim.customer in self.reads
+                or (claim.deliveries and len(self._again) >= 4 * self._batch)
+            ):
+                back.append(claim)
+                continue
             read = self.reads[claim.customer] = Read(claim)
             if claim.deliveries:
                 self.put_off(read, self._pause(claim.deliveries))
             else:
                 self._ready.append(read)
-        if claims:
+        if len(back) < len(claims) or not forgotten.isdisjoint(each.customer for each in back):
             self._may_be_more = True
+        if back:
+            await answered(self._snapshots.release(back))
 
     async def _rest(self) -> None:
         """Until somebody has waited long enough, ``look_again`` is called, or it is time to look anyway."""

@@ -25,7 +25,7 @@ from imin_accounts.errors import (
 )
 from imin_accounts.feed._due import Due, Read
 from imin_accounts.feed._snapshots import Claim, Snapshot, Snapshots, compared, loaded
-from imin_accounts.feed._whole import to_its_end
+from imin_accounts.feed._whole import answered, to_its_end
 from imin_accounts.models import SellerAccounts
 from imin_accounts.results import Failed, Fetched
 from imin_accounts.session import AccountsSession, RetryPolicy, Runtime
@@ -125,6 +125,7 @@ class ChangeFeed:
         self._found: list[_Delivery] = []
         self._kept = deque[_Delivery]()
         self._done: list[tuple[Claim, bytes | None]] = []
+        self._dropped: list[Claim] = []
         self._finisher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -150,10 +151,12 @@ class ChangeFeed:
             if self._step is not None:
                 self._step.reschedule(asyncio.get_running_loop().time())
                 await self._step_is_over.wait()
-            with suppress(SnapshotsError):  # the update comes again anyway, only sooner
-                await self._put_back()
-            self._kept.clear()
-            await self._stop()
+            try:
+                with suppress(SnapshotsError):  # the update comes again anyway, only sooner
+                    await self._put_back()
+            finally:
+                self._kept.clear()
+                await self._stop()
         finally:
             await self._snapshots.__aexit__(kind, error, trace)
 
@@ -183,7 +186,7 @@ class ChangeFeed:
         """
         self._check_open()
         _check_customer(customer)
-        await self._snapshots.note((customer,), urgent=True, baseline=False)
+        await answered(self._snapshots.note((customer,), urgent=True, baseline=False))
         self._due.look_again()
 
     async def note_all(
@@ -226,7 +229,7 @@ class ChangeFeed:
     async def _note_batch(self, batch: list[str], baseline: bool) -> None:
         self._check_open()
         if batch:
-            await self._snapshots.note(batch, urgent=False, baseline=baseline)
+            await answered(self._snapshots.note(batch, urgent=False, baseline=baseline))
             self._due.look_again()
 
     async def snapshot(self, customer: str) -> SellerAccounts | None:
@@ -237,20 +240,23 @@ class ChangeFeed:
             SnapshotsError: It can't be read. Where ``reason`` is ``"damaged"``, ``forget`` mends it.
         """
         self._check_open()
-        text = await self._snapshots.load(customer)
+        text = await answered(self._snapshots.load(customer))
         return None if text is None else Snapshot.loads(text).accounts
 
     async def forget(self, customer: str) -> None:
-        """Erase what is kept of a customer: snapshot and note. What is being read of them is dropped.
+        """Erase what is kept of a customer: snapshot and note. What this feed is reading of them is dropped.
+
+        What another process with the same snapshots is just reading may yet be delivered there, once; nothing
+        of it is stored.
 
         Raises:
             SessionStateError: The feed is not open.
-            SnapshotsError: It could not be erased.
+            SnapshotsError: It could not be erased, and nothing has changed.
         """
         self._check_open()
-        if (read := self._due.reads.get(customer)) is not None:
-            read.is_forgotten = True
-        await self._snapshots.forget(customer)
+        await answered(self._snapshots.forget(customer))
+        if (waiting := self._due.forget(customer)) is not None:
+            self._drop(waiting)
 
     # --- Updates ----------------------------------------------------------------------------------
 
@@ -310,7 +316,7 @@ class ChangeFeed:
             await asyncio.shield(self._finisher)
         if (delivered := self._delivered) is not None:
             if self._is_claimed(delivered.read):
-                await self._snapshots.postpone([delivered.read.claim])
+                await answered(self._snapshots.postpone([delivered.read.claim]))
                 self._due.end([delivered.read.claim])
             self._delivered = None
 
@@ -334,7 +340,7 @@ class ChangeFeed:
             delivery = self._kept.popleft()
             if not delivery.read.is_forgotten:
                 return delivery
-            self._finish(delivery.read, None)
+            self._drop(delivery.read)
         return None
 
     async def _read(self) -> None:
@@ -354,7 +360,7 @@ class ChangeFeed:
 
     async def _keep_found(self) -> None:
         if replies := [(each.read.claim, each.reply) for each in self._found if each.reply is not None]:
-            await self._snapshots.keep(replies)
+            await answered(self._snapshots.keep(replies))
         self._kept += self._found
         self._found.clear()
 
@@ -384,7 +390,7 @@ class ChangeFeed:
     def _judged(self, outcome: Fetched | Failed) -> _Delivery | None:
         read = self._due.reads[outcome.customer]
         if read.is_forgotten:
-            self._finish(read, None)
+            self._drop(read)
             return None
         try:
             before, kept = loaded(read.claim)
@@ -428,15 +434,27 @@ class ChangeFeed:
     def _finish(self, read: Read, snapshot: bytes | None) -> None:
         """Have it committed: together with what else is finished until then."""
         self._done.append((read.claim, snapshot))
+        self._go_on_finishing()
+
+    def _drop(self, read: Read) -> None:
+        """Give back who was forgotten: if there is a note of them by now, it is another one, and waits."""
+        self._dropped.append(read.claim)
+        self._go_on_finishing()
+
+    def _go_on_finishing(self) -> None:
         if self._finisher is None:
             self._finisher = asyncio.create_task(self._finish_all())
 
     async def _finish_all(self) -> None:
         try:
-            while self._done:
+            while self._done or self._dropped:
                 batch, self._done = self._done, []
-                await self._snapshots.finish(batch)
-                self._due.end(claim for claim, _ in batch)
+                dropped, self._dropped = self._dropped, []
+                if dropped:
+                    await answered(self._snapshots.release(dropped))
+                if batch:
+                    await answered(self._snapshots.finish(batch))
+                self._due.end([*dropped, *(claim for claim, _ in batch)])
         except Exception as error:  # noqa: BLE001 - raised to the consumer
             self._due.error = error
             self._due.look_again()
@@ -459,11 +477,12 @@ class ChangeFeed:
             if self._finisher is not None:
                 await self._finisher
             self._done.clear()
+            self._dropped.clear()
             self._found.clear()
             kept = {each.read.claim.customer: each.read for each in self._kept}
             claims = [each for each in self._due.clear() if each.customer not in kept]
             self._due.reads.update(kept)
-            await self._snapshots.release(claims)
+            await answered(self._snapshots.release(claims))
 
 
 class _Updates:

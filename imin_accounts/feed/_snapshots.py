@@ -156,7 +156,7 @@ class Snapshots(Protocol):
         ...
 
     async def release(self, claims: Sequence[Claim]) -> None:
-        """Give claims back: their notes wait again."""
+        """Give claims back: their notes wait again, if they are still there."""
         ...
 
     async def postpone(self, claims: Sequence[Claim]) -> None:
@@ -172,5 +172,5 @@ class Snapshots(Protocol):
         ...
 
     async def forget(self, customer: str) -> None:
-        """Erase a customer's snapshot and note."""
+        """Erase a customer's snapshot and note. A claim of theirs changes nothing from then on."""
         ...

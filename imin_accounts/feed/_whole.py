@@ -1,8 +1,10 @@
-"""Work that is done whole or not begun, whoever is cancelled meanwhile."""
+"""Awaiting what must not be left half done, and what may raise anything."""
 
 import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
+
+from imin_accounts.errors import SnapshotsError
 
 T = TypeVar("T")
 
@@ -24,3 +26,20 @@ async def to_its_end(work: Awaitable[T]) -> T:
             future.exception()  # looked at: nobody is told of it twice
         raise cancelled
     return future.result()
+
+
+async def answered(work: Awaitable[T]) -> T:
+    """Await what somebody's own snapshots do. What would end a task or an iteration is an error of theirs.
+
+    Raises:
+        SnapshotsError: They raised StopAsyncIteration, or a CancelledError though nobody cancelled.
+    """
+    try:
+        return await work
+    except asyncio.CancelledError as error:
+        if (task := asyncio.current_task()) is None or task.cancelling():
+            raise
+        name = type(error).__name__
+    except StopAsyncIteration as error:
+        name = type(error).__name__
+    raise SnapshotsError("failed", f"they raised {name}")

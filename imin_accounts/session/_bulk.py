@@ -138,6 +138,15 @@ class Outcomes(Generic[Input, Outcome]):
         self._room.set()
         return self._ready.popleft()
 
+    def stop(self, error: BaseException | None = None) -> None:
+        """Read no further. ``error`` is raised after the outcomes, unless there is one already."""
+        if self._error is None:
+            self._error = error
+        if not self._stopped:
+            self._stopped = True
+            if self._reader is not None:
+                self._reader.cancel()
+
     async def _wait_for_news(self) -> None:
         self._news.clear()
         await self._news.wait()
@@ -162,10 +171,10 @@ class Outcomes(Generic[Input, Outcome]):
                     self._ahead += 1
                     self._calls.add(self._start(self._answer(item)))
         except _Exhausted:
-            self._stop()
+            self.stop()
         except BaseException as error:  # noqa: BLE001 - raised to the consumer, in its turn
             if not self._stopped:
-                self._stop(error)
+                self.stop(error)
             elif not isinstance(error, asyncio.CancelledError):
                 self._closing_error = error
         try:
@@ -175,7 +184,7 @@ class Outcomes(Generic[Input, Outcome]):
             self._closing_error = error
 
     async def _interruptibly(self, step: Awaitable[T]) -> T:
-        """Await ``step``; meanwhile ``_stop`` cancels the reader. Closing the source nobody cancels."""
+        """Await ``step``; meanwhile ``stop`` cancels the reader. Closing the source nobody cancels."""
         self._reader = asyncio.current_task()
         try:
             return await step
@@ -195,7 +204,7 @@ class Outcomes(Generic[Input, Outcome]):
         try:
             self._ready.append(await self._call(item))
         except (SessionStateError, RateLimited) as error:
-            self._stop(error)  # other calls are not cancelled: a DELETE under way may yet be confirmed
+            self.stop(error)  # other calls are not cancelled: a DELETE under way may yet be confirmed
         except BaseException as error:
             self._give_up(error)
             if not isinstance(error, Exception | asyncio.CancelledError):
@@ -214,18 +223,9 @@ class Outcomes(Generic[Input, Outcome]):
         if task.cancelled():  # before it began, or else it would have caught that
             self._give_up(asyncio.CancelledError())
 
-    def _stop(self, error: BaseException | None = None) -> None:
-        """Read no further. ``error`` is raised after the outcomes, unless there is one already."""
-        if self._error is None:
-            self._error = error
-        if not self._stopped:
-            self._stopped = True
-            if self._reader is not None:
-                self._reader.cancel()
-
     def _give_up(self, error: BaseException) -> None:
         """Read no further, and end the calls that are under way."""
-        self._stop(error)
+        self.stop(error)
         if not self._gave_up:  # cancelled twice, a call could not finish its own cleaning up
             self._gave_up = True
             for task in self._calls:

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import count
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, TypedDict, TypeVar, Unpack, cast
+from weakref import WeakSet
 
 from yarl import URL
 
@@ -126,6 +127,7 @@ class AccountsSession:
         self._verify_customer = verify_customer
         self._runtime = runtime
         self._lifetime = Lifetime()
+        self._bulks = WeakSet[Outcomes[Any, Any]]()
 
     @classmethod
     def from_env(cls, **options: Unpack[Options]) -> Self:
@@ -177,6 +179,8 @@ class AccountsSession:
         Calls that are still under way end with ``SessionStateError``; a disconnect whose DELETE is out
         ends with ``OutcomeUnknown``. In a forked child the connections are left alone: they are the parent's.
         """
+        for bulk in [*self._bulks]:  # their sources may wait for long, and for nothing that is the session's
+            bulk.stop(SessionStateError("the session was closed"))
         if self._lifetime.end():
             await self._sender.interrupt()
         if self._owned is not None:
@@ -354,7 +358,9 @@ class AccountsSession:
         if redirect_uri is not None:
             requests.check_redirect_uri(self._base_url, redirect_uri)
         get = partial(self._get, redirect_uri=redirect_uri, timeout=timeout, in_bulk=True)
-        return Outcomes(customers, partial(fetched, get), concurrency=concurrency)
+        outcomes = Outcomes(customers, partial(fetched, get), concurrency=concurrency)
+        self._bulks.add(outcomes)
+        return outcomes
 
     def delete_many(
         self,
@@ -379,7 +385,9 @@ class AccountsSession:
         if timeout is not None:
             check_seconds("timeout", timeout)
         delete = partial(self._delete, timeout=timeout, in_bulk=True)
-        return Outcomes(pairs, partial(deleted, delete), concurrency=concurrency)
+        outcomes = Outcomes(pairs, partial(deleted, delete), concurrency=concurrency)
+        self._bulks.add(outcomes)
+        return outcomes
 
     def stop_waiting(self) -> None:
         """Let no ``get_many`` or ``delete_many`` of this session wait for throttling any more.

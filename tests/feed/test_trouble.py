@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from imin_accounts import AccountsSession, InvalidRequest, SnapshotsError
+from imin_accounts import AccountsSession, InvalidRequest, SessionStateError, SnapshotsError
 from imin_accounts.fake import FakeImin
 from imin_accounts.feed import ChangeFeed, Claim, SqliteSnapshots
 from imin_accounts.transports import Request, Response
@@ -116,6 +116,114 @@ async def test_slow_finishing_holds_up_reading(imin: HeldImin) -> None:
         snapshots.may_finish.set()
         assert await telling == []
     assert (read < 20, sum(snapshots.finished)) == (True, 40)
+
+
+METHODS = ("claim", "keep", "finish", "note", "load", "forget")
+
+
+class Raising(SqliteSnapshots):
+    """Its subclasses raise something once, where ``is_on`` is set."""
+
+    is_on = False
+
+
+def raising(method: str, error: BaseException, *, after: bool) -> Raising:
+    """Snapshots one of whose methods raises, after it has done its work or before."""
+
+    async def raise_once(self: Raising, *args: Any, **options: Any) -> Any:
+        is_on, self.is_on = self.is_on, False
+        result = None if is_on and not after else await getattr(super(made, self), method)(*args, **options)
+        if is_on:
+            raise error
+        return result
+
+    made: type[Raising] = type("Made", (Raising,), {method: raise_once})
+    return made(":memory:")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), StopAsyncIteration()], ids=repr)
+@pytest.mark.parametrize("method", METHODS)
+async def test_what_would_end_a_task_or_an_iteration_is_an_error(
+    method: str, error: BaseException, after: bool, imin: HeldImin
+) -> None:
+    """Snapshots of somebody's own may raise it though nobody cancelled, and nothing has ended."""
+
+    async def use(feed: ChangeFeed) -> None:
+        await feed.snapshot("abc")
+        await feed.note("xyz")
+        await told(feed)
+        await feed.forget("abc")
+
+    async with feeding(imin, snapshots := raising(method, error, after=after)) as feed:
+        await feed.note("abc")
+        snapshots.is_on = True
+        with pytest.raises(SnapshotsError, match=type(error).__name__):
+            await use(feed)
+        if not (method == "claim" and after):  # the claim is held for good, as far as these snapshots know
+            await feed.note_all(["abc", "xyz"])
+            assert {customer for customer, _ in await told(feed)} <= {"abc", "xyz"}
+            assert await feed.snapshot("xyz") is not None
+
+
+async def test_a_feed_that_can_not_put_back_what_it_has_is_closed_all_the_same(imin: HeldImin) -> None:
+    """Whatever its snapshots raise: nothing goes on in the background, and others can have the customers."""
+
+    class Unable(SqliteSnapshots):
+        released = 0
+
+        async def postpone(self, claims: Sequence[Claim]) -> None:
+            raise ZeroDivisionError
+
+        async def release(self, claims: Sequence[Claim]) -> None:
+            await super().release(claims)
+            self.released += len(claims)
+
+    before, snapshots = asyncio.all_tasks(), Unable(":memory:")
+    async with session(imin) as opened:
+        feed = await ChangeFeed(opened, snapshots).__aenter__()
+        await feed.note_all(["abc", "xyz"])
+        await anext(feed.until_idle())
+        with pytest.raises(ZeroDivisionError):
+            await feed.__aexit__(None, None, None)
+    assert (asyncio.all_tasks(), snapshots.released) == (before, 2)
+
+
+async def test_few_of_those_who_pause_are_held(imin: HeldImin) -> None:
+    """However many could not be worked on: what is kept of them is not all in memory at once."""
+    everybody = [f"c{n}" for n in range(60)]
+    imin.add(*everybody)
+
+    class Counting(SqliteSnapshots):
+        most = 0
+
+        async def claim(self, limit: int) -> Sequence[Claim]:
+            claims = await super().claim(limit)
+            self.most = max(self.most, len(self._claimed))
+            return claims
+
+    async with feeding(imin, snapshots := Counting(":memory:"), concurrency=2) as feed:
+        await feed.note_all(everybody)
+        for _ in everybody:
+            async for _update in feed.until_idle():
+                break
+        assert sorted(await told(feed)) == [(each, NEW) for each in sorted(everybody)]
+        assert snapshots.most < 20
+
+
+async def test_a_closing_session_ends_the_feed(imin: HeldImin) -> None:
+    """At once, though it waits for the next note."""
+    async with (
+        AccountsSession("test-key", transport=imin) as opened,
+        ChangeFeed(opened, SqliteSnapshots(":memory:"), poll=600.0) as feed,
+    ):
+        waiting = asyncio.ensure_future(anext(aiter(feed)))
+        for _ in range(2000):  # a thread has to come in between
+            await asyncio.sleep(0)
+        await opened.aclose()
+        async with asyncio.timeout(20):
+            with pytest.raises(SessionStateError, match="closed"):
+                await waiting
 
 
 class SomebodyElses:

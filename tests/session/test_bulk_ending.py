@@ -315,3 +315,25 @@ async def test_iterating_without_entering() -> None:
             await anext(many)
         with pytest.raises(SessionStateError, match="new outcomes"):
             await many.__aenter__()
+
+
+async def test_a_closing_session_ends_a_bulk_whose_source_waits() -> None:
+    """At once, whatever the source waits for; it is closed."""
+    closed = asyncio.Event()
+
+    async def source() -> AsyncIterator[str]:
+        try:
+            yield "1"
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    async with make_session(BulkTransport()) as session, session.get_many(source()) as outcomes:
+        await anext(outcomes)
+        waiting = asyncio.ensure_future(anext(outcomes))
+        await asyncio.sleep(0)
+        await session.aclose()
+        async with asyncio.timeout(20):
+            with pytest.raises(SessionStateError, match="closed"):
+                await waiting
+    assert closed.is_set()
