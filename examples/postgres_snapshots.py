@@ -7,8 +7,9 @@
 
 A claim is a lease with an expiry, never a transaction that stays open while imin is asked or your code runs:
 such a one would hold a connection and keep PostgreSQL from cleaning up. A worker prolongs its leases while it
-lives; of one that has died others take them over. What a worker whose lease was taken over finishes is not
-stored, so two workers never tear a customer's updates apart.
+lives; of one that has died others take them over. What it was to give back while the database was away it
+prolongs no longer: that lease runs out, and anybody takes it over, this worker too. What a worker whose lease
+was taken over finishes is not stored, so two workers never tear a customer's updates apart.
 """
 
 import asyncio
@@ -103,10 +104,11 @@ class PostgresSnapshots:
     async def claim(self, limit: int) -> Sequence[Claim]:
         async with self._transaction() as connection:
             rows = await connection.fetch(_CLAIM, limit, self._lease)
-            self._held.update(row["claim"] for row in rows)
             # A statement of its own: it sees what was stored before the rows were free; the first may not.
             customers = [row["customer"] for row in rows]
             found = await connection.fetch("SELECT * FROM imin_snapshot WHERE customer = ANY($1)", customers)
+        # Not before it is committed: where nobody here knows whether it is, the lease runs out.
+        self._held.update(row["claim"] for row in rows)
         documents = {row["customer"]: row["document"] for row in found}
         return [
             Claim(
@@ -139,6 +141,7 @@ class PostgresSnapshots:
                 await connection.execute(
                     "DELETE FROM imin_note WHERE claim = $1" if is_over else _AGAIN, lease
                 )
+        # What could not be finished is the feed's still: it finishes it once more, or gives it back.
         self._held.difference_update(claim.token[0] for claim, _ in done)
 
     async def release(self, claims: Sequence[Claim]) -> None:
@@ -149,9 +152,9 @@ class PostgresSnapshots:
 
     async def _release(self, claims: Sequence[Claim], deliveries: int) -> None:
         leases = [claim.token[0] for claim in claims]
+        self._held.difference_update(leases)  # whatever comes of it: the feed has forgotten them
         async with self._transaction() as connection:
             await connection.execute(_RELEASE, leases, deliveries)
-        self._held.difference_update(leases)
 
     async def load(self, customer: str) -> bytes | None:
         async with self._transaction() as connection:

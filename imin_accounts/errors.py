@@ -158,8 +158,8 @@ class SnapshotsError(IminError):
     Attributes:
         reason: ``"newer"``: a newer release wrote it. ``"full"``: there is no room. ``"in use"``: another
             feed has it. ``"busy"``: another program writes in it, and does not end. ``"damaged"``: it is not
-            what it should be. ``"gone"``: its file was removed or replaced. ``"closed"``: it is not open
-            here. ``"failed"``: anything else; the text says what, as far as the system does.
+            what it should be. ``"gone"``: another file, or none, has its name. ``"closed"``: it is not
+            open here. ``"failed"``: anything else; the text says what, as far as the system does.
     """
 
     def __init__(self, reason: str, cause: str = "") -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from imin_accounts.cli._files import CannotRead
+from imin_accounts.cli._files import CannotRead, FilePath
 
 if TYPE_CHECKING:
     from imin_accounts import AccountsSession
@@ -44,7 +44,7 @@ def connection_options(command: Command) -> Command:
         ),
         click.option(
             "--api-key-file",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=FilePath(exists=True),
             expose_value=False,
             callback=_remember,
             help="A file that holds the API key; wins over the environment.",

@@ -32,6 +32,8 @@ _ADVICE = {
 _ABOUT_SNAPSHOTS = {
     "full": "Make room, then repeat it.",
     "in use": "Repeat it when that has ended.",
-    "damaged": "Check which file --snapshots names; if it is the right one, take it back from a backup.",
+    "damaged": "Check which file --snapshots names; if it is the right one, put a backup in its place: end "
+    "whatever has it open, remove what stands beside it with -wal, -shm or -journal at the end of its name, "
+    "then move the backup there.",
     "failed": "Check the file that --snapshots names, its folder and the disk, then repeat it.",
 }

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import click
 
@@ -37,6 +37,28 @@ _NO_SUCH_FSYNC = {errno.EINVAL, errno.ENOTSUP}  # of a folder, on some network f
 
 Identity: TypeAlias = tuple[int, int, int, int]
 """Which file stands under a name, and which version of it."""
+
+
+class FilePath(click.Path):
+    """An argument that is the path of a file: never a folder's, nor empty, as an unset variable makes it.
+
+    Args:
+        exists: The file has to be there.
+        allow_dash: ``-`` stands for standard input, where ``exists`` does.
+    """
+
+    def __init__(self, *, exists: bool = False, allow_dash: bool = False) -> None:
+        super().__init__(exists=exists, dir_okay=False, allow_dash=allow_dash, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path.
+
+        Raises:
+            BadParameter: It can't be a file's.
+        """
+        if not os.fspath(value):  # which a Path would take for the folder that one is in
+            self.fail("the name of the file is empty", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class CannotWrite(click.ClickException):
@@ -351,7 +373,8 @@ def refuse_same(target: Path, option: str, *others: Path | None) -> None:
 def side_files(path: Path) -> tuple[Path, ...]:
     """What SQLite and a feed keep beside a database of this name, where there is one."""
     real = Path(os.path.realpath(path))
-    return tuple(file.with_name(file.name + end) for file in (path, real) for end in _BESIDE)
+    named = (file for file in (path, real) if file.name)  # "/" has none, and may be what a variable says
+    return tuple(file.with_name(file.name + end) for file in named for end in _BESIDE)
 
 
 def _are_same(one: Path, other: Path) -> bool:

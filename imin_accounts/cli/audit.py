@@ -12,7 +12,7 @@ from imin_accounts.cli._audit.kept import Kept, tell_how_to_go_on
 from imin_accounts.cli._audit.tables import print_audit
 from imin_accounts.cli._connection import connection_options, given, key_file, session
 from imin_accounts.cli._export.sinks import is_export, read_customers
-from imin_accounts.cli._files import check_writable, refuse_same
+from imin_accounts.cli._files import FilePath, check_writable, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.options import (
@@ -49,7 +49,7 @@ _CONCURRENCY = 64
 )
 @click.option(
     "--report",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(),
     metavar="FILE",
     help="Write an HTML page with charts as well, long tables whole in a folder beside it; replaces FILE.",
 )

@@ -17,7 +17,7 @@ from imin_accounts.cli._changes.lines import Line, text, words
 from imin_accounts.cli._changes.night import Night, NotWritten
 from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._export.sinks import SUFFIXES
-from imin_accounts.cli._files import check_writable, refuse_same
+from imin_accounts.cli._files import FilePath, check_writable, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.options import Selection, ids_path, pace_options, selection_options
@@ -37,10 +37,10 @@ _KINDS = (*(kind.__name__ for kind in get_args(Change)), *CUSTOMER_KINDS)
     )
 )
 @click.argument("old", metavar="OLD|IDS", type=ids_path)
-@click.argument("new", metavar="[NEW]", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.argument("new", metavar="[NEW]", type=FilePath(), required=False)
 @click.option(
     "--snapshots",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(),
     metavar="FILE",
     help="Read the customers of IDS, and tell what changed since the last time; FILE remembers.",
 )

@@ -10,7 +10,7 @@ import click
 from imin_accounts.cli._export.parquet import write_parquet
 from imin_accounts.cli._export.sinks import PARQUET, READABLE, open_sink, read_customers, suffix_in
 from imin_accounts.cli._failures import Failures
-from imin_accounts.cli._files import SQLITE_LEAVES, refuse_same, replacing
+from imin_accounts.cli._files import SQLITE_LEAVES, FilePath, refuse_same, replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import count_text
 from imin_accounts.cli.rows import Row, failure_in
@@ -24,13 +24,13 @@ from imin_accounts.cli.rows import Row, failure_in
 )
 @click.argument(
     "source",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FilePath(exists=True),
     callback=suffix_in(*READABLE),
     metavar="FROM",
 )
 @click.argument(
     "target",
-    type=click.Path(exists=False, dir_okay=False, path_type=Path),
+    type=FilePath(),
     callback=suffix_in(*READABLE),
     metavar="TO",
 )

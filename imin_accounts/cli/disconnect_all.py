@@ -13,7 +13,7 @@ from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._disconnecting.dry_run import dry_run as show_connected
 from imin_accounts.cli._disconnecting.journal import Journal
 from imin_accounts.cli._disconnecting.run import Disconnecting
-from imin_accounts.cli._files import CannotWrite, check_writable, refuse_same
+from imin_accounts.cli._files import CannotWrite, FilePath, check_writable, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.options import Selection, ids_path, pace_options, selection_options
@@ -37,7 +37,7 @@ from imin_accounts.cli._streams import NOT_WRITTEN
 @click.option(
     "--journal",
     "journal_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(),
     metavar="FILE",
     help="Where to write down, as JSON Lines, what is intended and what came of it.",
 )

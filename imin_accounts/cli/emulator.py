@@ -15,7 +15,7 @@ import click
 
 from imin_accounts.cli._connection import key_in
 from imin_accounts.cli._faults_help import faults_help
-from imin_accounts.cli._files import AppendFile, CannotWrite, refuse_same, replacing
+from imin_accounts.cli._files import AppendFile, CannotWrite, FilePath, refuse_same, replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import safe
 from imin_accounts.cli._signals import told_to_end
@@ -52,20 +52,20 @@ __all__ = ["emulator"]
 )
 @click.option(
     "--faults",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FilePath(exists=True),
     help="A JSON file that says what goes wrong, and when.",
 )
 @click.option(
     "--fixture",
     "fixtures",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FilePath(exists=True),
     multiple=True,
     metavar="FILE",
     help="A reply, such as a redacted one, to send as it is to whom it is about. May be repeated.",
 )
 @click.option(
     "--state",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(),
     help="A JSON file to start from, if it holds anything, and to save to at the end.",
 )
 @click.option(
@@ -75,7 +75,7 @@ __all__ = ["emulator"]
 )
 @click.option(
     "--notify-key-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FilePath(exists=True),
     help="A file that holds the X-Api-Key of notifications; or IMIN_NOTIFY_KEY.  "
     "[default: test-notification-key]",
 )

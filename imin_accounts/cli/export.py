@@ -11,7 +11,7 @@ from imin_accounts import Failed, Fetched
 from imin_accounts.cli._connection import connection_options, key_file, session
 from imin_accounts.cli._export.sinks import SUFFIXES, Sink, open_sink, suffix_in
 from imin_accounts.cli._failures import PARTLY_DONE
-from imin_accounts.cli._files import CannotWrite, check_writable, refuse_same
+from imin_accounts.cli._files import CannotWrite, FilePath, check_writable, refuse_same
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._many.ids import Pending
 from imin_accounts.cli._many.options import Selection, ids_argument, pace_options, selection_options
@@ -35,7 +35,7 @@ from imin_accounts.cli.rows import columns_help, failure_in, is_error, rows_of
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(),
     callback=suffix_in(*SUFFIXES),
     metavar="FILE",
     help="Where to: a name that ends with .jsonl, .csv or .sqlite.",

@@ -20,7 +20,7 @@ from imin_accounts import (
     to_jsonld,
 )
 from imin_accounts.cli._failures import PARTLY_DONE
-from imin_accounts.cli._files import refuse_same, replacing
+from imin_accounts.cli._files import FilePath, refuse_same, replacing
 from imin_accounts.cli._help import examples
 from imin_accounts.cli._output import console, json_option, line, print_json, safe, state
 from imin_accounts.cli.accounts import seller_name
@@ -47,7 +47,7 @@ APART = {"item", "problems", "extra", "_document"}
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(),
     metavar="FILE",
     help="With --redact: write it to FILE, which only you may read.",
 )

@@ -2,16 +2,20 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from imin_accounts import SnapshotsError
+from imin_accounts.cli._exit_codes import explain
 from imin_accounts.cli._failures import Kind
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, Stall, Status
 from tests.cli.commands import CommandResult, environment, run
@@ -310,6 +314,35 @@ def test_a_file_that_is_something_else_is_refused(
     ran = rounds.ran()
     assert (ran.code, ran.out, file.read_bytes()) == (1, "", before)
     assert "\nError: " in ran.err
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from imin_accounts.feed import SqliteSnapshots
+
+async def main():
+    async with SqliteSnapshots(sys.argv[1]) as snapshots:
+        await snapshots.note([f"late-{number}" for number in range(500)], urgent=True, baseline=False)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+def test_a_backup_is_put_back_as_the_advice_says(rounds: Rounds, tmp_path: Path) -> None:
+    """Whoever was killed leaves a log, and what it holds does not get into the copy."""
+    assert rounds.told() == []
+    file, copy = tmp_path / "accounts.db", tmp_path / "backup"
+    with closing(sqlite3.connect(file)) as connection, closing(sqlite3.connect(copy)) as other:
+        connection.backup(other)
+    killed = subprocess.run([sys.executable, "-c", KILLED, file], check=False)
+    assert (killed.returncode, Path(f"{file}-wal").stat().st_size > 0) == (-signal.SIGKILL, True)
+    _, advice = explain(SnapshotsError("damaged"))
+    for beside in re.findall(r"(?<= )-\w+", advice):
+        Path(f"{file}{beside}").unlink(missing_ok=True)
+    copy.rename(file)
+    ran = rounds.ran()
+    assert (ran.code, ran.out, ran.err) == (0, "", "10 customers read, 0 changed, 0 failed.\n")
 
 
 def test_identifiers_may_come_by_standard_input(rounds: Rounds, tmp_path: Path, imin_server: str) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import click
 import pytest
 
 from imin_accounts.cli._files import CannotWrite, check_writable
+from imin_accounts.cli._main import COMMANDS
+from imin_accounts.cli._main import imin_accounts as program
 from imin_accounts.fake import FakeImin, add_crowd
 from tests.cli.commands import environment, run
 from tests.cli.processes import ProcessResult, run_to_end, write_ids
@@ -76,6 +79,48 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
     check_writable(tmp_path / "there", tmp_path / "new", append=True)
     assert {file.name for file in tmp_path.iterdir()} == {"there", "ids.txt"}
     assert (tmp_path / "there").read_text() == "precious"
+
+
+NAMING = {
+    f"{command or 'all'} {parameter.opts[0]}": ([command] if command else [], parameter, found.params)
+    for command in ("", *COMMANDS)
+    if (found := program.get_command(click.Context(program), command) or program)
+    for parameter in found.params
+    if isinstance(parameter.type, click.Path | click.File)
+}
+"""What names a file, of all commands."""
+
+
+@pytest.mark.parametrize(("command", "named", "parameters"), NAMING.values(), ids=NAMING)
+def test_what_names_no_file_is_wrong_usage(
+    command: list[str],
+    named: click.Parameter,
+    parameters: list[click.Parameter],
+    imin_server: str,
+    fake_imin: FakeImin,
+) -> None:
+    """Such as an unset variable in a crontab: a sentence says which option, and nothing else is done."""
+    Path("rows.jsonl").touch()
+    arguments = [each for each in parameters if isinstance(each, click.Argument)]
+    before = ["rows.jsonl"] * arguments.index(named) if isinstance(named, click.Argument) else named.opts[:1]
+    for place in ("", ".", "/"):
+        ran = run(*command, *before, place, env=environment(imin_server))
+        assert f"Error: Invalid value for {named.get_error_hint(click.Context(program))}: " in ran.err
+        assert (ran.code, fake_imin.requests) == (2, ())
+        assert {file.name for file in Path().iterdir()} == {"ids.txt", "rows.jsonl"}
+
+
+@pytest.mark.parametrize("command", [each for each in WRITING.values() if each[0] != "emulator"])
+def test_a_variable_that_names_no_file_has_no_key(
+    command: list[str], imin_server: str, fake_imin: FakeImin
+) -> None:
+    """Nothing is sent without one, and nothing is left behind."""
+    suffix = ".txt" if command[-1] == "--failed" else ".jsonl"
+    for place in (".", "/"):
+        ran = run(*command, f"out{suffix}", env={"IMIN_BASE_URL": imin_server, "IMIN_API_KEY_FILE": place})
+        assert "the file that IMIN_API_KEY_FILE names can't be read" in ran.err
+        assert (ran.code, fake_imin.requests) == (4, ())
+        assert [file.name for file in Path().iterdir()] == ["ids.txt"]
 
 
 # --- Lists --------------------------------------------------------------------------------------------

@@ -113,8 +113,8 @@ class Reader:
             while b"Application startup complete" not in (said := await self._serving.stdout.readline()):
                 assert said, f"{line}: it ended"
             return ""
-        if line.startswith("curl ") and shutil.which("curl") is None:
-            pytest.skip("not installed: curl")
+        if (program := line.split()[0]) in ("curl", "sqlite3") and shutil.which(program) is None:
+            pytest.skip(f"not installed: {program}")
         process = await self._start(line)
         printed = (await process.communicate())[0].decode()
         assert process.returncode == 0, f"{line}: {printed}"

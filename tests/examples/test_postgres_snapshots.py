@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import pytest
 
+from imin_accounts import SnapshotsError
 from imin_accounts.feed import ChangeFeed
 from tests.cli.processes import LONG
 from tests.feed.imin import SELLER, HeldImin, feeding, told
@@ -100,6 +101,70 @@ def imin() -> HeldImin:
     held = HeldImin()
     held.add("abc", "xyz")
     return held
+
+
+class Way:
+    """A way to the database, on which answers can be lost.
+
+    Attributes:
+        dsn: Where it begins.
+        loses: The answer to what the client says with this in it: the database does that, and then the
+            connection is cut. None for no answer.
+    """
+
+    def __init__(self, database: str, folder: str) -> None:
+        self.dsn = f"postgresql://broker@/postgres?host={folder}"
+        self.socket = f"{folder}/.s.PGSQL.5432"
+        self.loses: bytes | None = None
+        self._database = f"{database}/.s.PGSQL.5432"
+        self.connections = set[asyncio.Task[None]]()
+
+    def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A client has come."""
+        task = asyncio.create_task(self._join(reader, writer))
+        self.connections.add(task)
+        task.add_done_callback(self.connections.discard)
+
+    async def _join(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        database, to_database = await asyncio.open_unix_connection(self._database)
+        is_lost = asyncio.Event()
+
+        async def ask() -> None:
+            while said := await client.read(65_536):
+                if self.loses is not None and self.loses in said:
+                    is_lost.set()
+                to_database.write(said)
+            to_database.close()
+
+        asking = asyncio.create_task(ask())
+        while (said := await database.read(65_536)) and not is_lost.is_set():
+            to_client.write(said)
+        for writer in (to_client, to_database):
+            writer.close()
+        with suppress(OSError):
+            await asking
+
+
+@pytest.fixture
+async def way(dsn: str) -> AsyncIterator[Way]:
+    """A way to the database."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory())
+        way = Way(dsn.partition("host=")[2], folder)
+        await stack.enter_async_context(await asyncio.start_unix_server(way.connect, way.socket))
+        yield way
+    while way.connections:
+        await asyncio.wait(way.connections)
+
+
+@asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[Any]:
+    """A connection to the database, to look at what is in it."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager
@@ -199,6 +264,70 @@ async def test_leases_of_the_dead_are_taken_over(imin: HeldImin, dsn: str) -> No
             assert await feed.snapshot("abc") == known
 
 
+async def prolonged(dsn: str) -> set[str]:
+    """Whose leases somebody prolongs, of all that there are; one at least."""
+    async with asyncio.timeout(20), connected(dsn) as connection:
+        query = "SELECT customer FROM imin_note WHERE leased_until > 'epoch'"
+        await connection.execute("UPDATE imin_note SET leased_until = 'epoch' WHERE claim IS NOT NULL")
+        while not (found := await connection.fetch(query)):
+            pass
+    return {row["customer"] for row in found}
+
+
+@pytest.mark.parametrize("call", ["claim", "release", "postpone"])
+async def test_who_may_be_claimed_or_not_waits_on(call: str, imin: HeldImin, dsn: str, way: Way) -> None:
+    """Where the database goes away in a call that takes or gives back, that lease runs out for others."""
+    async with snapshots.PostgresSnapshots(way.dsn, lease=0.3) as one, worker(imin, dsn) as feed:
+        await feed.note("xyz")
+        await one.claim(1)
+        await feed.note("abc")
+        claims = [] if call == "claim" else await one.claim(1)
+        way.loses = b"COMMIT" if call == "claim" else b"BEGIN"  # the claim is done, the others are not
+        with pytest.raises(SnapshotsError):
+            await getattr(one, call)(claims or 1)
+        way.loses = None
+        assert await prolonged(dsn) == {"xyz"}
+        assert ("abc", ["SellerAdded"]) in await told(feed)
+
+
+async def test_what_a_feed_could_not_finish_is_still_its_own(imin: HeldImin, dsn: str, way: Way) -> None:
+    """It tells of it again; whom it was only reading others take over, though it lives on."""
+    async with worker(imin, way.dsn, lease=0.3) as feed, worker(imin, dsn) as other:
+        await feed.note("abc")
+        updates = aiter(feed)
+        assert (await anext(updates)).customer == "abc"
+        imin.open.clear()
+        await feed.note("xyz")
+        while not imin.reads["xyz"]:
+            await asyncio.sleep(0)
+        way.loses = b"BEGIN"
+        with pytest.raises(SnapshotsError):
+            await anext(updates)
+        way.loses = None
+        imin.open.set()
+        assert await prolonged(dsn) == {"abc"}
+        assert ("xyz", ["SellerAdded"]) in await told(other)
+        assert (await anext(aiter(feed))).customer == "abc"
+
+
+@pytest.mark.parametrize("name", ["keep", "finish", "release", "postpone"])
+@pytest.mark.parametrize("is_claimed", [False, True])
+async def test_an_old_claim_does_nothing_to_a_new_note(name: str, is_claimed: bool, dsn: str) -> None:
+    """Of who was forgotten and is noted again, whether or not another worker has claimed them by now."""
+    async with snapshots.PostgresSnapshots(dsn) as one, snapshots.PostgresSnapshots(dsn) as other:
+        await one.note(["abc"], urgent=True, baseline=False)
+        (claim,) = await one.claim(1)
+        await other.forget("abc")
+        await other.note(["abc"], urgent=True, baseline=False)
+        if is_claimed:
+            assert len(await other.claim(1)) == 1
+        async with connected(dsn) as connection:
+            before = await connection.fetch("SELECT * FROM imin_note")
+            await getattr(one, name)([(claim, b"old") if name in ("keep", "finish") else claim])
+            assert await connection.fetch("SELECT * FROM imin_note") == before
+        assert await other.load("abc") is None
+
+
 async def test_no_transaction_is_open_in_a_body(imin: HeldImin, dsn: str) -> None:
     """Nor while imin is asked: it would keep the database from cleaning up."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND query ~ 'imin'"
@@ -218,6 +347,7 @@ import asyncio, sys
 from examples.postgres_snapshots import PostgresSnapshots
 from imin_accounts import AccountsSession
 from imin_accounts.fake import FakeImin
+from imin_accounts import SnapshotsError
 from imin_accounts.feed import ChangeFeed
 
 async def main():

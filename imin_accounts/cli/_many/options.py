@@ -11,7 +11,7 @@ import attrs
 import click
 
 from imin_accounts.cli._failures import Failures
-from imin_accounts.cli._files import CannotWrite, check_writable, refuse_same
+from imin_accounts.cli._files import CannotWrite, FilePath, check_writable, refuse_same
 from imin_accounts.cli._many.ids import STDIN, Pending, Shard, read_ids, write_ids
 from imin_accounts.cli._many.text import check_encoding, is_odd
 from imin_accounts.cli._output import count_text
@@ -164,7 +164,7 @@ def selection_options(command: Command) -> Command:
     for option in (
         click.option(
             "--failed",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=FilePath(),
             callback=_no_export,
             metavar="FILE",
             help="Write the identifiers of all who failed, were read in part or were not asked for to FILE, "
@@ -244,5 +244,5 @@ def pace_options(concurrency: int) -> Callable[[Command], Command]:
     return add
 
 
-ids_path = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+ids_path = FilePath(exists=True, allow_dash=True)
 ids_argument = click.argument("ids", metavar="IDS", type=ids_path)
