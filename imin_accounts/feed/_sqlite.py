@@ -68,8 +68,9 @@ class SqliteSnapshots:
     """Snapshots and notes in a file, which only its owner may read (mode 0600).
 
     Several processes may share the file: all may note, one at a time reads and delivers. Each opens it after
-    it was forked. What is no such file is refused, and stays as it is. One that is removed or replaced while
-    it is open takes no more notes: open it anew.
+    it was forked. What is no such file is refused, and stays as it is. One that is removed, moved or
+    replaced by renaming while it is open takes no more notes: open it anew. One that is overwritten in place
+    stays the same file, which can't be noticed: put a copy back by renaming, when nobody has it open.
 
     Args:
         path: The file, or a symbolic link to it; it is made where there is none, in a folder that is there.
