@@ -367,7 +367,7 @@ def ray(session: nox.Session) -> None:
 @nox.session(python=FIRST, tags=["long"])
 def prerelease(session: nox.Session) -> None:
     """The tests on aiohttp's newest pre-release. May fail: it tells what is coming."""
-    newest = ("aiohttp>=0.0.0a0", "--prerelease=explicit", "--upgrade-package=aiohttp")
+    newest = ("aiohttp>=0.0.0a0", "--upgrade-package=aiohttp")
     session.install("-e", ".[test]", *newest, env={"UV_CONSTRAINT": ""})
     session.run(*PYTEST, "tests/session", "tests/transports", "tests/fake", success_codes=[0, 1])
 
