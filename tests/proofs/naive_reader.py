@@ -507,6 +507,8 @@ def read_item(value: Any) -> Json:
     second = seller is not None and not others <= item.seller_ids
     item.seller_ids |= others
     connected = any(not absent(value.get(key)) for key in ONLY_CONNECTED)
+    if MATCHING not in value and "potentialAction" not in value:  # one that has nothing to tell
+        connected = connected or any(value.get(key) == [] for key in ONLY_CONNECTED)
     told = value.get(MATCHING)
     in_doubt = not isinstance(told, bool) or _has_other(value, ONLY_CONNECTED)
     if seller is None or (in_doubt and not connected):
