@@ -14,8 +14,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Generator, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -150,6 +150,8 @@ class Tests:
     """Which tests run a line, as learned by running all of them once."""
 
     by_line: Mapping[tuple[str, int], list[str]]
+    by_file: Mapping[str, list[str]]
+    at_import: Set[tuple[str, int]]
     seconds: Mapping[str, float]
 
     @classmethod
@@ -181,24 +183,38 @@ class Tests:
                 case.get("time", 0)
             )
         by_line, size = defaultdict[tuple[str, int], list[str]](list), defaultdict[str, int](int)
+        by_file, at_import = defaultdict[str, Counter[str]](Counter), set[tuple[str, int]]()
         with sqlite3.connect(folder / "data") as data:
             rows = data.execute(
                 "SELECT path, context, numbits FROM line_bits"
                 " JOIN file ON file.id = file_id JOIN context ON context.id = context_id"
             )
             for path, context, numbits in rows:
+                file, lines = str(Path(path).relative_to(ROOT)), numbits_to_nums(numbits)
                 if context in seconds:
-                    for line in numbits_to_nums(numbits):
-                        by_line[str(Path(path).relative_to(ROOT)), line].append(context)
-                        size[context] += 1
+                    for line in lines:
+                        by_line[file, line].append(context)
+                    size[context] += len(lines)
+                    by_file[file][context] += len(lines)
+                else:
+                    at_import.update((file, line) for line in lines)
         for tests in by_line.values():
             tests.sort(key=size.__getitem__)
-        return cls(by_line, seconds)
+        most = {file: [test for test, _ in tests.most_common()] for file, tests in by_file.items()}
+        return cls(by_line, most, at_import, seconds)
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests to run, as pytest names them, those first that run the fewest lines."""
+        """The tests to run, as pytest names them, those first that run the fewest lines.
+
+        What runs when a module is imported, such as a class's fields, concerns all who use the module: those
+        first who run the most of it.
+        """
         chosen, spent = list[str](), 0.0
-        for test in self.by_line.get((mutant.file, mutant.start[0]), ()):
+        place = mutant.file, mutant.start[0]
+        tests = self.by_line.get(place, [])
+        if place in self.at_import:
+            tests = [*dict.fromkeys([*self.by_file.get(mutant.file, []), *tests])]
+        for test in tests:
             if len(chosen) < 5 or spent + self.seconds[test] <= SECONDS:  # on a busy machine all take long
                 spent += self.seconds[test]
                 module, _, name = test.rpartition(".")

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from imin_accounts.fake import ErrorBody, FakeImin, Undocumented
+from imin_accounts.fake._api import ApiRequest
 from imin_accounts.transports import Request
 from tests.fake.requests import BACK, OTHER, SELLER, ask, items, request, state, target, with_rosie
 
@@ -174,6 +175,8 @@ async def test_errors_may_have_any_body(body: ErrorBody) -> None:
         {"link_lifetime": -1},
         {"completed_query": None},
         {"decline_returns": "no"},
+        {"own_delete_notifies": None},
+        {"rejected_evidence": None},
     ],
 )
 def test_a_switch_takes_only_what_it_knows(mistake: Any) -> None:
@@ -193,6 +196,14 @@ async def test_the_record_says_what_came_in_and_shows_nobody() -> None:
     ]
     assert {r.route for r in fake.requests} == {"/api/v2/customers/{customerIdentifier}/accounts"}
     assert not any(secret in repr(fake.requests) for secret in ("rosie", SELLER, "secret-key"))
+
+
+def test_a_request_shows_nobody_and_no_key() -> None:
+    """Nor what it asks for: its repr may end in a log."""
+    url = f"https://book.imin.co/api/v2/customers/rosie/accounts?seller={SELLER}"
+    request = ApiRequest.read(Request(method="GET", url=url, headers={"X-Api-Key": "secret-key"}))
+    assert (request.customer, request.key) == ("rosie", "secret-key")
+    assert not any(secret in repr(request) for secret in ("rosie", SELLER, "secret-key", "book.imin.co"))
 
 
 async def test_reset_is_a_fresh_start() -> None:

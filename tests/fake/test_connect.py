@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from imin_accounts.fake import ConnectRefused, FakeImin, Undocumented
-from imin_accounts.fake._connect import ConnectFlow
-from tests.fake.requests import BACK, SELLER, Clock, items, state, target, with_rosie
+from imin_accounts.fake._connect import ConnectFlow, Visit
+from tests.fake.requests import BACK, SELLER, START, Clock, items, state, target, with_rosie
 
 PASSWORD = "correct horse"
 
@@ -217,3 +217,16 @@ async def test_what_was_there_outlives_a_restart() -> None:
     del saved["former"]
     again.restore(saved)
     assert again.population.former == {}
+
+
+def test_a_visit_shows_nobody() -> None:
+    """Nor where they go afterwards."""
+    visit = Visit(
+        customer="rosie",
+        seller=SELLER,
+        action="RegisterAction",
+        redirect_uri=BACK,
+        expires=START,
+        entered="r@x.org",
+    )
+    assert not any(secret in repr(visit) for secret in ("rosie", BACK, "r@x.org"))

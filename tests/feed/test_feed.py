@@ -324,6 +324,15 @@ async def test_an_error_after_so_many_tries_is_delivered(imin: HeldImin) -> None
     assert imin.reads["abc"] == 1 + 3 + 1
 
 
+async def test_five_reads_are_made_unless_told_otherwise(imin: HeldImin) -> None:
+    """As the documentation of the argument shows."""
+    imin.fake.faults.add(Rule(Status(500), customer="abc"))
+    async with feeding(imin) as feed:
+        await feed.note("abc")
+        assert await told(feed) == [("abc", ["ResponseError"])]
+    assert imin.reads["abc"] == 5
+
+
 async def test_an_unknown_customer_is_delivered_at_once(imin: HeldImin) -> None:
     """Another try would not find them."""
     async with feeding(imin) as feed:

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Awaitable
 from contextlib import closing
 from pathlib import Path
 
@@ -46,6 +47,25 @@ async def test_only_its_owner_may_read_it(path: Path, imin: HeldImin) -> None:
         modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
     beside = ("", "-wal", "-shm", "-lock")
     assert modes == dict.fromkeys((f"accounts.db{end}" for end in beside), 0o600)
+
+
+async def test_what_is_committed_outlives_a_loss_of_power(path: Path) -> None:
+    """Notes, kept replies and what is erased; an acknowledgement may be undone, and the update come again."""
+
+    async def written_through(work: Awaitable[object]) -> bool:
+        await work
+        [(level,)] = await snapshots._run(lambda: snapshots._rows("PRAGMA synchronous"))
+        return bool(level == 2)
+
+    async with SqliteSnapshots(path) as snapshots:
+        assert await written_through(snapshots.note(["abc"], urgent=True, baseline=False))
+        [claim] = await snapshots.claim(1)
+        assert not await written_through(snapshots.finish([]))
+        assert await written_through(snapshots.keep([(claim, b"{}")]))
+        assert not await written_through(snapshots.finish([]))
+        assert await written_through(snapshots.postpone([claim]))
+        assert not await written_through(snapshots.finish([]))
+        assert await written_through(snapshots.forget("abc"))
 
 
 async def test_what_is_stored_is_json_ld(path: Path, imin: HeldImin) -> None:

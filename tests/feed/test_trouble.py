@@ -78,6 +78,19 @@ async def test_what_has_not_changed_must_be_finished_too(imin: HeldImin) -> None
         assert await told(feed) == [("abc", ["AccountConnected"])]
 
 
+async def test_what_can_not_be_finished_is_told_at_once(imin: HeldImin) -> None:
+    """Though nothing else happens, and the next look for notes is far away."""
+    async with (
+        AccountsSession("test-key", transport=imin) as opened,
+        ChangeFeed(opened, snapshots := Troubled(), poll=600.0) as feed,
+    ):
+        await feed.note_all(["abc"], baseline=True)
+        snapshots.trouble = SnapshotsError("full")
+        async with asyncio.timeout(20):
+            with pytest.raises(SnapshotsError):
+                await told(feed)
+
+
 async def test_a_timeout_of_the_snapshots_is_theirs(imin: HeldImin) -> None:
     """It is not taken for the feed's closing."""
     async with feeding(imin, snapshots := Troubled()) as feed:

@@ -124,8 +124,9 @@ async def test_body_is_capped(head: bytes) -> None:
         async with AiohttpTransport(max_body=11) as transport:
             assert len((await transport.send(ask(server.origin), timeout=5)).body) == 11
         async with AiohttpTransport(max_body=10) as transport:
-            with pytest.raises(TransportError, match="too large"):
+            with pytest.raises(TransportError, match="too large") as caught:
                 await transport.send(ask(server.origin), timeout=5)
+            assert caught.value.maybe_sent
 
 
 @pytest.mark.parametrize("status", [201, 302, 401, 404, 500])
