@@ -80,7 +80,7 @@ class Sender:
         try:
             outcome = reply if isinstance(reply, IminError) else read(reply)
         except IminError as error:
-            outcome = error
+            outcome = error.with_traceback(None)  # whose frames hold it, this one among them
         if isinstance(outcome, ResponseError) and key.reveal() in (outcome.request_id or ""):
             outcome.request_id = None  # a gateway that echoes what it got
         call.record(request.method, reply, outcome, seconds, self._on_attempt)

@@ -427,13 +427,14 @@ class AccountsSession:
         is_own = isinstance(failure, CancelledError) and not was_cancelled()  # of the key callable or limiter
         if not isinstance(failure, Exception) and not is_own:
             raise without_frames(failure)
+        if isinstance(failure, IminError):  # frames hold their error: a circle, until it is collected
+            failure.__traceback__ = None
         if call.in_doubt:
             failure = OutcomeUnknown(type(failure).__name__)
         elif self._lifetime.is_over and isinstance(failure, TransportError):
             failure = SessionStateError("the session was closed during the call")
         if isinstance(failure, IminError):
             failure.attempts = call.told()
-            failure.__traceback__ = None  # whose frames hold the error: circles, until they are collected
         try:
             raise failure
         finally:

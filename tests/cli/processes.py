@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -70,6 +71,21 @@ def signal_when(
     if wait_until(process, due):
         process.send_signal(signum)
     return end(process)
+
+
+def terminate_when(
+    process: "subprocess.Popen[str]", due: Callable[[], bool], signum: signal.Signals
+) -> ProcessResult:
+    """The same, again and again: Python looks at a signal that came just before it waits only afterwards."""
+    if wait_until(process, due):
+        process.send_signal(signum)
+        while wait_until(process, partial(_has_passed, time.monotonic() + 2)):
+            process.send_signal(signum)
+    return end(process)
+
+
+def _has_passed(at: float) -> bool:
+    return time.monotonic() > at
 
 
 def wait_until(process: "subprocess.Popen[str]", due: Callable[[], bool]) -> bool:

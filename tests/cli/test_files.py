@@ -16,7 +16,7 @@ from imin_accounts.cli._export.sinks import read_customers
 from imin_accounts.cli._files import AppendFile, CannotWrite, make_private, refuse_same, replacing
 from imin_accounts.fake import FakeImin, add_rosie
 from tests.cli.commands import environment
-from tests.cli.processes import signal_when, start
+from tests.cli.processes import signal_when, start, terminate_when
 
 root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root makes files of other users"
@@ -163,7 +163,7 @@ def test_a_command_that_is_terminated_leaves_nothing_behind(
     os.mkfifo(source)
     held_open = os.open(source, os.O_RDWR)  # so that the command waits for more
     process = start("http://127.0.0.1:1", "convert", source, tmp_path / f"target{suffix}")
-    ended = signal_when(process, lambda: len(list(tmp_path.iterdir())) > 1, signum)
+    ended = terminate_when(process, lambda: len(list(tmp_path.iterdir())) > 1, signum)
     os.close(held_open)
     assert (ended.code, ended.err) == (128 + signum, "")
     assert [file.name for file in tmp_path.iterdir()] == ["source.jsonl"]
