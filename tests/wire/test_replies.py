@@ -53,8 +53,9 @@ def test_reply_is_about_the_customer(customer: str, document: object) -> None:
 )
 def test_reply_is_about_somebody_else(customer: str, document: object) -> None:
     """An @id that names anybody else, or can't be parsed, is another customer's."""
-    with pytest.raises(WrongCustomer):
+    with pytest.raises(WrongCustomer) as caught:
         read_accounts(reply(200, document), customer, now=0)
+    assert caught.value.status == 200
 
 
 def test_error_text_shows_nothing_of_the_body() -> None:
