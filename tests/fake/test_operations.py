@@ -63,6 +63,7 @@ async def test_the_index_has_examples_that_work(client: Client) -> None:
         status, answer = await client.do(each["method"], name, body)
         wanted = {"complete": 409, "decline": 409, "evidence": 400}.get(name, 204 if answer is None else 200)
         assert (each["does"][-1], status) == (".", wanted), (each, answer)
+        assert (f" -X {each['method']} " in f"{each['curl']} ") is (each["method"] != "GET")
 
 
 async def test_people_are_added(client: Client) -> None:
