@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from imin_accounts.errors import SnapshotsError
+from imin_accounts.session._watch import was_cancelled
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ async def answered(work: Awaitable[T]) -> T:
     try:
         return await work
     except asyncio.CancelledError as error:
-        if (task := asyncio.current_task()) is None or task.cancelling():
+        if was_cancelled():
             raise
         name = type(error).__name__
     except StopAsyncIteration as error:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -78,14 +78,11 @@ def terminate_when(
 ) -> ProcessResult:
     """The same, again and again: Python looks at a signal that came just before it waits only afterwards."""
     if wait_until(process, due):
-        process.send_signal(signum)
-        while wait_until(process, partial(_has_passed, time.monotonic() + 2)):
+        while process.poll() is None:
             process.send_signal(signum)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(2)
     return end(process)
-
-
-def _has_passed(at: float) -> bool:
-    return time.monotonic() > at
 
 
 def wait_until(process: "subprocess.Popen[str]", due: Callable[[], bool]) -> bool:

@@ -13,14 +13,6 @@ from tests.feed.imin import SELLER, HeldImin, feeding, told
 SNAPSHOT, REPLY = "snapshot SET document", "note SET kept"
 
 
-@pytest.fixture
-def imin() -> HeldImin:
-    """With two customers, of whom nobody is connected."""
-    held = HeldImin()
-    held.add("abc", "xyz")
-    return held
-
-
 def damage(path: Path, column: str, value: str) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"UPDATE {column} = {value} WHERE customer = 'abc'")

@@ -25,14 +25,6 @@ LINKED = ["AccountConnected"]
 NEW = ["SellerAdded"]
 
 
-@pytest.fixture
-def imin() -> HeldImin:
-    """With two customers, of whom nobody is connected."""
-    held = HeldImin()
-    held.add("abc", "xyz")
-    return held
-
-
 async def first(updates: AsyncIterator[Update | Failed]) -> Update | Failed:
     """The next update, which is left with that."""
     return await anext(updates)
@@ -344,25 +336,26 @@ async def test_an_unknown_customer_is_delivered_at_once(imin: HeldImin) -> None:
     assert imin.reads["nobody"] == 1
 
 
+async def meet_a_wrong_key(feed: ChangeFeed, imin: HeldImin) -> None:
+    """An iteration over two customers that ends by imin's 401; afterwards the key is right again."""
+    await feed.note_all(["abc", "xyz"])
+    imin.fake.faults.add(Rule(Status(401)))
+    with pytest.raises(AuthenticationError):
+        await told(feed)
+    imin.fake.faults.clear()
+
+
 async def test_a_wrong_key_stops_the_feed(imin: HeldImin) -> None:
     """With its error; nobody's note is lost by it."""
     async with feeding(imin) as feed:
-        await feed.note_all(["abc", "xyz"])
-        imin.fake.faults.add(Rule(Status(401)))
-        with pytest.raises(AuthenticationError):
-            await told(feed)
-        imin.fake.faults.clear()
+        await meet_a_wrong_key(feed, imin)
         assert sorted(await told(feed)) == [("abc", NEW), ("xyz", NEW)]
 
 
 async def test_who_is_forgotten_after_an_end_is_not_waited_for(imin: HeldImin) -> None:
     """Whoever was to be read when the key was refused was put back: nobody is left, and the feed is idle."""
     async with feeding(imin) as feed:
-        await feed.note_all(["abc", "xyz"])
-        imin.fake.faults.add(Rule(Status(401)))
-        with pytest.raises(AuthenticationError):
-            await told(feed)
-        imin.fake.faults.clear()
+        await meet_a_wrong_key(feed, imin)
         for customer in ("abc", "xyz"):
             await feed.forget(customer)
         async with asyncio.timeout(20):

@@ -2,24 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from imin_accounts import RetryPolicy, SnapshotsError
 from imin_accounts.fake import Rule, Status
-from imin_accounts.feed import Claim, SqliteSnapshots
+from imin_accounts.feed import ChangeFeed, Claim, SqliteSnapshots
 from tests.feed.imin import HeldImin, feeding, impatient, told
 from tests.scripted import ManualClock
 
 NEW = ["SellerAdded"]
-
-
-@pytest.fixture
-def imin() -> HeldImin:
-    """With two customers, of whom nobody is connected."""
-    held = HeldImin()
-    held.add("abc", "xyz")
-    return held
 
 
 class Forgetful(SqliteSnapshots):
@@ -49,14 +42,20 @@ class Forgetful(SqliteSnapshots):
         self._claimed.discard(customer)
 
 
+async def forget_who_is_being_claimed(feed: ChangeFeed, snapshots: Forgetful) -> asyncio.Task[Any]:
+    """Forget somebody while a claim brings them; returns what the feed will have told."""
+    await feed.note("abc")
+    snapshots.go.clear()
+    telling = asyncio.create_task(told(feed))
+    await snapshots.claiming.wait()
+    await feed.forget("abc")
+    return telling
+
+
 async def test_who_is_just_being_claimed(imin: HeldImin) -> None:
     """What comes of a claim that began before is of no use; a note from after that counts."""
     async with feeding(imin, snapshots := Forgetful()) as feed:
-        await feed.note("abc")
-        snapshots.go.clear()
-        telling = asyncio.ensure_future(told(feed))
-        await snapshots.claiming.wait()
-        await feed.forget("abc")
+        telling = await forget_who_is_being_claimed(feed, snapshots)
         snapshots.go.set()
         assert await telling == []
         assert imin.reads["abc"] == 0
@@ -67,11 +66,7 @@ async def test_who_is_just_being_claimed(imin: HeldImin) -> None:
 async def test_who_is_noted_by_another_process_meanwhile(imin: HeldImin) -> None:
     """Nobody tells this one: it looks by itself before it says that nobody waits."""
     async with feeding(imin, snapshots := Forgetful()) as feed:
-        await feed.note("abc")
-        snapshots.go.clear()
-        telling = asyncio.ensure_future(told(feed))
-        await snapshots.claiming.wait()
-        await feed.forget("abc")
+        telling = await forget_who_is_being_claimed(feed, snapshots)
         await snapshots.note(["abc"], urgent=True, baseline=False)
         snapshots.go.set()
         assert await telling == [("abc", NEW)]

@@ -17,14 +17,6 @@ from tests.scripted import ManualClock
 NEW = ["SellerAdded"]
 
 
-@pytest.fixture
-def imin() -> HeldImin:
-    """With two customers, of whom nobody is connected."""
-    held = HeldImin()
-    held.add("abc", "xyz")
-    return held
-
-
 class Troubled(SqliteSnapshots):
     """Raises ``trouble`` where something is to be finished, or ``hiccup`` where somebody is to be claimed."""
 

@@ -212,7 +212,7 @@ async def test_discard_idle_drops_what_a_given_up_request_leaves_behind() -> Non
         await transport.discard_idle()
         server.gate.set()
         async with asyncio.timeout(10):  # it would be closed after 15 anyway
-            await server.ended[1].wait()
+            assert await server.ended[1].wait()
 
 
 async def test_discard_idle_spares_requests_under_way() -> None:
