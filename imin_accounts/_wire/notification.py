@@ -4,8 +4,8 @@ API page: "Customer Management", section "Webhooks".
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import attrs
 
@@ -19,7 +19,14 @@ from imin_accounts.errors import DecodeError, InvalidRequest, NotificationRefuse
 MAX_BODY = 65_536
 """Bytes of a body that is read at most. The documented one has 145."""
 
-Headers = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+
+class WithItems(Protocol):
+    """A mapping, or what is nearly one, such as the headers of ``http.server``."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]: ...
+
+
+Headers = WithItems | Iterable[tuple[Any, Any]]
 
 
 @attrs.frozen(kw_only=True, field_transformer=api_names)
@@ -46,7 +53,7 @@ def read_notification(headers: Headers, body: bytes | str, *, key: str | Iterabl
     """Read a call to the URL that imin notifies: check whose it is, then whom it is about.
 
     Args:
-        headers: The request's, as a mapping or as pairs; names in any case, text or bytes.
+        headers: The request's, with a mapping's ``items()`` or as pairs; names in any case, text or bytes.
         body: The request's, whole.
         key: What ``X-Api-Key`` must be, as agreed with imin; not your own key. Several while they rotate.
 
