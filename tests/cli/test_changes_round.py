@@ -1,5 +1,6 @@
 """``imin-accounts changes IDS --snapshots FILE``: what changed since the last round, at least once."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from imin_accounts import SnapshotsError
+from imin_accounts import AccountsSession, SnapshotsError
+from imin_accounts.cli._changes.night import Night
 from imin_accounts.cli._exit_codes import explain
 from imin_accounts.cli._failures import Kind
+from imin_accounts.cli._many.ids import Pending
+from imin_accounts.cli._many.progress import Tally
 from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, Stall, Status
 from tests.cli.commands import CommandResult, environment, run
 from tests.cli.processes import COMMAND, ProcessResult, end, signal_when, start, wait_until, write_ids
@@ -226,6 +230,18 @@ def test_a_customer_counts_once(rounds: Rounds, fake_imin: FakeImin) -> None:
     ran = rounds.ran()
     assert len(ran.out.splitlines()) > 10
     assert ran.err == "10 customers read, 10 changed, 0 failed.\n"
+
+
+def test_its_progress_counts_everybody_once(fake_imin: FakeImin, tmp_path: Path) -> None:
+    """Whoever could not be read, or whom no request can name, is done too, as one who failed."""
+    fake_imin.faults.add(Rule(Status(400), customer="customer-4"))
+    imin = AccountsSession(fake_imin.api_key, transport=fake_imin)
+    with Pending() as pending, Tally() as tally:
+        pending.add([*(f"customer-{n}" for n in range(1, 11)), ".."])
+        night = Night(imin, tmp_path / "accounts.db", tells_new=False, tally=tally)
+        asyncio.run(night.run(pending, concurrency=2))
+        assert (tally.total, tally.done, tally.failed) == (11, 11, 2)
+    assert (night.result.read, night.result.failed) == (9, 2)
 
 
 @pytest.mark.parametrize(

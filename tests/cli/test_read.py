@@ -147,13 +147,17 @@ def test_what_is_no_reply_has_failed(text: str) -> None:
 def test_a_terminal_wraps_long_values_by_itself() -> None:
     """No line end is put into a value, so that it can be copied whole out of a narrow terminal."""
     ours, theirs = os.openpty()
-    token, document = "t" * 200, reply(**{"imin:entitlementFilter": "t" * 200}).encode()
+    token, name = "t" * 200, "A name as long as this one does not fit a line"
+    items = [{**connected(), "seller": {"@type": "Organization", "@id": "s", "name": name}}]
+    document = reply(*items, **{"imin:entitlementFilter": token}).encode()
     command = [sys.executable, "-m", "imin_accounts.cli", "read", "-"]
     with open(ours, "rb", buffering=0) as screen, open(theirs, "rb", buffering=0) as terminal:
         subprocess.run(
             command, input=document, stdout=terminal, env={**os.environ, "COLUMNS": "40"}, check=True
         )
-        assert token.encode() in screen.read(4000)
+        shown = screen.read(4000).decode()
+    assert token in shown
+    assert f"{name}: connected" in shown
 
 
 def test_a_missing_file_is_wrong_usage() -> None:

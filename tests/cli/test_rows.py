@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imin_accounts import Failed, Fetched, IminError, NotFound, TransportError, from_jsonld
-from imin_accounts.cli.rows import COLUMNS, NAMES, Row, checked, columns_help, details, rows_of, time_text
+from imin_accounts.cli._failures import Failure
+from imin_accounts.cli.rows import (
+    COLUMNS,
+    NAMES,
+    Row,
+    checked,
+    columns_help,
+    details,
+    failure_in,
+    rows_of,
+    time_text,
+)
 from tests.canaries import BARCODE, CUSTOMER, EMAIL, FILTER, JWT, leaks
 from tests.cli.people import NOW, conflict, entitlement
 from tests.cli.rows import AT
@@ -180,6 +191,25 @@ def test_problems_of_the_whole_reply_count_for_the_first_row() -> None:
     found = rows(unconnected, unconnected, **{"imin:entitlementFilter": 7})
     assert [row["problems"] for row in found] == [1, 0]
     assert rows(**{"imin:entitlementFilter": 7})[0]["problems"] == 1
+
+
+@pytest.mark.parametrize("odd", [(0,), (1,), (0, 1)])
+def test_rows_tell_of_a_part_what_the_reply_tells(odd: tuple[int, ...]) -> None:
+    """What can't be read, and at which seller, where it is one account."""
+    items = [
+        {
+            "@type": "Account",
+            "seller": {**SELLER, "@id": f"{SELLER['@id']}{n}"},
+            "imin:matchingEmailExists": True,
+        }
+        | ({"dateLinked": 7} if n in odd else {})
+        for n in range(2)
+    ]
+    accounts = from_jsonld({"@type": "imin:Collection", "imin:item": items})
+    told = failure_in(rows_of(Fetched("1234", accounts), AT))
+    assert told == Failure.in_accounts("1234", accounts)
+    assert told is not None
+    assert (told.seller is None) == (len(odd) > 1)
 
 
 def test_what_stands_for_the_customer_stays_out() -> None:

@@ -110,3 +110,11 @@ def test_where_it_fits_it_is_a_table() -> None:
     assert max(map(len, printed(rows, 60))) <= 60
     assert not any("Customer: " in line for line in printed(rows, 60))
     assert any("Customer: customer-1" in line for line in printed(rows, 50))
+
+
+def test_a_title_stands_whole_above_rows_in_several_lines() -> None:
+    """The terminal folds it where it has to, and what one copies has no line end in it."""
+    to = Console(file=StringIO(), width=40)
+    print_table(to, (Column("Customer", is_id=True),), [(LONG,)], title=f"Of {LONG}", caption=f"In {LONG}")
+    assert isinstance(to.file, StringIO)
+    assert {f"Of {LONG}", f"Customer: {LONG}", f"In {LONG}"} <= {*to.file.getvalue().splitlines()}

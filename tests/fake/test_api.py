@@ -1,6 +1,7 @@
 """The three endpoints: who gets in, what is refused, and what imin's pages leave open."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -204,6 +205,16 @@ def test_a_request_shows_nobody_and_no_key() -> None:
     request = ApiRequest.read(Request(method="GET", url=url, headers={"X-Api-Key": "secret-key"}))
     assert (request.customer, request.key) == ("rosie", "secret-key")
     assert not any(secret in repr(request) for secret in ("rosie", SELLER, "secret-key", "book.imin.co"))
+
+
+@pytest.mark.parametrize("seconds", [1.5, 1e300])
+def test_time_passes_up_to_the_year_9900(seconds: float) -> None:
+    """So that what expires after that has an end in the calendar."""
+    fake = FakeImin(clock=lambda: datetime(9899, 12, 31, 23, 59, 59, tzinfo=UTC))
+    with pytest.raises(ValueError, match="the latest time is 9900-01-01"):
+        fake.advance(seconds)
+    fake.advance(1)
+    assert fake.now() == datetime(9900, 1, 1, tzinfo=UTC)
 
 
 async def test_reset_is_a_fresh_start() -> None:

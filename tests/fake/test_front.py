@@ -105,6 +105,13 @@ async def test_an_odd_query_is_no_error(visitor: Visitor, query: str, accept: st
     assert (await visitor.asks(f"/?{query}", Accept=accept))[0] == 200
 
 
+@pytest.mark.parametrize("after", ["x", "-1", "99999999999999999999", "", "\u0661"])
+async def test_after_no_number_of_customers_come_the_first(visitor: Visitor, after: str) -> None:
+    """Nobody is left out by what is no number, or too great to be one of customers."""
+    _, _, seen = await visitor.asks(f"/?after={after}")
+    assert seen["customers"][0]["id"] == "rosie"
+
+
 async def test_a_link_on_the_page_leads_to_the_seller(visitor: Visitor) -> None:
     """A click makes the connect link, which ends at the seller's page; the way back is to the page."""
     _, _, page = await visitor.asks(Accept=BROWSER)

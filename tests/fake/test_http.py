@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 import pytest
 
-from imin_accounts.fake import FakeImin, Undocumented
+from imin_accounts.fake import FakeImin, Rule, Stall, Undocumented
 from tests.fake.requests import BACK, SELLER, request, state, target, with_rosie
 
 FORM = "application/x-www-form-urlencoded"
@@ -249,6 +249,22 @@ async def test_it_listens_on_loopback_alone() -> None:
         assert urlsplit(base).hostname == "127.0.0.1"
     async with with_rosie().serve(host="::1") as base:
         assert urlsplit(base).hostname == "::1"
+
+
+async def test_who_hangs_up_is_not_waited_for() -> None:
+    """A request that is never answered ends with its connection: a long session keeps none of them."""
+    fake = with_rosie()
+    fake.faults.add(Rule(Stall()))
+    async with fake.serve() as base, asyncio.timeout(30):
+        before, asked = asyncio.all_tasks(), urlsplit(request(base=base).url)
+        _, writer = await asyncio.open_connection(asked.hostname, asked.port)
+        head = f"GET {asked.path} HTTP/1.1\r\nHost: {asked.netloc}\r\nX-Api-Key: test-key\r\n\r\n"
+        writer.write(head.encode())
+        while not fake.requests:
+            await asyncio.sleep(0)
+        writer.close()
+        while asyncio.all_tasks() - before:
+            await asyncio.sleep(0)
 
 
 async def test_it_can_be_served_again() -> None:

@@ -66,6 +66,17 @@ async def test_the_index_has_examples_that_work(client: Client) -> None:
         assert (f" -X {each['method']} " in f"{each['curl']} ") is (each["method"] != "GET")
 
 
+@pytest.mark.parametrize("id", ["", "a"])
+async def test_what_an_operation_is_said_to_take_it_takes(client: Client, id: str) -> None:
+    """An identifier has one character at least."""
+    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
+    _, index = await client.do("GET", "")
+    [takes] = [each["takes"] for each in index["operations"] if each["url"].endswith("/customers")]
+    body = {"id": id, "email": "ada@example.com"}
+    status, answer = await client.do("POST", "customers", body)
+    assert status == (204 if jsonschema.Draft202012Validator(takes).is_valid(body) else 400), answer
+
+
 async def test_people_are_added(client: Client) -> None:
     """A seller, a customer and a member, as ``FakeImin`` adds them."""
     assert await client.do("POST", "sellers", {"id": POOL, "name": "Pool", "same_as": ["https://x"]}) == (

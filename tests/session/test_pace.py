@@ -207,6 +207,26 @@ def test_what_a_refusal_shows(through: int, seconds: float, held: float, per_sec
     assert per_second < rate(seconds + 1) < rate(seconds + 3)
 
 
+@pytest.mark.parametrize(
+    ("through", "held", "doubled_after"),
+    [
+        pytest.param(25, 3.0, 30.0, id="shown by the hold"),
+        pytest.param(25, 1.0, 4.0, id="a hold of whole seconds that is short"),
+        pytest.param(4, 3.0, 4.0, id="too few came through"),
+    ],
+)
+def test_where_little_is_known_the_rate_is_soon_raised(
+    through: int, held: float, doubled_after: float
+) -> None:
+    """After 4 seconds it is doubled rather than after 30."""
+    rate = Rate()
+    for _ in range(through):
+        rate.count(0.0)
+    rate.pass_time(held)
+    rate.adapt(held, held)
+    assert rate(held + doubled_after) == pytest.approx(2 * rate(held))
+
+
 # --- Waiting --------------------------------------------------------------------------------------
 
 

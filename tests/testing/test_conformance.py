@@ -45,6 +45,13 @@ class NormalisesUrls(Good):
         return await super().send(attrs.evolve(request, url=request.url.replace("%2F", "/")), timeout=timeout)
 
 
+class DropsTheKey(Good):
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        return await super().send(
+            attrs.evolve(request, headers={"Accept": "application/json"}), timeout=timeout
+        )
+
+
 class CutsBodies(Good):
     async def send(self, request: Request, *, timeout: float) -> Response:
         response = await super().send(request, timeout=timeout)
@@ -197,12 +204,23 @@ class RefusesDots(Good):
         return await super().send(request, timeout=timeout)
 
 
+class IsStrict(Good):
+    """Takes no reply that RFC 9110 forbids: a 204 has no length."""
+
+    async def send(self, request: Request, *, timeout: float) -> Response:
+        response = await super().send(request, timeout=timeout)
+        if response.status == 204 and "content-length" in response.headers:
+            raise TransportError("malformed", maybe_sent=True)
+        return response
+
+
 GOOD = [
     AiohttpTransport,
     httpx_transport,
     Good,
     Plain,
     RefusesDots,
+    IsStrict,
     pytest.param(pyreqwest_transport, marks=needs_pyreqwest),
 ]
 
@@ -217,6 +235,7 @@ async def test_a_good_transport_passes(factory: Callable[[], Transport]) -> None
     ("factory", "promise"),
     [
         (NormalisesUrls, "The URL goes out byte for byte"),
+        (DropsTheKey, "each header once, as given. But X-Api-Key did not arrive"),
         (KeepsCookies, "Cookies are not kept"),
         (CutsBodies, "The reply is read whole"),
         (KeepsHeaderCase, "The reply is read whole"),

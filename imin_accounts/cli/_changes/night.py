@@ -65,7 +65,8 @@ class Night:
         self._tells_new = tells_new
         self._tally = tally
         self._watched = Watched(imin)
-        self._told = set[str]()  # whose lines are written, and who are not done with yet
+        self._told = set[str]()  # whose changes are written, and who are not done with yet
+        self._failed = set[str]()  # the same of those who could not be read
         self.result = Result()
         self.changed = 0
 
@@ -102,7 +103,8 @@ class Night:
             failure = self._watched.in_part.pop(customer, None)
             if done.add_new(customer):
                 self.result.add_read(failure)
-                self._tally.count(failed=False)
+                self._tally.count(failed=customer in self._failed)
+            self._failed.discard(customer)
             if customer in self._told:
                 self._told.discard(customer)
                 self.changed += changed.add_new(customer)
@@ -148,6 +150,7 @@ class Night:
         else:
             self.result.add(update)
             self.result.read -= 1
+            self._failed.add(update.customer)
             write([failed_line(update)])
 
 
