@@ -51,7 +51,7 @@ def test_the_core_needs_five_packages_at_most() -> None:
 
 def test_the_core_stays_small() -> None:
     """The limit is what it takes today and a little: whoever raises it says why in the commit."""
-    assert sum(sizes().values()) <= 5_800
+    assert sum(sizes().values()) <= 5_850
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,10 @@ class Due:
         self._forgotten: set[str] | None = None  # during a claim, which may yet bring them
         self._nap: asyncio.Timeout | None = None
 
+    def holds(self, read: Read) -> bool:
+        """Whether it has not come to its end yet."""
+        return self.reads.get(read.claim.customer) is read
+
     def look_again(self) -> None:
         """There may be somebody to claim, or an end."""
         self._may_be_more = True

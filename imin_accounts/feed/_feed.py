@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -24,7 +24,9 @@ from imin_accounts.errors import (
     WrongCustomer,
 )
 from imin_accounts.feed._due import Due, Read
-from imin_accounts.feed._snapshots import Claim, Snapshot, Snapshots, compared, loaded
+from imin_accounts.feed._finishing import Finisher
+from imin_accounts.feed._replies import Replies
+from imin_accounts.feed._snapshots import Snapshot, Snapshots, compared, loaded
 from imin_accounts.feed._whole import answered, to_its_end
 from imin_accounts.models import SellerAccounts
 from imin_accounts.results import Failed, Fetched
@@ -105,28 +107,22 @@ class ChangeFeed:
         session.get_many((), concurrency=concurrency, timeout=timeout)  # which checks both
         if isinstance(poll, bool) or not isinstance(poll, int | float) or not 0 < poll < float("inf"):
             raise InvalidRequest("poll must be a positive, finite number of seconds")
-        self._session = session
         self._snapshots = snapshots
         self._concurrency = concurrency
         self._retry = retry
-        self._timeout = timeout
         self._random = runtime.random
         self._due = Due(snapshots, runtime, batch=concurrency, poll=poll, pause=self._pause)
+        self._replies = Replies(session, self._due, concurrency=concurrency, timeout=timeout)
+        self._finisher = Finisher(snapshots, self._due)
         self._is_open: bool | None = None  # not yet
         self._current: _Updates | None = None
         self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._step: asyncio.Timeout | None = None  # what a consumer waits in: it ends when the feed closes
         self._step_is_over = asyncio.Event()
-        self._reading: AbstractAsyncContextManager[AsyncIterator[Fetched | Failed]] | None = None
-        self._outcomes: AsyncIterator[Fetched | Failed] | None = None
-        self._coming: asyncio.Task[Fetched | Failed | None] | None = None
         self._delivered: _Delivery | None = None
         self._found: list[_Delivery] = []
         self._kept = deque[_Delivery]()
-        self._done: list[tuple[Claim, bytes | None]] = []
-        self._dropped: list[Claim] = []
-        self._finisher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         if self._is_open is not None:
@@ -256,7 +252,7 @@ class ChangeFeed:
         self._check_open()
         await answered(self._snapshots.forget(customer))
         if (waiting := self._due.forget(customer)) is not None:
-            self._drop(waiting)
+            self._finisher.give_back(waiting)
 
     # --- Updates ----------------------------------------------------------------------------------
 
@@ -312,10 +308,9 @@ class ChangeFeed:
 
     async def _put_back(self) -> None:
         """The consumer is not done with what it has: to wait behind everybody else, also after a restart."""
-        if self._finisher is not None:
-            await asyncio.shield(self._finisher)
+        await self._finisher.has_committed()
         if (delivered := self._delivered) is not None:
-            if self._is_claimed(delivered.read):
+            if self._due.holds(delivered.read):
                 await answered(self._snapshots.postpone([delivered.read.claim]))
                 self._due.end([delivered.read.claim])
             self._delivered = None
@@ -323,34 +318,30 @@ class ChangeFeed:
     async def _acknowledge(self) -> None:
         """The consumer is done with what it has: the snapshot moves on, before anything else is delivered."""
         if (delivered := self._delivered) is not None:
-            self._finish(delivered.read, delivered.snapshot)
-            while self._finisher is not None and self._is_claimed(delivered.read):
-                await asyncio.shield(self._finisher)
+            self._finisher.finish(delivered.read, delivered.snapshot)
+            await self._finisher.has_committed()
             self._delivered = None
             if (error := self._due.error) is not None:
                 self._kept.appendleft(delivered)
                 await to_its_end(self._stop())
                 raise error
 
-    def _is_claimed(self, read: Read) -> bool:
-        return self._due.reads.get(read.claim.customer) is read
-
     def _next_kept(self) -> _Delivery | None:
         while self._kept:
             delivery = self._kept.popleft()
             if not delivery.read.is_forgotten:
                 return delivery
-            self._drop(delivery.read)
+            self._finisher.give_back(delivery.read)
         return None
 
     async def _read(self) -> None:
         """Take the replies that there are, one at least, and keep those that are to be delivered."""
         try:
-            while (outcome := await self._outcome(wait=not self._found)) is not None:
+            while (outcome := await self._replies.next(wait=not self._found)) is not None:
                 if (delivery := self._judged(outcome)) is not None:
                     self._found.append(delivery)
-                if len(self._done) > 4 * self._concurrency and self._finisher is not None:
-                    await asyncio.shield(self._finisher)
+                if self._finisher.waiting > 4 * self._concurrency:
+                    await self._finisher.has_committed()
             await to_its_end(self._keep_found())
         except asyncio.CancelledError:
             raise
@@ -364,33 +355,12 @@ class ChangeFeed:
         self._kept += self._found
         self._found.clear()
 
-    async def _outcome(self, *, wait: bool) -> Fetched | Failed | None:
-        """The next outcome; None where there is none, at all or yet."""
-        if self._outcomes is None:
-            self._reading = self._session.get_many(
-                self._due.customers(), concurrency=self._concurrency, timeout=self._timeout
-            )
-            self._outcomes = await self._reading.__aenter__()
-        if self._coming is None:
-            self._coming = asyncio.create_task(_next_of(self._outcomes))
-        if wait:
-            await asyncio.wait({self._coming})
-        else:
-            await asyncio.sleep(0)
-        if not self._coming.done() or not (wait or self._coming.exception() is None):
-            return None
-        coming, self._coming = self._coming, None
-        outcome = coming.result()
-        if outcome is None and wait:
-            raise StopAsyncIteration
-        return outcome
-
     # --- What a read comes to ---------------------------------------------------------------------
 
     def _judged(self, outcome: Fetched | Failed) -> _Delivery | None:
         read = self._due.reads[outcome.customer]
         if read.is_forgotten:
-            self._drop(read)
+            self._finisher.give_back(read)
             return None
         try:
             before, kept = loaded(read.claim)
@@ -413,7 +383,7 @@ class ChangeFeed:
         if news and not (before is None and read.claim.baseline):
             reply = orjson.dumps(to_jsonld(outcome.accounts))
             return _Delivery(read, Update(outcome.customer, outcome.accounts, news), text, reply)
-        self._finish(read, text)
+        self._finisher.finish(read, text)
         return None
 
     def _failed(self, read: Read, failed: Failed) -> _Delivery | None:
@@ -431,53 +401,13 @@ class ChangeFeed:
     def _pause(self, times: int) -> float:
         return self._random() * min(self._retry.maximum, self._retry.base * 2.0 ** min(times - 1, 64))
 
-    def _finish(self, read: Read, snapshot: bytes | None) -> None:
-        """Have it committed: together with what else is finished until then."""
-        self._done.append((read.claim, snapshot))
-        self._go_on_finishing()
-
-    def _drop(self, read: Read) -> None:
-        """Give back who was forgotten: if there is a note of them by now, it is another one, and waits."""
-        self._dropped.append(read.claim)
-        self._go_on_finishing()
-
-    def _go_on_finishing(self) -> None:
-        if self._finisher is None:
-            self._finisher = asyncio.create_task(self._finish_all())
-
-    async def _finish_all(self) -> None:
-        try:
-            while self._done or self._dropped:
-                batch, self._done = self._done, []
-                dropped, self._dropped = self._dropped, []
-                if dropped:
-                    await answered(self._snapshots.release(dropped))
-                if batch:
-                    await answered(self._snapshots.finish(batch))
-                self._due.end([*dropped, *(claim for claim, _ in batch)])
-        except Exception as error:  # noqa: BLE001 - raised to the consumer
-            self._due.error = error
-            self._due.look_again()
-        finally:
-            self._finisher = None
-
     async def _stop(self) -> None:
         """Read no further; who was not finished waits again."""
-        reading, self._reading, self._outcomes = self._reading, None, None
-        coming, self._coming = self._coming, None
-        if coming is not None:
-            coming.cancel()
-            await asyncio.wait({coming})
-            if not coming.cancelled():
-                coming.exception()  # looked at
         try:
-            if reading is not None:
-                await reading.__aexit__(None, None, None)
+            await self._replies.stop()
         finally:
-            if self._finisher is not None:
-                await self._finisher
-            self._done.clear()
-            self._dropped.clear()
+            await self._finisher.has_committed()
+            self._finisher.clear()
             self._found.clear()
             kept = {each.read.claim.customer: each.read for each in self._kept}
             claims = [each for each in self._due.clear() if each.customer not in kept]
@@ -498,10 +428,6 @@ class _Updates:
 
     async def __anext__(self) -> Update | Failed:
         return await self._step(self)
-
-
-async def _next_of(outcomes: AsyncIterator[Fetched | Failed]) -> Fetched | Failed | None:
-    return await anext(outcomes, None)
 
 
 def _check_customer(customer: str) -> None:
