@@ -31,6 +31,8 @@ from tests.paths import ROOT
 
 SECONDS = 25.0  # of tests for a mutant, as long as they took unbroken
 NOT_RUN = ("tests/browser", "tests/docs", "tests/examples", "tests/proofs")
+READING = ["tests/test_exported_names.py"]
+"""Tests that look at what modules define, such as defaults, and run none of their lines."""
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.txt"
 OPPOSITES: dict[type[ast.AST], type[ast.AST]] = {
     ast.Eq: ast.NotEq,
@@ -211,7 +213,7 @@ class Tests:
         """The tests to run, as pytest names them, those first that run the fewest lines.
 
         What runs when a module is imported, such as a class's fields, concerns all who use the module: those
-        first who run the most of it.
+        first who run the most of it, and those who only look. (Of a default's line nobody knows who runs it.)
         """
         chosen, spent = list[str](), 0.0
         place = mutant.file, mutant.start[0]
@@ -223,7 +225,9 @@ class Tests:
                 spent += self.seconds[test]
                 module, _, name = test.rpartition(".")
                 chosen.append(f"{module.replace('.', '/')}.py::{name}")
-        return chosen or self._by_name(mutant)
+        if place not in self.at_import and chosen:
+            return chosen
+        return [*(chosen or self._by_name(mutant)), *READING]
 
     def _by_name(self, mutant: Mutant) -> list[str]:
         """Code that runs in processes only: the tests of the module of that name, else of its room."""
