@@ -104,10 +104,19 @@ def test_no_date_leaves_the_calendar(dates: tuple[str, ...]) -> None:
     assert set(copy_of(dates)).isdisjoint(dates)
 
 
-def test_dates_move_by_less_where_there_is_no_room() -> None:
-    """With the first day of all and the last but one: by the one day that there is."""
+@pytest.mark.parametrize(
+    ("dates", "moved"),
+    [
+        (("0001-01-01", "9999-12-30"), ["0001-01-02", "9999-12-31"]),
+        (("0001-01-02", "9999-12-31"), ["0001-01-01", "9999-12-30"]),
+        (("0001-01-01", "9999-12-01"), ["0001-01-31", "9999-12-31"]),
+        (("0001-01-31", "9999-12-31"), ["0001-01-01", "9999-12-01"]),
+    ],
+)
+def test_dates_move_as_far_as_there_is_room(dates: tuple[str, ...], moved: list[str]) -> None:
+    """By 30 days where there are so many before or after them, else by the one that there is."""
     for _ in range(5):
-        assert copy_of(("0001-01-01", "9999-12-30")) == ["0001-01-02", "9999-12-31"]
+        assert copy_of(dates) == moved
 
 
 @pytest.mark.parametrize("odd", ["2021-02-30", "2021-13-01T00:00:00Z", "0000-01-01"])
