@@ -381,5 +381,5 @@ def figures(session: nox.Session) -> None:
 @nox.session(python=FIRST, tags=["mutation"])
 def mutation(session: nox.Session) -> None:
     """A sample of small breakages, and whether tests fall: half an hour, by itself."""
-    _install(session, extras="parquet,pyreqwest,test")
+    _install(session, "contract", extras="parquet,pyreqwest,test")
     session.run("python", "-m", "tests.mutants", *session.posargs)
