@@ -109,6 +109,9 @@ def _with_members(node: Any, change: MembersChanged) -> Any:
     """The node that reads as before but for the members; ``id`` and ``type`` may have been spelled so."""
     spelled = {"@id": "id", "@type": "type"}
     gone = {*change.was, *(spelled[key] for key in change.was if key in spelled)}
+    fields = (field for field in attrs.fields(type(node)) if gone.intersection(field.metadata["keys"]))
+    told = {field.name: field.default for field in fields if field.default is not attrs.NOTHING}
+    node = attrs.evolve(node, **told)  # a connected account that says nothing more is still written as one
     document = {key: each for key, each in to_jsonld(node).items() if key not in gone} | dict(change.now)
     if isinstance(node, SellerAccounts):
         return from_jsonld(document)
