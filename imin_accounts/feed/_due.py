@@ -58,7 +58,6 @@ class Due:
         self.error: Exception | None = None
         self._ready = deque[Read]()
         self._again: list[tuple[float, int, Read]] = []  # a heap, by when they have waited long enough
-        self._failing = 0  # of them, those whose read failed
         self._order = count()
         self._may_be_more = True
         self._forgotten: set[str] | None = None  # during a claim, which may yet bring them
@@ -80,7 +79,6 @@ class Due:
     def put_off(self, read: Read, seconds: float) -> None:
         """Read somebody once more, after so many seconds."""
         heapq.heappush(self._again, (self._clock() + seconds, next(self._order), read))
-        self._failing += read.tries > 0
         self._wake()
 
     def forget(self, customer: str) -> Read | None:
@@ -95,7 +93,6 @@ class Due:
             if each is read:
                 del self._again[place]
                 heapq.heapify(self._again)
-                self._failing -= read.tries > 0
                 return read
         return None
 
@@ -112,7 +109,6 @@ class Due:
         self.reads.clear()
         self._ready.clear()
         self._again.clear()
-        self._failing = 0
         self._may_be_more = True
         self.error = None
         return claims
@@ -121,12 +117,10 @@ class Due:
         """Everybody to read, in turn."""
         while self.error is None:
             while self._again and self._again[0][0] <= self._clock():
-                read = heapq.heappop(self._again)[-1]
-                self._failing -= read.tries > 0
-                self._ready.append(read)
+                self._ready.append(heapq.heappop(self._again)[-1])
             if self._ready:
                 yield self._ready.popleft().claim.customer
-            elif self._may_be_more and self._failing < 4 * self._batch:
+            elif self._may_be_more and self._failing() < 4 * self._batch:
                 self._may_be_more = False
                 await to_its_end(self._claim())
             elif self.ends and not self.reads and not self._may_be_more:
@@ -134,6 +128,9 @@ class Due:
             else:
                 await self._rest()
         raise self.error
+
+    def _failing(self) -> int:
+        return sum(read.tries > 0 for _, _, read in self._again)
 
     async def _claim(self) -> None:
         self._forgotten = forgotten = set[str]()

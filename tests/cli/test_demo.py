@@ -19,6 +19,7 @@ def test_the_demo_lists_connects_and_disconnects() -> None:
     states = [line.split()[-1] for line in ran.out.splitlines() if "Brook Street Pool  " in line]
     assert states == ["unconnected", "connected", "unconnected"]
     assert ran.out.count("Acme Leisure Centre") == ran.out.count("Castle Climbing") == 3
+    assert "shows the seller's page: “" in ran.out
     assert "is sent back (303) to https://broker.example/connected" in ran.out
 
 

@@ -280,6 +280,16 @@ def test_under_nohup_it_outlives_the_terminal() -> None:
     assert end(process).code == 0
 
 
+def test_it_says_what_is_asked_and_answered_and_when() -> None:
+    """A line each, on standard error."""
+    process = start("http://127.0.0.1:1", "emulator", "--port", "0", "--verbose")
+    assert process.stdout is not None
+    base = process.stdout.readline().split(" at ")[1].split()[0]
+    request_accounts(base, "rosie")
+    process.terminate()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d GET .+ 200\b.*\n", end(process).err)
+
+
 def test_it_sends_a_redacted_reply(tmp_path: Path) -> None:
     """To the customer whom the start names, as it stands in the file; kept with the state."""
     saved, state = tmp_path / "redacted.json", tmp_path / "state.json"

@@ -3,6 +3,7 @@
 import os
 import select
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ def test_what_was_done_is_told_by_the_exit_code(
     ran = run_in_shell(imin_server, f"{DISCONNECT} {streams}", folder=tmp_path)
     assert (ran.code, ran.err) == (6, said)
     assert not fake_imin.disconnect("rosie", ACME)
+
+
+def test_a_message_is_out_before_anything_can_happen_to_the_process() -> None:
+    """A warning of Python's, say, which flushes nothing by itself."""
+    code = (
+        "import os, sys; from imin_accounts.cli._streams import guard; guard();"
+        "print('to note', file=sys.stderr); print('a result'); os._exit(0)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ran.stderr, ran.stdout) == ("to note\n", "")
 
 
 def test_a_pipe_that_nobody_reads(imin_server: str, fake_imin: FakeImin) -> None:

@@ -23,6 +23,7 @@ from imin_accounts.fake import (
     Rule,
     Stall,
     Status,
+    add_people,
     add_rosie,
 )
 from imin_accounts.fake._faults import Fate
@@ -235,6 +236,28 @@ async def test_a_drifted_reply_is_still_read(drift: Drift, noticed: bool) -> Non
     assert account.evidence_requests[0].expires is not None
     assert account.access_pass is not None
     assert (accounts.drift() != {}) is noticed
+
+
+async def test_sibling_spellings_are_those_of_the_sister_api() -> None:
+    """A logo is its address alone, and an array of one is that one."""
+    fake = FakeImin(seed=1)
+    fake.add_seller(SELLER, name="Acme", logo="https://acme.example/logo.png")
+    fake.add_customer("rosie", email="rosie@example.com")
+    fake.connect("rosie", SELLER, entitlements=[{"@type": "Entitlement", "@id": "urn:1"}])
+    fake.faults.add(Rule(Drifted(Drift.SIBLING_SPELLINGS)))
+    [item] = json.loads((await ask(fake)).body)["imin:item"]
+    assert item["seller"]["logo"] == "https://acme.example/logo.png"
+    assert item["entitlement"] == {"type": "Entitlement", "id": "urn:1"}
+
+
+async def test_bad_values_come_to_every_item() -> None:
+    """However many there are."""
+    fake = FakeImin(seed=1)
+    add_people(fake, sellers=7, customers=1)
+    fake.faults.add(Rule(Drifted(Drift.BAD_VALUES)))
+    accounts = from_jsonld((await ask(fake, customer=next(iter(fake.population.people)))).body)
+    assert len(accounts) == 7
+    assert all(each.problems for each in accounts)
 
 
 async def test_bad_values_cost_only_their_own_items() -> None:

@@ -131,7 +131,7 @@ async def test_a_receiver_that_never_answers_delays_nobody_else() -> None:
 async def test_a_receiver_in_trouble_is_told_once_in_the_log() -> None:
     """When it begins and when it ends, without the address or the customer."""
     fake, log = crowd(), LogOf("imin_accounts.fake._notifier")
-    async with notifying(fake, 500, 500, 404):
+    async with notifying(fake, 500, 500, 404, 200):
         for each in "abcde":
             fake.disconnect(each, SELLER)
         said = [await log.lines.get() for _ in range(3)]

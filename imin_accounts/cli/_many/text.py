@@ -104,7 +104,7 @@ def lines_of(path: Path, text: io.TextIOWrapper, begun: Begun) -> Iterator[str]:
     for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):  # "12\n" is "1\0 2\0 \n\0", or "\0 1 \0 2 \0\n"
         # A high byte of another script than the Latin one is a small number: 4 in Cyrillic.
         high = set(start[place::2])
-        if start[-1:] in high and len(start) % 2 == 1 - place and high <= _CONTROLS:
+        if start[-1:] in high and len(start) % 2 == 1 - place and _CONTROLS.issuperset(high):
             looks_like = looks_like or name
     if looks_like is not None:
         raise CannotRead(path, f"it is not {text.encoding}; it looks like --encoding {looks_like}")

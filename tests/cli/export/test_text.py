@@ -84,6 +84,16 @@ def test_a_long_name_costs_no_longer_than_it_is() -> None:
         assert len(Csv().write(customer_rows(name=name))) > 2 * 10**6
 
 
+def test_a_cell_may_be_longer_than_a_reader_takes_by_itself() -> None:
+    """Python's own limit is for the whole process, and some other code may have set it."""
+    rows = customer_rows(name="a" * 200_000)
+    before = csv.field_size_limit(131_072)
+    try:
+        assert read(Csv(), Csv.header + Csv().write(rows)) == rows
+    finally:
+        csv.field_size_limit(before)
+
+
 @pytest.mark.parametrize("name", ["Acme", "1=1", "a-b", "x@y", "Acme, Ltd", "a; b", "O'Neill"])
 def test_other_text_stands_as_it_is(name: str) -> None:
     """Only where a cell may begin matters."""

@@ -53,6 +53,13 @@ def test_a_url_stays_one_of_its_kind(url: str, pattern: str) -> None:
     assert (ConnectAction(target=copy).url is None) == (ConnectAction(target=url).url is None)
 
 
+def test_a_word_keeps_the_kind_of_each_character() -> None:
+    """Small and capital letters, and digits; a number begins with none that is 0."""
+    assert re.fullmatch(
+        "[A-Z][a-z]{4} [a-z]{9} [1-9][0-9]{4} [a-z][0-9][a-z]{2}", text("Rosie swimmings 47110 b4rn")
+    )
+
+
 def test_a_text_of_signs_only_is_replaced_by_signs() -> None:
     """A token may be one; up to three are punctuation, and stay."""
     copies = {text("#!%&/()=?") for _ in range(20)}

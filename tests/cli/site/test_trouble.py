@@ -49,6 +49,8 @@ async def test_slow() -> None:
     [
         pytest.param(30, "30", "try again in 30 seconds", id="in a while"),
         pytest.param(0, "0", "try again in a second", id="at once"),
+        pytest.param(1, "1", "try again in a second", id="in a second"),
+        pytest.param(2, "2", "try again in 2 seconds", id="in two"),
         pytest.param(None, None, "try again in a minute", id="not said"),
     ],
 )
