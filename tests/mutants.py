@@ -210,31 +210,34 @@ class Tests:
         return cls(by_line, most, at_import, seconds)
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests to run, as pytest names them, those first that run the fewest lines.
+        """The tests to run, as pytest names them: its module's own, its room's, then those that run few lines.
 
         What runs when a module is imported, such as a class's fields, concerns all who use the module: those
         first who run the most of it, and those who only look. (Of a default's line nobody knows who runs it.)
         """
-        chosen, spent = list[str](), 0.0
         place = mutant.file, mutant.start[0]
         tests = self.by_line.get(place, [])
         if place in self.at_import:
             tests = [*dict.fromkeys([*self.by_file.get(mutant.file, []), *tests])]
-        for test in tests:
+        near = [".".join(path.with_suffix("").parts) for path in mirrored(mutant.file)]
+        chosen, spent = list[str](), 0.0
+        for test in sorted(tests, key=lambda test: [not test.startswith(f"{name}.") for name in near]):
             if len(chosen) < 5 or spent + self.seconds[test] <= SECONDS:  # on a busy machine all take long
                 spent += self.seconds[test]
                 module, _, name = test.rpartition(".")
                 chosen.append(f"{module.replace('.', '/')}.py::{name}")
         if place not in self.at_import and chosen:
             return chosen
-        return [*(chosen or self._by_name(mutant)), *READING]
+        # What only processes run, nobody was seen to run.
+        chosen = chosen or [str(next(path for path in mirrored(mutant.file) if (ROOT / path).exists()))]
+        return [*chosen, *READING]
 
-    def _by_name(self, mutant: Mutant) -> list[str]:
-        """Code that runs in processes only: the tests of the module of that name, else of its room."""
-        path = Path("tests", *Path(mutant.file).with_suffix("").parts[1:])
-        own = path.with_name(f"test_{path.name.strip('_')}.py")
-        near = [own, *(path.parents[:-1])]
-        return [str(next(place for place in near if (ROOT / place).exists()))]
+
+def mirrored(file: str) -> tuple[Path, Path]:
+    """Where the tests of a module and of its room are: their tree mirrors the package's."""
+    *rooms, name = (part.strip("_") for part in Path(file).with_suffix("").parts[1:])
+    room = Path("tests", *rooms)
+    return room / f"test_{name}.py", room
 
 
 def survives(mutant: Mutant, tests: list[str], copy: Path) -> bool:
