@@ -210,7 +210,7 @@ class Tests:
         return cls(by_line, most, at_import, seconds)
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests to run, as pytest names them: its module's own, its room's, then those that run few lines.
+        """The tests to run, as pytest names them: its module's, its room's, then those that run few lines.
 
         What runs when a module is imported, such as a class's fields, concerns all who use the module: those
         first who run the most of it, and those who only look. (Of a default's line nobody knows who runs it.)

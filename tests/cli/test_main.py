@@ -191,3 +191,11 @@ def test_the_advice_is_for_the_command_line(command: list[str]) -> None:
     assert ran.code == 2
     assert "--insecure-http" in told
     assert "insecure_http" not in told
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_an_address_without_tls_may_be_let(where: str) -> None:
+    """By an option of its own, before or after the command's name: then the request is tried."""
+    options = ["--insecure-http", "--timeout", "0.02", "--base-url", "http://192.0.2.1:9"]
+    arguments = [*options, "accounts", "1"] if where == "before" else ["accounts", *options, "1"]
+    assert run(*arguments, env={"IMIN_API_KEY": "test-key"}).code == 5

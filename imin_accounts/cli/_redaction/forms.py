@@ -107,8 +107,8 @@ class Forms:
     def _days(self) -> int:
         """By how many days every date moves: so that none leaves the calendar, if that can be."""
         days = [day for text in self._texts if (day := _day(text)) is not None]
-        back = min(days, default=_LAST_DAY) - 1
-        ahead = _LAST_DAY - max(days, default=1)
+        back = min(days) - 1
+        ahead = _LAST_DAY - max(days)
         for least in (30, 1):
             steps = [*range(-min(back, _MOST_DAYS), 1 - least), *range(least, min(ahead, _MOST_DAYS) + 1)]
             if steps:
