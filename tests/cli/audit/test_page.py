@@ -175,6 +175,8 @@ def test_the_figures_are_named_as_in_json() -> None:
         pytest.param("donaudampfschifffahrtsgesellschaft", 0, id="long word"),
         pytest.param("https://id.example.com/organizers/1", 5, id="URL"),
         pytest.param("somebody.long@mail.example.com", 4, id="address"),
+        pytest.param("a" * 22 + "/b", 0, id="24 characters"),
+        pytest.param("a" * 23 + "/b", 1, id="25 characters"),
     ],
 )
 def test_no_word_is_broken(text: str, seams: int) -> None:
