@@ -349,6 +349,7 @@ def test_a_clock_that_is_wrong(ahead: timedelta, code: int, status: str, words: 
         ran = diagnose(f"http://127.0.0.1:{server.port}")
     assert (ran.code, ran.statuses) == (code, {"clock": status})
     assert words in ran.check("clock")["text"]
+    assert ran.check("clock")["seconds_ahead"] == round(ran.check("clock")["seconds_ahead"], 1)
     assert "NTP" in ran.check("clock")["advice"]
 
 

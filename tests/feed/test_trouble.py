@@ -7,8 +7,14 @@ from typing import Any
 import attrs
 import pytest
 
-from imin_accounts import AccountsSession, InvalidRequest, SessionStateError, SnapshotsError
-from imin_accounts.fake import FakeImin
+from imin_accounts import (
+    AccountsSession,
+    InvalidRequest,
+    RetryPolicy,
+    SessionStateError,
+    SnapshotsError,
+)
+from imin_accounts.fake import FakeImin, Rule, Status
 from imin_accounts.feed import ChangeFeed, Claim, SqliteSnapshots
 from imin_accounts.transports import Request, Response
 from tests.feed.imin import SELLER, HeldImin, feeding, impatient, session, told
@@ -81,6 +87,24 @@ async def test_what_can_not_be_finished_is_told_at_once(imin: HeldImin) -> None:
         async with asyncio.timeout(20):
             with pytest.raises(SnapshotsError):
                 await told(feed)
+
+
+async def test_who_is_to_be_read_again_soon_is_not_kept_waiting(imin: HeldImin) -> None:
+    """Though the feed had begun to wait, until the next look for notes, when the read failed."""
+    imin.fake.faults.add(Rule(Status(500), nth=1))
+    imin.open.clear()
+    soon = RetryPolicy(attempts=2, base=0.01, maximum=0.01)
+    async with (
+        session(imin) as opened,
+        ChangeFeed(opened, SqliteSnapshots(":memory:"), poll=600.0, retry=soon) as feed,
+    ):
+        await feed.note("abc")
+        reading = asyncio.ensure_future(told(feed))
+        for _ in range(2000):  # a thread has to come in between
+            await asyncio.sleep(0)
+        imin.open.set()
+        async with asyncio.timeout(20):
+            assert await reading == [("abc", NEW)]
 
 
 async def test_a_timeout_of_the_snapshots_is_theirs(imin: HeldImin) -> None:

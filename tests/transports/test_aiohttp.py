@@ -111,6 +111,16 @@ async def test_discard_idle_spares_requests_under_way() -> None:
         assert transport._retired == set()
 
 
+async def test_a_body_as_long_as_may_be_comes_in_pieces() -> None:
+    """It is taken to its last byte."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (size := 2**20)
+    async with (
+        Playback(Reply(head + bytes(size))) as server,
+        AiohttpTransport(max_body=size) as transport,
+    ):
+        assert len((await transport.send(ask(server.origin), timeout=20)).body) == size
+
+
 ELEVEN = b"x" * 11
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\nb\r\n" + ELEVEN + b"\r\n0\r\n\r\n"
 

@@ -45,6 +45,14 @@ def test_it_says_everything_in_one_line() -> None:
     assert display.texts == ["2,000 of 10,000, 200/s, 3 failed, 1 held back, 0:40 left"]
 
 
+def test_before_any_time_has_passed_there_is_no_rate() -> None:
+    """Nor a time that is left."""
+    tally = Tally(display=RecordingDisplay(), clock=ManualClock())
+    tally.start(10)
+    tally.count(failed=False)
+    assert tally.text() == "1 of 10, 0/s"
+
+
 def test_a_log_gets_a_line_now_and_then() -> None:
     """Not one for each customer, but one at the end of a job that had any."""
     clock, display = ManualClock(), RecordingDisplay()

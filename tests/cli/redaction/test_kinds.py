@@ -260,8 +260,8 @@ def test_what_belongs_together_still_does() -> None:
 
 
 def test_thousands_of_numbers_stay_apart() -> None:
-    """Identifiers of four digits that fill half of all there are, and all of two."""
-    numbers = [str(each) for each in (*range(1000, 6000), *range(10, 100))]
+    """Identifiers of four digits that fill half of all there are, and all of three and of two."""
+    numbers = [str(each) for each in (*range(1000, 6000), *range(100, 1000), *range(10, 100))]
     copy = copy_of(numbers)
     assert len(set(copy)) == len(numbers)
     assert {*copy[:5000]}.isdisjoint(numbers)
