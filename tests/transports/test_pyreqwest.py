@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import anyio
+import attrs
 import pytest
 import trustme
 
@@ -468,6 +469,22 @@ async def test_a_host_that_does_not_answer_was_not_sent_anything(fresh: bool) ->
             for url in (origin, peer.origin):
                 _, maybe_sent = await failure(transport.send(ask(url, fresh=fresh), timeout=1))
                 assert maybe_sent is False
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (DROP, "dropped"),
+        (attrs.evolve(HALF, ends=True), "dropped"),
+        (Reply(b"what?\r\n\r\n"), "malformed"),
+        (Reply(b"HTTP/1.1 999999 OK\r\n\r\n"), "malformed"),
+    ],
+    ids=["nothing", "half", "no HTTP", "no status"],
+)
+async def test_why_there_is_no_reply(reply: Reply, reason: str) -> None:
+    """The connection was closed, or something else than HTTP came."""
+    async with Playback(reply) as server, PyreqwestTransport() as transport:
+        assert await failure(transport.send(ask(server.origin), timeout=20)) == (reason, True)
 
 
 async def test_an_attempt_ends_by_itself() -> None:
