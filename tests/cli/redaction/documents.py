@@ -20,21 +20,25 @@ def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def shape(value: Any, data: Container[str]) -> Any:
-    """What has to stay: keys, but for those that are data, types, lengths.
+def changed_shape(one: Any, copy: Any, data: Container[str], path: str = "$") -> Iterator[str]:
+    """Where a copy differs in what has to stay: keys, but for those that are data, types, lengths.
+
+    Whether a key is data is asked of the document's own: of it alone it has to be so.
 
     Args:
         data: Texts that stand in the document as values.
     """
-    if isinstance(value, dict):
-        return [(_shape_of_key(key, data), shape(each, data)) for key, each in value.items()]
-    if isinstance(value, list):
-        return [shape(each, data) for each in value]
-    return (type(value), len(value)) if isinstance(value, str) else type(value)
-
-
-def _shape_of_key(key: str, data: Container[str]) -> str | int:
-    return len(key) if key in data or _DATA_AS_KEY.search(key) else key
+    if type(one) is not type(copy) or (isinstance(one, str | dict | list) and len(one) != len(copy)):
+        yield path
+    elif isinstance(one, dict):
+        for (key, value), (other, its) in zip(one.items(), copy.items(), strict=True):
+            is_data = key in data or _DATA_AS_KEY.search(key) is not None
+            if len(key) != len(other) or (key != other and not is_data):
+                yield f"{path}: {key!r}"
+            yield from changed_shape(value, its, data, f"{path}.{key}")
+    elif isinstance(one, list):
+        for number, (value, its) in enumerate(zip(one, copy, strict=True)):
+            yield from changed_shape(value, its, data, f"{path}[{number}]")
 
 
 def secrets(document: Any) -> set[str]:
