@@ -217,7 +217,8 @@ class Tests:
         """
         place = mutant.file, mutant.start[0]
         tests = self.by_line.get(place, [])
-        if place in self.at_import:
+        is_seen = place not in self.at_import and bool(tests)
+        if not is_seen:
             tests = [*dict.fromkeys([*self.by_file.get(mutant.file, []), *tests])]
         near = [".".join(path.with_suffix("").parts) for path in mirrored(mutant.file)]
         chosen, spent = list[str](), 0.0
@@ -226,11 +227,10 @@ class Tests:
                 spent += self.seconds[test]
                 module, _, name = test.rpartition(".")
                 chosen.append(f"{module.replace('.', '/')}.py::{name}")
-        if place not in self.at_import and chosen:
-            return chosen
-        # What only processes run, nobody was seen to run.
-        chosen = chosen or [str(next(path for path in mirrored(mutant.file) if (ROOT / path).exists()))]
-        return [*chosen, *READING]
+        if not chosen:  # what processes alone run
+            own, _ = mirrored(mutant.file)
+            chosen = [str(next(path for path in (own, *own.parents) if (ROOT / path).exists()))]
+        return chosen if is_seen else [*chosen, *READING]
 
 
 def mirrored(file: str) -> tuple[Path, Path]:
@@ -254,7 +254,7 @@ def survives(mutant: Mutant, tests: list[str], copy: Path) -> bool:
                 # Compiled files are told from older ones by size and second, which are not enough here.
                 env=os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
                 capture_output=True,
-                timeout=6 * SECONDS,
+                timeout=24 * SECONDS,
             ).returncode
             == 0
         )
