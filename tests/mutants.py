@@ -212,6 +212,8 @@ class Tests:
     def of(self, mutant: Mutant) -> list[str]:
         """The tests to run, as pytest names them: its module's, its room's, then those that run few lines.
 
+        At last all of its module's, since some of them start processes, of which nobody sees what they run.
+
         What runs when a module is imported, such as a class's fields, concerns all who use the module: those
         first who run the most of it, and those who only look. (Of a default's line nobody knows who runs it.)
         """
@@ -227,9 +229,9 @@ class Tests:
                 spent += self.seconds[test]
                 module, _, name = test.rpartition(".")
                 chosen.append(f"{module.replace('.', '/')}.py::{name}")
-        if not chosen:  # what processes alone run
-            own, _ = mirrored(mutant.file)
-            chosen = [str(next(path for path in (own, *own.parents) if (ROOT / path).exists()))]
+        own, _ = mirrored(mutant.file)
+        if not chosen or (ROOT / own).exists():
+            chosen.append(str(next(path for path in (own, *own.parents) if (ROOT / path).exists())))
         return chosen if is_seen else [*chosen, *READING]
 
 
