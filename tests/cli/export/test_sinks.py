@@ -111,6 +111,21 @@ def test_a_torn_file_is_not_read_as_if_it_were_whole(name: str, tmp_path: Path) 
         list(read_customers(out))
 
 
+@pytest.mark.parametrize("use", [lambda out: [*read_customers(out)], opened], ids=["read", "go on"])
+def test_a_damaged_database_is_not_read_as_if_it_were_whole(
+    use: Callable[[Path], object], tmp_path: Path
+) -> None:
+    """A page in its middle is lost: the customers before it are no export."""
+    out = tmp_path / "out.sqlite"
+    write(out, *(customer_rows(str(number)) for number in range(1000, 1500)))
+    middle = out.stat().st_size // 2 // 4096 * 4096
+    with out.open("r+b") as file:
+        file.seek(middle)
+        file.write(b"\xff" * 8192)
+    with pytest.raises(CannotRead, match="malformed"):
+        use(out)
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
