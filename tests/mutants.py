@@ -256,7 +256,7 @@ def survives(mutant: Mutant, tests: list[str], copy: Path) -> bool:
                 # Compiled files are told from older ones by size and second, which are not enough here.
                 env=os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
                 capture_output=True,
-                timeout=24 * SECONDS,
+                timeout=6 * SECONDS,
             ).returncode
             == 0
         )
