@@ -28,15 +28,19 @@ from tests.fake.requests import SELLER
 from tests.paths import SAMPLES
 
 
+def address_of(process: "subprocess.Popen[str]") -> str:
+    """Where it serves, as its first line says."""
+    assert process.stdout is not None
+    return process.stdout.readline().split(" at ")[1].split()[0]
+
+
 @contextmanager
 def emulator_process(*options: str, signum: signal.Signals = signal.SIGTERM) -> Iterator[str]:
     """The command with these options, ended by a signal. Gives its base URL."""
     command = [sys.executable, "-m", "imin_accounts.cli", "emulator", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
         try:
-            yield line.split(" at ")[1].split()[0]
+            yield address_of(process)
         finally:
             process.send_signal(signum)
         assert process.wait() == 0
@@ -211,8 +215,7 @@ def test_a_state_that_can_not_be_saved_is_kept_elsewhere(tmp_path: Path) -> None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(temporary))
         process = start("", "emulator", "--port", "0", "--state", folder / "state.json")
-    assert process.stdout is not None
-    disconnect_rosie(process.stdout.readline().split(" at ")[1].split()[0])
+    disconnect_rosie(address_of(process))
     shutil.rmtree(folder)
     folder.write_text("a file in its place")
     process.send_signal(signal.SIGTERM)
@@ -272,8 +275,7 @@ def test_under_nohup_it_outlives_the_terminal() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
 
     process = start("http://127.0.0.1:1", "emulator", "--port", "0", preexec=ignore)
-    assert process.stdout is not None
-    base = process.stdout.readline().split(" at ")[1].split()[0]
+    base = address_of(process)
     process.send_signal(signal.SIGHUP)
     assert request_accounts(base, "rosie")[0] == 200
     process.terminate()
@@ -283,8 +285,7 @@ def test_under_nohup_it_outlives_the_terminal() -> None:
 def test_it_says_what_is_asked_and_answered_and_when() -> None:
     """A line each, on standard error."""
     process = start("http://127.0.0.1:1", "emulator", "--port", "0", "--verbose")
-    assert process.stdout is not None
-    base = process.stdout.readline().split(" at ")[1].split()[0]
+    base = address_of(process)
     request_accounts(base, "rosie")
     process.terminate()
     assert re.fullmatch(r"\d\d:\d\d:\d\d GET .+ 200\b.*\n", end(process).err)

@@ -262,9 +262,10 @@ async def test_who_hangs_up_is_not_waited_for() -> None:
         writer.write(head.encode())
         while not fake.requests:
             await asyncio.sleep(0)
+        answering = asyncio.all_tasks() - before
         writer.close()
-        while asyncio.all_tasks() - before:
-            await asyncio.sleep(0)
+        _, waiting = await asyncio.wait(answering, timeout=20)
+        assert waiting == set()
 
 
 async def test_it_can_be_served_again() -> None:
