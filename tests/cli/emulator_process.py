@@ -1,30 +1,42 @@
 """An emulated imin in a process of its own, which counts whom it was asked about."""
 
 import asyncio
+import math
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from signal import Signals
+from subprocess import Popen
 from typing import Any
 from urllib.parse import unquote
 
 from imin_accounts.fake import FakeImin, Latency, Rule, add_crowd
 from imin_accounts.fake._faults import Fate
 from imin_accounts.transports import Request
+from tests.cli.processes import ProcessResult, end, wait_until
 
 
 class CountingImin(FakeImin):
-    """Counts the reads of each customer, however many there are."""
+    """Counts the reads of each customer, however many there are, and may let further ones wait."""
 
     def __init__(self) -> None:
-        super().__init__(seed=0)
+        super().__init__(seed=0, sleep=self._wait)
         self.reads = Counter[str]()
+        self.enough: float = math.inf
+        """How many requests have their replies before ``go_on`` is set."""
+        self.go_on = asyncio.Event()
 
     def exchange(self, request: Request) -> Fate:
         customer = unquote(request.url.partition("/customers/")[2].partition("/")[0])
         self.reads[customer] += 1
         return super().exchange(request)
+
+    async def _wait(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if self.reads.total() > self.enough:
+            await self.go_on.wait()
 
 
 class EmulatorProcess:
@@ -45,6 +57,24 @@ class EmulatorProcess:
         self._pipe.send("reads")
         counted: Counter[str] = self._pipe.recv()
         return counted
+
+    def hold(self, *, after: int) -> None:
+        """Let requests after so many wait for their replies: then nothing ends before its signal comes.
+
+        They are counted as ``requests`` does.
+        """
+        self._pipe.send(after)
+
+    def go_on(self) -> None:
+        """Let everybody have a reply."""
+        self._pipe.send(math.inf)
+
+    def signal_at(self, count: int, process: "Popen[str]", signum: Signals) -> ProcessResult:
+        """Send a signal once so many requests came, let everybody have a reply, and wait for the end."""
+        if wait_until(process, lambda: self.requests() >= count):
+            process.send_signal(signum)
+        self.go_on()
+        return end(process)
 
 
 @contextmanager
@@ -77,8 +107,13 @@ async def _serve(fake: CountingImin, pipe: "Connection[Any, Any]") -> None:
     async with fake.serve() as base_url:
         pipe.send(base_url)
         while (asked := await asyncio.to_thread(pipe.recv)) != "end":
-            if asked == "requests":
-                pipe.send(fake.reads.total())
-            else:
-                pipe.send(fake.reads.copy())
-                fake.reads.clear()
+            match asked:
+                case "requests":
+                    pipe.send(fake.reads.total())
+                case "reads":
+                    pipe.send(fake.reads.copy())
+                    fake.reads.clear()
+                case enough:
+                    fake.enough, waiting = enough, fake.go_on
+                    fake.go_on = asyncio.Event()
+                    waiting.set()

@@ -17,7 +17,7 @@ from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, Status
 from tests.cli.commands import CommandResult, environment, run
 from tests.cli.emulator_process import emulator_process
 from tests.cli.people import NOW, add_people, conflict, entitlement
-from tests.cli.processes import LONG, signal_when, start, write_ids
+from tests.cli.processes import LONG, start, write_ids
 from tests.cli.rows import error_rows
 
 CUSTOMERS = 10_000 if LONG else 60
@@ -181,8 +181,9 @@ def test_an_interrupted_audit_shows_what_it_has(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     count = 300
     with emulator_process(customers=count) as imin:
+        imin.hold(after=100)
         process = start(imin.base_url, "audit", write_ids(tmp_path / "ids.txt", count), "--json")
-        ended = signal_when(process, lambda: imin.requests() > 10, signal.SIGINT)
+        ended = imin.signal_at(11, process, signal.SIGINT)
     read = json.loads(ended.out)["customers"]["read"]
     assert (ended.code, read > 10) == (3, True)
     assert f"Interrupted: {count - read} customers were not asked for." in ended.err

@@ -14,7 +14,7 @@ import pytest
 
 from imin_accounts.cli._export.sinks import read_customers
 from tests.cli.emulator_process import EmulatorProcess, emulator_process
-from tests.cli.processes import LONG, run_to_end, signal_when, start, write_ids
+from tests.cli.processes import LONG, run_to_end, start, write_ids
 
 CONCURRENCY = 64
 CUSTOMERS = 100_000 if LONG else 400
@@ -63,8 +63,9 @@ def test_killed_at_random_it_loses_nobody(
     share = CUSTOMERS // (kills + 1)
     for _ in range(kills):
         at = dice.randrange(1, share)
+        imin.hold(after=share)
         process = start(imin.base_url, "export", ids, "-o", out, "--resume")
-        assert signal_when(process, lambda: imin.requests() >= at, signal.SIGKILL).code == -9  # noqa: B023
+        assert imin.signal_at(at, process, signal.SIGKILL).code == -9
         redone.append(_redone(imin, read))
     assert run_to_end(imin.base_url, "export", ids, "-o", out, "--resume").code == 0
     redone.append(_redone(imin, read))
@@ -94,8 +95,9 @@ def test_an_interrupt_finishes_what_is_under_way(
 ) -> None:
     """Exit code 3, how to go on is told, and nobody whom imin was asked about is missing."""
     out = tmp_path / "out.jsonl"
+    imin.hold(after=FEW // 2)
     process = start(imin.base_url, "export", ids, "-o", out)
-    ended = signal_when(process, lambda: imin.requests() >= FEW // 3, signum)
+    ended = imin.signal_at(FEW // 3, process, signum)
     assert ended.code == 3
     assert "Finishing what is under way" in ended.err
     assert "are left: repeat the command with --resume to go on." in ended.err

@@ -14,7 +14,7 @@ from imin_accounts.cli._export.sinks import read_customers
 from imin_accounts.fake import FakeImin, Rule, Status, add_crowd
 from tests.cli.commands import environment, run
 from tests.cli.emulator_process import emulator_process
-from tests.cli.processes import ProcessResult, run_to_end, signal_when, start, write_ids
+from tests.cli.processes import ProcessResult, run_to_end, start, write_ids
 from tests.cli.rows import customer_rows
 
 COUNT = 300
@@ -40,8 +40,9 @@ def test_an_interrupted_audit_goes_on_as_it_says(folder: Path) -> None:
     """Its two commands, typed as they stand, end with everybody, and nobody is asked for twice but who was
     under way."""
     with emulator_process(customers=COUNT) as imin:
+        imin.hold(after=COUNT // 3)
         process = start(imin.base_url, "audit", "ids.txt", "--json", "--within", "6w", "--report", "a b.html")
-        ended = signal_when(process, lambda: imin.requests() > 10, signal.SIGINT)
+        ended = imin.signal_at(11, process, signal.SIGINT)
         said = json.loads(ended.out)
         assert (ended.code, said["left"], len(said["failures"])) == (3, said["left"], said["left"])
         first = imin.reads()
@@ -58,8 +59,9 @@ def test_an_interrupted_audit_goes_on_as_it_says(folder: Path) -> None:
 def test_a_killed_audit_leaves_nothing_behind(folder: Path) -> None:
     """What it reads is in a file without a name."""
     with emulator_process(customers=COUNT) as imin:
+        imin.hold(after=COUNT // 3)
         process = start(imin.base_url, "audit", "ids.txt", "--report", "audit.html")
-        assert signal_when(process, lambda: imin.requests() > 10, signal.SIGKILL).code == -9
+        assert imin.signal_at(11, process, signal.SIGKILL).code == -9
     assert sorted(file.name for file in folder.rglob("*")) == ["ids.txt", "tmp"]
 
 

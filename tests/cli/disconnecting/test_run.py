@@ -380,8 +380,9 @@ def test_an_interrupt_finishes_whom_it_has_begun_with(tmp_path: Path, journal: P
     """Exit code 3; whoever was begun with is cleared, nothing is open."""
     ids = write_ids(tmp_path / "ids.txt", 120)
     with emulator_process(customers=120) as imin:
+        imin.hold(after=150)
         process = start(imin.base_url, "disconnect-all", "--ids", ids, "--journal", journal, "--yes")
-        ended = signal_when(process, lambda: imin.requests() > 100, signal.SIGINT)
+        ended = imin.signal_at(101, process, signal.SIGINT)
     told = list(events(journal))
     begun = {customer for event, customer, _ in told if event == "intended"}
     cleared = {customer for event, customer, _ in told if event == "cleared"}
@@ -429,9 +430,10 @@ def test_killed_it_goes_on(tmp_path: Path, journal: Path) -> None:
     command = ("disconnect-all", "--ids", ids, "--journal", journal, "--resume", "--yes")
     with emulator_process(customers=count) as imin:
         for _ in range(kills):
-            process = start(imin.base_url, *command)
             due = imin.requests() + 2 * count // (kills + 1)
-            assert signal_when(process, lambda: imin.requests() >= due, signal.SIGKILL).code == -9  # noqa: B023
+            imin.hold(after=due + count // 10)
+            process = start(imin.base_url, *command)
+            assert imin.signal_at(due, process, signal.SIGKILL).code == -9
         assert run_to_end(imin.base_url, *command).code == 0
         shown = run_to_end(imin.base_url, "disconnect-all", "--ids", ids, "--dry-run", "--json")
         assert json.loads(shown.out)["connected"] == []
