@@ -16,7 +16,7 @@ from imin_accounts.transports._options import MAX_BODY
 from tests.cli.commands import run
 from tests.cli.doctor_servers import DOCUMENT, certified, reply, self_signed, serving
 from tests.cli.processes import COMMAND
-from tests.examples.web_service import free_port
+from tests.ports import free_port
 
 KEY = "key-that-nobody-may-see"
 HTML = "text/html; charset=utf-8"

@@ -14,6 +14,7 @@ from imin_accounts.fake import FakeImin, Rule, Status, add_crowd
 from tests.cli.commands import CommandResult, environment, run
 from tests.cli.emulator_process import emulator_process
 from tests.cli.processes import end, start, wait_until, write_ids
+from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -122,9 +123,9 @@ def test_a_refused_key_is_not_authorised(ids: str, out: Path, imin_server: str) 
     assert export(imin_server, ids, out, "--resume").code == 0
 
 
-def test_nobody_there_is_unreachable(ids: str, out: Path, unused_tcp_port: int) -> None:
+def test_nobody_there_is_unreachable(ids: str, out: Path) -> None:
     """Exit code 5 where no customer got any reply."""
-    ran = export(f"http://127.0.0.1:{unused_tcp_port}", ids, out, "--timeout", "0.05")
+    ran = export(f"http://127.0.0.1:{free_port()}", ids, out, "--timeout", "0.05")
     assert ran.code == 5
 
 

@@ -29,6 +29,7 @@ from imin_accounts.results import Failed
 from tests.cli.commands import CommandResult, environment, run
 from tests.cli.people import NOW
 from tests.cli.processes import write_ids
+from tests.ports import free_port
 
 LATE = DeadlineExceeded(30, maybe_sent=True)
 LATE_AFTER_503 = DeadlineExceeded(30, maybe_sent=True)
@@ -185,10 +186,10 @@ def test_a_refused_key_leaves_everybody_named(command: list[str], imin_server: s
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
-def test_nobody_there_is_not_nothing_to_do(command: list[str], unused_tcp_port: int) -> None:
+def test_nobody_there_is_not_nothing_to_do(command: list[str]) -> None:
     """Exit code 5, and the word for it: imin being down looks like nothing else."""
     Path("ids.txt").write_text("customer-1\ncustomer-4\n")
-    ran = run(*command, env=environment(f"http://127.0.0.1:{unused_tcp_port}"))
+    ran = run(*command, env=environment(f"http://127.0.0.1:{free_port()}"))
     assert ran.code == 5
     assert "  2 unreachable (no reply, or none in time): " in ran.err
 
@@ -312,9 +313,9 @@ def test_nobody_is_blamed_where_the_key_was_taken_for_others(imin_server: str, f
     assert "customer-20" in named(ran)
 
 
-def test_a_dry_run_that_read_nobody_says_so(unused_tcp_port: int) -> None:
+def test_a_dry_run_that_read_nobody_says_so() -> None:
     """It does not say that nothing is connected."""
-    env = environment(f"http://127.0.0.1:{unused_tcp_port}")
+    env = environment(f"http://127.0.0.1:{free_port()}")
     ran = run("disconnect-all", "customer-1", "--dry-run", "--timeout", "5", env=env)
     assert "Nothing connected" not in ran.out
     assert "Nobody was read, so nobody can tell; 0 customers read, 1 could not be read.\n" in ran.out

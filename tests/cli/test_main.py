@@ -31,6 +31,7 @@ from imin_accounts.errors import Attempt
 from imin_accounts.fake import FakeImin, add_rosie
 from tests import canaries
 from tests.cli.commands import environment, run
+from tests.ports import free_port
 
 WITHOUT = "import sys; sys.modules[{!r}] = None; from imin_accounts.cli import main; sys.exit(main(['demo']))"
 VERSION = """
@@ -171,9 +172,9 @@ def test_a_refused_key_is_not_authorised_and_not_shown(imin_server: str) -> None
     assert ran.err == "Error: imin answered 401. Check the API key.\n"
 
 
-def test_nobody_there_is_unreachable(unused_tcp_port: int) -> None:
+def test_nobody_there_is_unreachable() -> None:
     """Exit code 5 where nothing listens."""
-    ran = run("--timeout", "0.02", "accounts", "1234", env=environment(f"http://127.0.0.1:{unused_tcp_port}"))
+    ran = run("--timeout", "0.02", "accounts", "1234", env=environment(f"http://127.0.0.1:{free_port()}"))
     assert (ran.code, ran.out) == (5, "")
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shlex
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from imin_accounts import AccountsSession, InvalidRequest
 from imin_accounts.cli._main import imin_accounts as program
 from imin_accounts.fake import FakeImin, Notify, add_rosie
 from tests.paths import EXAMPLES, ROOT
+from tests.ports import free_port
 
 yaml = pytest.importorskip("yaml", reason="the compose file's tests need pyyaml")
 FOLDER = EXAMPLES / "compose"
@@ -75,10 +75,8 @@ async def test_the_service_starts_and_somebody_can_log_in(tmp_path: Path) -> Non
     """By its command and its environment, as the file's first lines say; sellers lead back to it."""
     pytest.importorskip("fastapi", reason="needs fastapi")
     pytest.importorskip("uvicorn", reason="needs uvicorn")
-    fake, service = FakeImin(), services()["broker"]
+    fake, service, port = FakeImin(), services()["broker"], free_port()
     add_rosie(fake)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     command = [*service["command"][1:-2], "--host=127.0.0.1", f"--port={port}"]
     login, connections = map(
         shlex.split, re.findall("^#   (curl .*)$", text_of("compose.yaml"), re.MULTILINE)
@@ -103,7 +101,7 @@ async def test_the_service_starts_and_somebody_can_log_in(tmp_path: Path) -> Non
             assert process.stderr is not None
             while b"Uvicorn running" not in (line := await process.stderr.readline()):
                 assert line, "it ended"
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as browser:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser:
                 await browser.post("/login", data=dict([login[login.index("-d") + 1].split("=")]))
                 listed = (await browser.get("/connections")).json()["connections"]
                 assert [each["state"] for each in listed] == ["connected", "unconnected", "no account"]

@@ -81,7 +81,7 @@ def test_the_command_and_the_emulator_give_the_same() -> None:
 async def test_the_emulator_serves_it() -> None:
     """To anybody: nobody's data is in it."""
     httpx = pytest.importorskip("httpx")
-    async with FakeImin().serve() as base, httpx.AsyncClient(trust_env=False) as client:
+    async with FakeImin().serve() as base, httpx.AsyncClient(timeout=60, trust_env=False) as client:
         reply = await client.get(f"{base}/openapi.json", headers={"Host": "emulator:8080"})
         assert (reply.status_code, reply.text) == (200, TEXT)
         assert (await client.post(f"{base}/openapi.json")).headers["Allow"] == "GET, HEAD"

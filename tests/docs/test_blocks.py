@@ -15,8 +15,9 @@ import pytest
 
 from imin_accounts.fake import FakeImin, add_rosie
 from tests.docs.page import Block, blocks, fits, run
-from tests.examples.web_service import free_port, skip_if_missing
+from tests.examples.web_service import skip_if_missing
 from tests.paths import DOCS, ROOT
+from tests.ports import free_port
 
 LANDING = DOCS / "index.rst"
 PAGES = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.rst") if any(blocks(page)))]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.web_service import COMPLAINTS, Example, ServedImin, WebService, free_port, run_service
+from tests.examples.web_service import COMPLAINTS, Example, ServedImin, WebService, run_service
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

@@ -14,7 +14,8 @@ from examples.web.broker import Broker
 from imin_accounts import AccountsSession
 from imin_accounts.fake import FakeImin, add_rosie
 from imin_accounts.transports import Request, Response
-from tests.examples.web_service import EXAMPLES, ROSIE, SECRET, free_port
+from tests.examples.web_service import EXAMPLES, ROSIE, SECRET
+from tests.ports import free_port
 
 LINK = "https://book.imin.co/auth/connect-account?jwt=a%7Eb%2fc%2B!'=="
 """It means the same in other spellings, so a library may well choose one of those."""
@@ -42,7 +43,7 @@ async def browsing(name: str, broker: Broker) -> AsyncIterator[httpx.AsyncClient
     if name == "aiohttp":
         async with (
             _aiohttp(example, broker) as base_url,
-            httpx.AsyncClient(base_url=base_url, cookies=ROSIE) as browser,
+            httpx.AsyncClient(base_url=base_url, cookies=ROSIE, timeout=60) as browser,
         ):
             yield browser
         return

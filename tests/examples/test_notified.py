@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from imin_accounts.fake import Duplicated, Notify, Rule, Status, WrongKey
-from tests.examples.web_service import COMPLAINTS, EXAMPLES, ServedImin, WebService, free_port, serve_example
+from tests.examples.web_service import COMPLAINTS, EXAMPLES, ServedImin, WebService, serve_example
+from tests.ports import free_port
 
 SELLERS = "https://id.bookingsystem.example.com/organizers/"
 ACME, BROOK = SELLERS + "1", SELLERS + "2"

@@ -15,10 +15,10 @@ from tests.examples.web_service import (
     PATIENCE,
     ServedImin,
     WebService,
-    free_port,
     run_service,
     serve_example,
 )
+from tests.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -124,7 +124,9 @@ async def test_nobody_is_shown_anything_before_logging_in(
 
 async def test_from_login_to_disconnection(browser: httpx.AsyncClient, imin: ServedImin) -> None:
     """Where its pages lead there is something: nobody ends at a 404."""
-    async with httpx.AsyncClient(base_url=browser.base_url, headers=PAGE, trust_env=False) as rosie:
+    async with httpx.AsyncClient(
+        base_url=browser.base_url, headers=PAGE, timeout=60, trust_env=False
+    ) as rosie:
         assert 'action="/login"' in (await rosie.get("/connections")).text
         login = await rosie.post("/login", data={"customer": "rosie"})
         assert (login.status_code, login.headers["location"]) == (303, "/connections")

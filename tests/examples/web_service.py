@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +16,7 @@ import pytest
 from examples.web.state import Signed
 from imin_accounts.fake import FakeImin, Notify, add_rosie
 from tests.paths import ROOT
+from tests.ports import free_port
 
 UVICORN = ("uvicorn", "--lifespan", "on", "--host", "127.0.0.1", "--port")
 AIOHTTP = ("aiohttp.web", "-H", "127.0.0.1", "-P")
@@ -205,10 +205,3 @@ def skip_if_missing(*names: str) -> None:
     installed = {each.name.lower().replace("-", "_") for each in distributions()}
     if missing := [name for name in names if name.lower().replace("-", "_") not in installed]:
         pytest.skip(f"not installed: {', '.join(missing)} (an extra, or the dependency group `web`)")
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port

@@ -132,7 +132,10 @@ async def test_a_browser_is_sent_to_the_form_again(fake: FakeImin) -> None:
     """Whatever was wrong: what it shows then is no answer to a POST, and says what was wrong."""
     fake.add_member(SELLER, "rosie@example.com", password="right")
     link = await target(fake)
-    async with fake.serve() as base, httpx.AsyncClient(headers={"Accept": "text/html"}) as browser:
+    async with (
+        fake.serve() as base,
+        httpx.AsyncClient(headers={"Accept": "text/html"}, timeout=60) as browser,
+    ):
         visit = (await browser.get(link.replace("https://book.imin.co", base), follow_redirects=True)).url
         for email, said in (("ada@example.com", "password is wrong"), ("", "give an email address")):
             form = {"email": email, "password": "right", "decision": "consent"}
@@ -419,7 +422,7 @@ async def test_what_is_no_http_is_refused_quietly(
 async def test_the_sellers_page_names_the_broker(fake: FakeImin, shown: str) -> None:
     """As imin knows whoever has the key, and not by the address that the customer goes back to."""
     with_rosie(fake)
-    async with fake.serve() as base, httpx.AsyncClient(follow_redirects=True) as browser:
+    async with fake.serve() as base, httpx.AsyncClient(follow_redirects=True, timeout=60) as browser:
         back = "http://127.0.0.1:8101/back"
         reply = fake.exchange(request("GET", "rosie", base=base, redirectUri=back)).response
         assert reply is not None
