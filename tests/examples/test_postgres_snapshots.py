@@ -292,7 +292,7 @@ async def test_who_may_be_claimed_or_not_waits_on(call: str, imin: HeldImin, dsn
 
 async def test_what_a_feed_could_not_finish_is_still_its_own(imin: HeldImin, dsn: str, way: Way) -> None:
     """It tells of it again; whom it was only reading others take over, though it lives on."""
-    async with worker(imin, way.dsn, lease=0.3) as feed, worker(imin, dsn) as other:
+    async with worker(imin, way.dsn, lease=3) as feed, worker(imin, dsn) as other:
         await feed.note("abc")
         updates = aiter(feed)
         assert (await anext(updates)).customer == "abc"
