@@ -35,6 +35,7 @@ os.environ["UV_CONSTRAINT"] = os.environ["PIP_CONSTRAINT"] = str(ROOT / ".ci" / 
 LONG = {"CI_LONG": "1", "PYTEST_TIMEOUT": "3600"}
 for name in (
     "CI_LONG",
+    "CI_SEARCH",
     "IMIN_API_KEY",
     "IMIN_API_KEY_FILE",
     "IMIN_BASE_URL",
@@ -376,6 +377,18 @@ def prerelease(session: nox.Session) -> None:
 def figures(session: nox.Session) -> None:
     """The core's size, room by room."""
     session.run("python", "-m", "tests.core_size")
+
+
+@nox.session(python=FIRST, tags=["search"])
+def search(session: nox.Session) -> None:
+    """Random documents, others each time. It decides nothing: what falls here becomes a test."""
+    _install(session, extras="pyreqwest,test")
+    files = [
+        str(file)
+        for file in sorted(Path("tests").rglob("test_*.py"))
+        if "from hypothesis import" in file.read_text(encoding="utf-8")
+    ]
+    session.run(*PYTEST, *files, *session.posargs, env=LONG | {"CI_SEARCH": "1"})
 
 
 @nox.session(python=FIRST, tags=["mutation"])

@@ -1,23 +1,10 @@
-"""Hypothesis strategies for replies, in the API's own form and in every spelling that its pages show.
+"""Hypothesis strategies for replies, in the API's own form and in every spelling that its pages show."""
 
-Importing this module makes hypothesis deterministic; ``CI_LONG`` in the environment makes it search
-longer and elsewhere each time.
-"""
-
-import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-
-LONG = bool(os.environ.get("CI_LONG"))
-settings.register_profile("ordinary", max_examples=50, derandomize=True, deadline=None, database=None)
-settings.register_profile(
-    "long", max_examples=2000, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("long" if LONG else "ordinary")
 
 Json = dict[str, Any]
 Draw = Callable[[st.SearchStrategy[Any]], Any]

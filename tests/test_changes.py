@@ -35,7 +35,8 @@ from imin_accounts.changes import (
 )
 from imin_accounts.models import SellerAccounts
 from tests.changed import applied, the_same
-from tests.strategies import LONG, documents
+from tests.length import LONG
+from tests.strategies import documents
 
 Json = dict[str, Any]
 LINKED = "2021-01-27T12:00:00Z"

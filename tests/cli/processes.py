@@ -15,8 +15,6 @@ import attrs
 
 from tests.cli.commands import environment
 
-LONG = os.environ.get("CI_LONG") == "1"
-"""Whether to prove things at their full size."""
 _PATIENCE = 600.0
 
 

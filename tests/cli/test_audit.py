@@ -17,8 +17,9 @@ from imin_accounts.fake import Drift, Drifted, FakeImin, Rule, Status
 from tests.cli.commands import CommandResult, environment, run
 from tests.cli.emulator_process import emulator_process
 from tests.cli.people import NOW, add_people, conflict, entitlement
-from tests.cli.processes import LONG, start, write_ids
+from tests.cli.processes import start, write_ids
 from tests.cli.rows import error_rows
+from tests.length import LONG
 
 CUSTOMERS = 10_000 if LONG else 60
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imin_accounts.fake import FakeImin, add_people, add_rosie
-from tests.cli.processes import LONG
+from tests.length import LONG
 from tests.paths import ROOT
 
 CONFIG = ROOT / "tests" / "contract" / "schemathesis.toml"

@@ -17,8 +17,8 @@ import pytest
 
 from imin_accounts import SnapshotsError
 from imin_accounts.feed import ChangeFeed
-from tests.cli.processes import LONG
 from tests.feed.imin import SELLER, HeldImin, feeding, told
+from tests.length import LONG
 
 asyncpg = pytest.importorskip("asyncpg", reason="not installed: asyncpg")
 snapshots = pytest.importorskip("examples.postgres_snapshots")

@@ -19,7 +19,8 @@ import pytest
 
 from tests.cli.commands import environment
 from tests.cli.emulator_process import EmulatorProcess, emulator_process
-from tests.cli.processes import COMMAND, LONG, end, signal_when, write_ids
+from tests.cli.processes import COMMAND, end, signal_when, write_ids
+from tests.length import LONG
 
 CUSTOMERS, KILLS = (5_000, 25) if LONG else (80, 3)
 CONCURRENCY = 16

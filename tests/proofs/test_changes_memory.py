@@ -13,7 +13,8 @@ from pathlib import Path
 import orjson
 
 from imin_accounts.cli.rows import NAMES, Row
-from tests.cli.processes import COMMAND, LONG
+from tests.cli.processes import COMMAND
+from tests.length import LONG
 
 SIZES = (20_000, 200_000, 1_000_000) if LONG else (200, 4_000)
 ALLOWED = 64 * 1024

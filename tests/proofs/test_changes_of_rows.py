@@ -12,8 +12,8 @@ from imin_accounts.changes import changes
 from imin_accounts.cli._changes.replies import changes_of_rows
 from imin_accounts.cli.rows import rows_of
 from tests.cli.rows import AT
+from tests.length import LONG
 from tests.proofs.odd_replies import CHANGES, document, written
-from tests.strategies import LONG
 
 COUNT = 100_000 if LONG else 1_500
 NO_CLAIM = {"SellerUnreadable"}

@@ -25,7 +25,7 @@ from imin_accounts.feed import Snapshot, SqliteSnapshots
 from imin_accounts.models import ActionStatus
 from imin_accounts.transports import Request
 from tests.changed import applied, said
-from tests.cli.processes import LONG
+from tests.length import LONG
 from tests.paths import ROOT
 
 CUSTOMERS, TRANSITIONS, KILLS = (10_000, 50_000, 25) if LONG else (60, 400, 3)

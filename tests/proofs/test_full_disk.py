@@ -9,7 +9,8 @@ import pytest
 
 from imin_accounts.cli._export.sinks import read_customers
 from imin_accounts.fake import FakeImin, add_crowd
-from tests.cli.processes import LONG, run_to_end, write_ids
+from tests.cli.processes import run_to_end, write_ids
+from tests.length import LONG
 
 CUSTOMERS = 400
 

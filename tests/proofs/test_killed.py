@@ -14,7 +14,8 @@ import pytest
 
 from imin_accounts.cli._export.sinks import read_customers
 from tests.cli.emulator_process import EmulatorProcess, emulator_process
-from tests.cli.processes import LONG, run_to_end, start, write_ids
+from tests.cli.processes import run_to_end, start, write_ids
+from tests.length import LONG
 
 CONCURRENCY = 64
 CUSTOMERS = 100_000 if LONG else 400

@@ -28,8 +28,9 @@ from imin_accounts.models import (
     UnconnectedAccount,
 )
 from tests.annotation_check import mistyped
+from tests.length import LONG
 from tests.paths import SAMPLES
-from tests.strategies import LONG, normal
+from tests.strategies import normal
 
 NODES: list[type[Node]] = [Image, Seller, Customer, AccessPass, EntitlementUpdateError, EntitlementType]
 NODES += [EvidenceRequest, Entitlement, ConnectAction, ConnectedAccount, UnconnectedAccount, SellerAccounts]

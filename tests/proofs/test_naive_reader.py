@@ -22,10 +22,10 @@ from imin_accounts import (
     from_jsonld,
     to_jsonld,
 )
+from tests.length import LONG
 from tests.proofs import naive_reader
 from tests.proofs.naive_reader import ANY, Json, Refused
 from tests.proofs.odd_replies import body, document, respelled, written
-from tests.strategies import LONG
 
 COUNT = 200_000 if LONG else 2000
 STATES = {

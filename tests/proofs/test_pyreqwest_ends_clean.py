@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.cli.processes import LONG
+from tests.length import LONG
 from tests.proofs.faults import steps
 from tests.proofs.faults.server import RIGHT, AccountsRequest, Exchange, FaultServer, Turn
 

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -52,12 +51,13 @@ from imin_accounts.fake import (
 from imin_accounts.models import ActionStatus
 from imin_accounts.transports import AiohttpTransport, Transport
 from tests.fake.requests import START, Clock
+from tests.length import LONG
 from tests.scripted import ManualClock, runtime
 
 T = TypeVar("T")
 BACK = "https://broker.example/back?a=b%2Fc"
 MEMORY = "https://book.imin.co"
-RUNS, STEPS = (500, 30) if os.environ.get("CI_LONG") else (12, 15)
+RUNS, STEPS = (500, 30) if LONG else (12, 15)
 
 customers = st.sampled_from(["rosie", "rosie", "a/b ü", "nobody"])
 sellers = st.sampled_from(["urn:seller:1", "https://seller.example/2?x=1&y=2#z"])
@@ -341,6 +341,5 @@ TestMemoryAndHttp = MemoryAndHttp.TestCase
 TestMemoryAndHttp.settings = settings(
     max_examples=RUNS,
     stateful_step_count=STEPS,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -39,7 +39,8 @@ from imin_accounts.fake._rules import Effect
 from imin_accounts.transports import Response
 from tests.cli.emulator_process import emulator_process
 from tests.cli.people import NOW
-from tests.cli.processes import LONG, little_room, run_to_end, signal_when, start, write_ids
+from tests.cli.processes import little_room, run_to_end, signal_when, start, write_ids
+from tests.length import LONG
 from tests.scripted import CONNECTED, NO_CONTENT, ManualClock, ScriptedTransport, reply, runtime
 
 CUSTOMERS = 10_000 if LONG else 150

@@ -1,11 +1,9 @@
 """Figures that the tests here measure, printed at the end of the run; how large the runs are."""
 
-import os
-
 import attrs
 import pytest
 
-LONG = os.environ.get("CI_LONG") == "1"
+from tests.length import LONG
 
 
 def size(*, ordinary: int, long: int) -> int:

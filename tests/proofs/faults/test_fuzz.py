@@ -17,7 +17,7 @@ from imin_accounts.session import Runtime
 from tests import canaries
 from tests.proofs.faults import steps
 from tests.proofs.faults.clock import ElasticLoop
-from tests.proofs.faults.conftest import LONG, Figures, long, size
+from tests.proofs.faults.conftest import Figures, long, size
 from tests.proofs.faults.replies import SELLER, chunked, document
 from tests.proofs.faults.server import AccountsRequest, FaultServer, Turn
 
@@ -137,13 +137,7 @@ def describes_nobody_else(result: Any) -> bool:
 
 
 @long
-@settings(
-    max_examples=REPLIES,
-    deadline=None,
-    derandomize=not LONG,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=REPLIES, suppress_health_check=list(HealthCheck))
 @given(method=st.sampled_from(["GET", "DELETE"]), reply=replies())
 def test_any_reply(fuzzed: FuzzedCalls, method: str, reply: bytes) -> None:
     """Every call ends in a result of its kind or an ``IminError``, and no error tells a secret."""

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.length import LONG
 from tests.proofs.faults.catalogue import FAULTS
-from tests.proofs.faults.conftest import LONG, Figures, size
+from tests.proofs.faults.conftest import Figures, size
 from tests.proofs.faults.server import RIGHT, AccountsRequest, FaultServer, Turn
 from tests.transports.every import EVERY_TRANSPORT
 
