@@ -287,13 +287,9 @@ def proofs(session: nox.Session) -> None:
     JSONTestSuite is not ours to ship: where it can't be had, its tests say that they are skipped.
     """
     _install(session, "docs", "web", extras="parquet,pyreqwest,test")
-    suite = Path(session.create_tmp()) / "json-suite"
-    if not suite.exists():
-        there = "https://github.com/nst/JSONTestSuite"
-        session.run(
-            "git", "clone", "-q", "--depth=1", there, str(suite), external=True, success_codes=[0, 128]
-        )
-    session.run(*PYTEST, "-s", "--ignore=tests/browser", env=LONG | {"JSON_TEST_SUITE": str(suite)})
+    there, suite = "https://github.com/nst/JSONTestSuite", str(_scratch(session))
+    session.run("git", "clone", "-q", "--depth=1", there, suite, external=True, success_codes=[0, 128])
+    session.run(*PYTEST, "-s", "--ignore=tests/browser", env=LONG | {"JSON_TEST_SUITE": suite})
 
 
 @nox.session(python=FIRST, tags=["long"])

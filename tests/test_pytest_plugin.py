@@ -81,6 +81,14 @@ def test_two(fake_imin, imin_server):
 """
 
 
+@pytest.fixture
+def theirs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A pytest without any plugin or settings but those that a test gives it, wherever its folder is."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini("[pytest]")
+    return pytester
+
+
 @pytest.mark.parametrize(
     ("options", "tests"),
     [
@@ -105,22 +113,18 @@ def test_two(fake_imin, imin_server):
     ],
 )
 def test_the_fixtures_work_under(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: list[str], tests: str
+    theirs: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: list[str], tests: str
 ) -> None:
     """Two tests pass, without a warning, in a pytest that has our plugin and that runner alone."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    pytester.makepyfile(tests)
-    result = pytester.runpytest_subprocess("-W", "error", "-p", "imin_accounts.pytest_plugin", *options)
+    theirs.makepyfile(tests)
+    result = theirs.runpytest_subprocess("-W", "error", "-p", "imin_accounts.pytest_plugin", *options)
     result.assert_outcomes(passed=2)
 
 
-def test_a_server_that_can_not_start_is_an_error_of_its_test(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_can_not_start_is_an_error_of_its_test(theirs: pytest.Pytester) -> None:
     """With the reason; it does not hang, and leaves no thread behind."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makepyfile(
+    theirs.makepyfile(
         """
         import pytest
         from imin_accounts.fake import FakeImin
@@ -138,7 +142,7 @@ def test_a_server_that_can_not_start_is_an_error_of_its_test(
         """
     )
     threads = threading.active_count()
-    result = pytester.runpytest_inprocess("-p", "imin_accounts.pytest_plugin")
+    result = theirs.runpytest_inprocess("-p", "imin_accounts.pytest_plugin")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*OSError*"])
     assert threading.active_count() == threads
