@@ -62,12 +62,13 @@ def export(
 
     It has one row for each customer and seller. IDS holds your identifiers, one a line, or in the --column of
     a CSV; - reads standard input. Each is asked for once. A customer who can't be read has a row that
-    says why, and exit code 3 says that there are such: how many of which kind is said on standard error, who
-    they are also in "failures" of --json, and in a list of identifiers with --failed. FILE is readable by
-    you only: it holds your identifiers.
+    says why, and exit code 3 says that there are such (1 that nobody could be read): how many of which kind
+    is said on standard error, who they are also in "failures" of --json, and in a list of identifiers with
+    --failed. FILE is readable by you only: it holds your identifiers.
 
     Whatever stops a run, no customer stands in FILE in part: repeat the command with --resume, which
-    asks for those who are missing. An interrupt (Ctrl-C) finishes what is under way and exits with 3.
+    asks for those who are missing. An interrupt (Ctrl-C) finishes what is under way, and exits with 3 where
+    some are left.
 
     In a CSV an apostrophe stands before whatever a spreadsheet would take for a formula: at the start of a
     text, and after each comma, semicolon, bar, tab and line end in it.

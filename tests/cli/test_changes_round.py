@@ -298,6 +298,7 @@ def test_an_interrupt_leaves_the_rest_to_the_next_round(
     process = start(rounds.base_url, *rounds.arguments, "--timeout", "300")
     ended = signal_when(process, lambda: len(fake_imin.requests) >= before + 10, signum)
     assert ended.code == 3
+    assert "Stopping: what is under way is not waited for." in ended.err
     assert "The next round goes on with those who are left." in ended.err
     fake_imin.faults.clear()
     rounds.ids.write_text("customer-1\n", encoding="utf-8")

@@ -89,7 +89,8 @@ class Night:
         """
         self._tally.start(len(pending))
         round = asyncio.create_task(self._tell(pending, concurrency))
-        async with stopping(round.cancel) as stop:
+        # What was not told yet is not waited for: it is known as before, so the next round tells it.
+        async with stopping(round.cancel, told="Stopping: what is under way is not waited for.") as stop:
             try:
                 await round
             except asyncio.CancelledError:

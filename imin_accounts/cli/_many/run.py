@@ -152,13 +152,18 @@ async def read_all(
 
 
 @asynccontextmanager
-async def stopping(then: Callable[[], object] = lambda: None) -> AsyncIterator[asyncio.Event]:
+async def stopping(
+    then: Callable[[], object] = lambda: None,
+    *,
+    told: str = "Finishing what is under way; interrupt again not to wait.",
+) -> AsyncIterator[asyncio.Event]:
     """An event that SIGINT, SIGTERM or SIGHUP sets; a second one ends the block, without an error.
 
     One that was ignored from the start, as by ``nohup``, stays so. Afterwards each does what it did before.
 
     Args:
         then: Called at the first one.
+        told: What the first one is answered with, on standard error.
     """
     stop = asyncio.Event()
     task = asyncio.current_task()
@@ -172,7 +177,7 @@ async def stopping(then: Callable[[], object] = lambda: None) -> AsyncIterator[a
             forced = True
             task.cancel()
         else:
-            click.echo("Finishing what is under way; interrupt again not to wait.", err=True)
+            click.echo(told, err=True)
             stop.set()
             then()
 
